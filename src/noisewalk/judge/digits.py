@@ -1,0 +1,69 @@
+"""The digit reader: a small classifier whose opinion and whose features measure the digits models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class DigitReader(nn.Module):
+    """A convolutional classifier of 28x28 digits; (N, 1, 28, 28) in [-1, 1] -> (N, 10) logits.
+
+    Three pairs of 3x3 convolutions with batch normalisation at 28, 14 and 7 pixels; the mean over positions of the last
+    one, 128 numbers, are the features in which Fréchet distances are measured.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (32, 64, 128)
+        layers: list[nn.Module] = []
+        c_in = 1
+        for i, width in enumerate(widths):
+            for stride in (2 if i else 1, 1):
+                layers += [nn.Conv2d(c_in, width, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+                c_in = width
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(widths[-1], 10)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """(N, 1, 28, 28) -> (N, 128)."""
+        out: Tensor = self.body(pictures)
+        return out.mean((2, 3))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        out: Tensor = self.head(F.dropout(self.features(pictures), 0.2, self.training))
+        return out
+
+
+@dataclass(frozen=True)
+class Warp:
+    """Random affine warps, the augmentation the reader is trained with.
+
+    Args:
+        degrees: rotation up to this angle, either way.
+        scale: relative change of size, either way.
+        shift: translation in pixels, either way.
+        shear: horizontal shear, either way.
+    """
+
+    degrees: float = 12.0
+    scale: float = 0.12
+    shift: float = 2.0
+    shear: float = 0.15
+
+    def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+        n, _, height, _ = pictures.shape
+
+        def symmetric(size: float) -> Tensor:
+            return size * (2 * torch.rand(n, generator=generator) - 1)
+
+        angle = symmetric(torch.pi * self.degrees / 180)
+        zoom, shear = 1 + symmetric(self.scale), symmetric(self.shear)
+        dx, dy = symmetric(2 * self.shift / height), symmetric(2 * self.shift / height)
+        cos, sin = angle.cos() * zoom, angle.sin() * zoom
+        theta = torch.stack([cos, -sin + shear, dx, sin, cos, dy], dim=1).view(n, 2, 3).to(pictures.device)
+        grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
+        return F.grid_sample(pictures + 1, grid, align_corners=False) - 1  # outside the picture is black, -1

@@ -1,0 +1,155 @@
+"""The fast U-Net: a small convolutional network built for two CPU cores.
+
+Against the course network it (1) folds 2x2 pixels into channels before the first convolution, so that no layer works at
+full resolution, (2) spends its width where pictures are small, (3) modulates every block by time and condition instead of
+adding them twice.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The shape of a `UNet`.
+
+    Args:
+        image_size: height and width of the pictures, pixels; divisible by patch * 2^(len(channels) - 1).
+        in_channels: 1 for grey, 3 for colour.
+        patch: side of the pixel squares folded into channels.
+        channels: width of each resolution, from fine to coarse.
+        blocks: residual blocks a resolution, on the way down (one more on the way up).
+        attention_heads: heads of the self-attention at the coarsest resolution; 0 for none.
+        embed_dim: width of the time and condition embedding.
+        num_classes: number of labels; label `num_classes` stands for "no label".
+        dropout: dropout probability inside residual blocks, training only.
+    """
+
+    image_size: int = 28
+    in_channels: int = 1
+    patch: int = 2
+    channels: tuple[int, ...] = (64, 128)
+    blocks: int = 1
+    attention_heads: int = 0
+    embed_dim: int = 128
+    num_classes: int = 10
+    dropout: float = 0.0
+
+
+class TimeEmbedding(nn.Module):
+    """sin and cos of 1000 t at geometric frequencies from 1 to 1/10000, then a two-layer perceptron; (N,) -> (N, dim)."""
+
+    frequencies: Tensor
+
+    def __init__(self, dim: int, num_frequencies: int = 64) -> None:
+        super().__init__()
+        frequencies = 1000 * torch.exp(-math.log(10000) * torch.arange(num_frequencies) / num_frequencies)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(2 * num_frequencies, dim), nn.SiLU(), nn.Linear(dim, dim))
+
+    def forward(self, t: Tensor) -> Tensor:
+        angle = t.float()[:, None] * self.frequencies
+        out: Tensor = self.mlp(torch.cat([angle.cos(), angle.sin()], dim=1))
+        return out
+
+
+class ResBlock(nn.Module):
+    """x + conv(silu(modulate(norm(conv(silu(norm(x))))))), modulated by a scale and a shift from the embedding."""
+
+    def __init__(self, c_in: int, c_out: int, embed_dim: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(c_in // 16, c_in)
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.modulation = nn.Linear(embed_dim, 2 * c_out)
+        self.norm2 = nn.GroupNorm(c_out // 16, c_out)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
+        self.skip = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
+        h = torch.addcmul(shift, self.norm2(h), 1 + scale)
+        out: Tensor = self.skip(x) + self.conv2(self.dropout(F.silu(h)))
+        return out
+
+
+class SelfAttention(nn.Module):
+    """x + multi-head attention over all positions of a (N, C, H, W) map."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(channels // 16, channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (N, heads, HW, C / heads)
+        y = F.scaled_dot_product_attention(q, k, v)
+        y = y.transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
+        out: Tensor = x + self.out(y)
+        return out
+
+
+class UNet(nn.Module):
+    """(N, C, H, W) noisy picture, (N,) time in [0, 1], (N,) label -> (N, C, H, W) output."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        folded, widths = c.in_channels * c.patch**2, c.channels
+        self.time = TimeEmbedding(c.embed_dim)
+        self.label = nn.Embedding(c.num_classes + 1, c.embed_dim)
+        self.stem = nn.Conv2d(folded, widths[0], 3, padding=1)
+        self.down, self.up, skips, width = nn.ModuleList(), nn.ModuleList(), [widths[0]], widths[0]
+        for i, out in enumerate(widths):
+            if i:
+                self.down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
+                skips.append(width)
+            for _ in range(c.blocks):
+                self.down.append(ResBlock(width, out, c.embed_dim, c.dropout))
+                width = out
+                skips.append(width)
+        self.middle = nn.ModuleList([ResBlock(width, width, c.embed_dim, c.dropout) for _ in range(2)])
+        if c.attention_heads:
+            self.middle.insert(1, SelfAttention(width, c.attention_heads))
+        for i, out in reversed(list(enumerate(widths))):
+            for _ in range(c.blocks + 1):
+                self.up.append(ResBlock(width + skips.pop(), out, c.embed_dim, c.dropout))
+                width = out
+            if i:
+                self.up.append(nn.Conv2d(width, 4 * width, 1))
+        self.norm = nn.GroupNorm(width // 16, width)
+        self.head = nn.Conv2d(width, folded, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
+        embedding = F.silu(self.time(t) + self.label(label))
+        h = self.stem(F.pixel_unshuffle(x, self.config.patch))
+        skips = [h]
+        for layer in self.down:
+            h = layer(h, embedding) if isinstance(layer, ResBlock) else layer(h)
+            skips.append(h)
+        for layer in self.middle:
+            h = layer(h, embedding) if isinstance(layer, ResBlock) else layer(h)
+        for layer in self.up:
+            if isinstance(layer, ResBlock):
+                h = layer(torch.cat([h, skips.pop()], dim=1), embedding)
+            else:
+                h = F.pixel_shuffle(layer(h), 2)
+        out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
+        return out

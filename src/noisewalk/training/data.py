@@ -1,0 +1,93 @@
+"""Training pictures: MNIST from NOISEWALK_DATA, the user's cache, or a checked download."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+
+Split = Literal["train", "test"]
+
+_PREFIX = {"train": "train", "test": "t10k"}
+_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+_SHA256 = {  # of the decompressed files, so that any compression of the same digits is accepted
+    "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Pictures and their labels.
+
+    Args:
+        pictures: (N, C, H, W) uint8.
+        labels: (N,) int64.
+    """
+
+    pictures: Tensor
+    labels: Tensor
+
+
+def mnist(split: Split) -> Labelled:
+    """The official MNIST files: 60,000 training or 10,000 test digits, 28x28, white on black.
+
+    Looked for in `$NOISEWALK_DATA/mnist` (or `$NOISEWALK_DATA`), then in the user's cache, then downloaded there with
+    their checksums verified.
+
+    Raises:
+        UserError: the files are nowhere and cannot be downloaded.
+    """
+    prefix = _PREFIX[split]
+    images = _read_idx(_locate(f"{prefix}-images-idx3-ubyte.gz"))
+    labels = _read_idx(_locate(f"{prefix}-labels-idx1-ubyte.gz"))
+    return Labelled(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
+
+
+def to_unit(pictures: Tensor) -> Tensor:
+    """uint8 0..255 -> float32 -1..1."""
+    return pictures.float() / 127.5 - 1
+
+
+def _locate(name: str) -> Path:
+    if root := os.environ.get("NOISEWALK_DATA"):
+        for folder in (Path(root) / "mnist", Path(root)):
+            if (folder / name).is_file():
+                return folder / name
+    try:
+        import pooch
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{name} was not found under NOISEWALK_DATA, and downloading it needs pooch: pip install 'noisewalk[train]'"
+        ) from error
+    cache = pooch.os_cache("noisewalk") / "mnist"
+    try:
+        return Path(pooch.retrieve(_MIRROR + name, known_hash=None, fname=name, path=cache))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"MNIST could not be downloaded ({error}); put {name} into {cache}, or into a folder named by NOISEWALK_DATA"
+        ) from error
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """An IDX file: magic 0, 0, 8 (uint8), number of dimensions; the dimensions as big-endian int32; the bytes."""
+    try:
+        raw = gzip.decompress(path.read_bytes())
+        if hashlib.sha256(raw).hexdigest() != _SHA256[path.name]:
+            raise ValueError("its checksum is not the official one")
+        ndim = raw[3]
+        shape = np.frombuffer(raw, ">i4", ndim, offset=4)
+        return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
+    except (OSError, EOFError, ValueError, IndexError) as error:
+        raise UserError(f"{path} is not a whole MNIST file ({error}); delete it and try again") from error

@@ -1,0 +1,171 @@
+"""The training loop: a generator over `TrainState`, so that progress, saving and stopping live outside."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..models.checkpoint import load_tensors, save_tensors
+from .data import Labelled, to_unit
+
+Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
+"""(network, pictures in [-1, 1], labels, generator) -> (N,) losses."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; together with the data and the network it decides every weight.
+
+    Args:
+        epochs: passes over the data.
+        batch_size: pictures a step.
+        learning_rate: peak of AdamW's learning rate; warmed up linearly, decayed to zero along a cosine.
+        warmup: steps of warm-up.
+        weight_decay: AdamW's.
+        ema_decay: decay a step of the averaged weights (the ones to use); 0 keeps the last ones.
+        clip: largest norm of the gradient.
+        seed: of the weights, the order of pictures, times, noise and dropout.
+        bf16: compute the network in bfloat16 (weights, loss and averages stay float32).
+    """
+
+    epochs: float
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    warmup: int = 500
+    weight_decay: float = 0.01
+    ema_decay: float = 0.9995
+    clip: float = 1.0
+    seed: int = 0
+    bf16: bool = True
+
+
+@dataclass
+class TrainState:
+    """Everything a run needs to go on from where it is, bit for bit."""
+
+    step: int
+    total_steps: int
+    network: nn.Module
+    averaged: nn.Module
+    optimizer: torch.optim.AdamW
+    generator: torch.Generator
+    loss: float = math.nan
+
+
+def start(network: nn.Module, data: Labelled, config: TrainConfig) -> TrainState:
+    """A run at step 0. Seed PyTorch before building the network if its first weights are to be reproducible."""
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+    )
+    total = max(1, round(config.epochs * len(data.pictures) / config.batch_size))
+    averaged = copy.deepcopy(network).eval().requires_grad_(False)
+    return TrainState(0, total, network, averaged, optimizer, torch.Generator().manual_seed(config.seed))
+
+
+def train(state: TrainState, data: Labelled, loss: Loss, config: TrainConfig) -> Iterator[TrainState]:
+    """Take optimisation steps until `total_steps`, yielding the (same, updated) state after each.
+
+    Raises:
+        UserError: the loss is no longer finite; the last checkpoint written outside is the good one.
+    """
+    state.network.train()
+    while state.step < state.total_steps:
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate(state.step, state.total_steps, config)
+        rows = torch.randint(len(data.pictures), (config.batch_size,), generator=state.generator)
+        pictures = to_unit(data.pictures[rows]).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=config.bf16):
+            value = loss(state.network, pictures, data.labels[rows], state.generator).mean()
+        state.optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
+        state.loss = value.item()
+        if not math.isfinite(state.loss):
+            raise UserError(f"the loss became {state.loss} at step {state.step}; lower --learning-rate and resume")
+        state.optimizer.step()
+        state.step += 1
+        _average(state, config.ema_decay)
+        yield state
+
+
+def learning_rate(step: int, total: int, config: TrainConfig) -> float:
+    """Linear warm-up, then half a cosine down to zero."""
+    warm = min(1.0, (step + 1) / max(config.warmup, 1))
+    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / total))
+
+
+@torch.no_grad()
+def _average(state: TrainState, decay: float) -> None:
+    """EMA with a short memory at first: decay_n = min(decay, (1 + n) / (10 + n))."""
+    keep = min(decay, (1 + state.step) / (10 + state.step))
+    floating = [
+        (a, b)
+        for a, b in zip(state.averaged.state_dict().values(), state.network.state_dict().values(), strict=True)
+        if a.is_floating_point()
+    ]
+    torch._foreach_lerp_([a for a, _ in floating], [b for _, b in floating], 1 - keep)
+
+
+def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str, Any]) -> None:
+    """One safetensors file with weights, averaged weights, optimizer, RNG and step; written atomically."""
+    tensors: dict[str, Tensor] = {}
+    tensors |= {f"network.{k}": v for k, v in state.network.state_dict().items()}
+    tensors |= {f"averaged.{k}": v for k, v in state.averaged.state_dict().items()}
+    for i, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
+    tensors["rng.data"] = state.generator.get_state()
+    tensors["rng.torch"] = torch.get_rng_state()
+    config_json = {"step": state.step, "total_steps": state.total_steps, "train": asdict(config), **extra}
+    save_tensors(path, tensors, config_json)
+
+
+def load_run(path: Path, state: TrainState) -> TrainState:
+    """Put a saved run back into a freshly started state of the same network and data.
+
+    Raises:
+        UserError: the checkpoint is of another network, or of another length of run.
+    """
+    tensors, config = load_tensors(path)
+    if config["total_steps"] != state.total_steps:
+        raise UserError(f"{path} is of a run of {config['total_steps']} steps, this one has {state.total_steps}")
+    try:
+        state.network.load_state_dict(_under(tensors, "network."))
+        state.averaged.load_state_dict(_under(tensors, "averaged."))
+    except RuntimeError as error:
+        raise UserError(f"{path} is a checkpoint of another network: {str(error).splitlines()[0]}") from error
+    optimizer: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _under(tensors, "optimizer.").items():
+        i, key = name.split(".", 1)
+        optimizer.setdefault(int(i), {})[key] = tensor
+    state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": optimizer})
+    state.generator.set_state(tensors["rng.data"])
+    torch.set_rng_state(tensors["rng.torch"])
+    state.step = int(config["step"])
+    return state
+
+
+def averaged_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The averaged weights of a saved run and its configuration."""
+    tensors, config = load_tensors(path)
+    return _under(tensors, "averaged."), config
+
+
+def log(path: Path, row: dict[str, float]) -> None:
+    """Append one line of JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

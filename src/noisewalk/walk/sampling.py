@@ -1,0 +1,49 @@
+"""The one loop of noisewalk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .noise import Noise, NoiseLevel
+from .prediction import Denoiser
+from .steps import Past, Step
+
+
+class State(NamedTuple):
+    """Where a walk is after a step.
+
+    Args:
+        step: number of the step, from 0.
+        level: the level just reached.
+        x_t: (N, C, H, W) the sample there.
+        x0: (N, C, H, W) the picture predicted on the way there (from the level before).
+    """
+
+    step: int
+    level: NoiseLevel
+    x_t: Tensor
+    x0: Tensor
+
+
+def sample(denoiser: Denoiser, x: Tensor, levels: Sequence[NoiseLevel], step: Step, noise: Noise) -> Iterator[State]:
+    """Walk a sample `x` of `levels[0]` down to `levels[-1]`, yielding a `State` after each step.
+
+    A generator: previews, progress, saving and stopping live outside; closing it cancels the walk.
+
+    Args:
+        denoiser: says where to go.
+        x: (N, C, H, W) a sample of the first level; for a whole walk, sigma times standard noise.
+        levels: decreasing in noise, one more than there are steps.
+        step: how to go there; wrap it with `pin` to constrain the walk.
+        noise: for steps that are random.
+    """
+    past: Past | None = None
+    for i, (t, s) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+        with torch.no_grad():  # inside the loop: a generator must not change the caller's grad mode between its yields
+            x, prediction = step(denoiser, x, t, s, noise, past)
+        past = Past(t, prediction)
+        yield State(i, s, x, prediction.x0)

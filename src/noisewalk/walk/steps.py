@@ -1,0 +1,191 @@
+"""Steps: one reverse transition x_t -> x_s, and constraints that wrap a step.
+
+A step is a pure function. What a multistep rule remembers is handed to it as `past`: the previous level and prediction
+of the same walk, or None at its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from .noise import Noise, NoiseLevel, add_noise, renoise
+from .prediction import Denoiser, Prediction
+
+
+class Past(NamedTuple):
+    """The level a walk was at one step ago, and what the denoiser said there."""
+
+    level: NoiseLevel
+    prediction: Prediction
+
+
+class Step(Protocol):
+    """From a sample x_t of level `t` to a sample of the cleaner level `s`; also returns the prediction made at `t`."""
+
+    def __call__(
+        self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+    ) -> tuple[Tensor, Prediction]: ...
+
+
+def ddpm(variance: Literal["learned", "small", "large"] = "learned") -> Step:
+    """Ancestral sampling: x_s from the posterior q(x_s | x_t, x0), with r = alpha_t / alpha_s and
+
+        x_s = alpha_s u / sigma_t^2 x0 + r sigma_s^2 / sigma_t^2 x_t + std z,     u = sigma_t^2 - r^2 sigma_s^2
+
+    The variance lies between `small` u sigma_s^2 / sigma_t^2 (beta tilde) and `large` u (beta), interpolated in the
+    logarithm where a model has learned where (`learned`; falls back to `small` where it has not). Order 1.
+
+    Reference: Ho et al. 2020, eq. 7; Nichol & Dhariwal 2021, eq. 15; course notes (CS180, A.3).
+    """
+
+    def step(
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+    ) -> tuple[Tensor, Prediction]:
+        p = denoiser(x_t, t)
+        r = t.alpha / s.alpha
+        large = t.sigma**2 - (r * s.sigma) ** 2
+        shrink = (s.sigma / t.sigma) ** 2
+        x_s = s.alpha * large / t.sigma**2 * p.x0 + r * shrink * x_t
+        if s.sigma == 0:  # the last step lands on x0: the posterior of a clean picture has no variance
+            return x_s, p
+        if variance == "large":
+            return x_s + large.sqrt() * noise(x_t), p
+        small = large * shrink
+        if variance == "small" or p.var_frac is None:
+            return x_s + small.sqrt() * noise(x_t), p
+        log_std = 0.5 * (small.log() + p.var_frac * (large.log() - small.log()))
+        return x_s + log_std.exp() * noise(x_t), p
+
+    return step
+
+
+def ddim(eta: float = 0.0) -> Step:
+    """x_s = alpha_s x0 + sqrt(sigma_s^2 - std^2) eps + std z, with std = eta times the `small` deviation of `ddpm`.
+
+    eta = 0 is deterministic, and on the linear path exactly Euler's method for flow matching; eta = 1 is DDPM. Order 1.
+
+    Reference: Song et al., *DDIM*, 2021, eq. 12 and 16.
+    """
+
+    def step(
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+    ) -> tuple[Tensor, Prediction]:
+        p = denoiser(x_t, t)
+        if eta == 0:
+            return _ddim(p.x0, x_t, t, s), p
+        large = (t.sigma**2 - (t.alpha / s.alpha * s.sigma) ** 2).clamp(min=0)
+        std = eta * s.sigma / t.sigma * large.sqrt()
+        direction = (s.sigma**2 - std**2).clamp(min=0).sqrt()
+        return s.alpha * p.x0 + direction * p.eps(x_t, t) + std * noise(x_t), p
+
+    return step
+
+
+def heun() -> Step:
+    """Heun's method on the velocity of the linear path; two network calls a step, one on the step that lands on clean.
+
+    Every path is a rescaled linear path: y = x / (alpha + sigma) has alpha' = 1 - r, sigma' = r with
+    r = sigma / (alpha + sigma), and dy/dr = eps - x0. The rule averages this velocity at both ends; unlike a rule in
+    sigma / alpha it stays finite at pure noise. Order 2.
+
+    Reference: Karras et al. 2022, algorithm 1 (there in sigma / alpha).
+    """
+
+    def step(
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+    ) -> tuple[Tensor, Prediction]:
+        p = denoiser(x_t, t)
+        x_s = _ddim(p.x0, x_t, t, s)
+        if s.sigma == 0:
+            return x_s, p
+        q = denoiser(x_s, s)
+        velocity = ((p.eps(x_t, t) - p.x0) + (q.eps(x_s, s) - q.x0)) / 2
+        r_t, r_s = t.sigma / (t.alpha + t.sigma), s.sigma / (s.alpha + s.sigma)
+        y = x_t / (t.alpha + t.sigma) + (r_s - r_t) * velocity
+        return (s.alpha + s.sigma) * y, p
+
+    return step
+
+
+def dpmpp_2m() -> Step:
+    """DPM-Solver++(2M): one network call a step, second order by the memory of the last one. With
+    lam = log(alpha / sigma), h = lam_s - lam_t, k = (lam_t - lam_previous) / h,
+
+        x_s = sigma_s / sigma_t x_t - alpha_s (e^-h - 1) D,     D = x0 + (x0 - x0_previous) / (2 k)
+
+    First order on the first step and on the one that lands on clean. Order 2.
+
+    Reference: Lu et al., *DPM-Solver++*, 2022, algorithm 2.
+    """
+
+    def step(
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+    ) -> tuple[Tensor, Prediction]:
+        p = denoiser(x_t, t)
+        if past is None or s.sigma == 0 or past.level.alpha == 0:
+            return _ddim(p.x0, x_t, t, s), p
+        k = _log_snr_between(past.level, t) / _log_snr_between(t, s)
+        return _ddim(p.x0 + (p.x0 - past.prediction.x0) / (2 * k), x_t, t, s), p
+
+    return step
+
+
+def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], noise: Noise, num_resamples: int = 1) -> Step:
+    """Wrap a step so that a component of the walk follows a reference picture:
+
+        x_s <- x_s + component(q(x_s | reference) - x_s)
+
+    with the reference freshly noised to the level just *reached*, so that the network always sees both parts equally
+    noisy, and the last level, being clean, leaves the reference's component exactly. With `num_resamples` > 1 the walk
+    goes back up and down again between the two levels, which lets the rest harmonise with the pinned part.
+
+    A mask of the known pixels gives RePaint (Lugmayr et al. 2022, algorithm 1, jump length 1); a low-pass filter an inverse
+    hybrid; the mean over colours, colourisation.
+
+    Args:
+        step: the step to wrap; it is taken `num_resamples` times.
+        reference: (N or 1, C, H, W) clean, in [-1, 1].
+        component: a linear projection, keeping the part of a picture to pin.
+        noise: for the reference and for going back up; its own stream, so that pinning does not change the step's noise.
+        num_resamples: number of times each transition is made; network calls grow in proportion.
+    """
+
+    def pinned(
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, step_noise: Noise, past: Past | None
+    ) -> tuple[Tensor, Prediction]:
+        for again in range(num_resamples):
+            if again:
+                x_t = renoise(x_s, s, t, noise)
+            x_s, p = step(denoiser, x_t, t, s, step_noise, past)
+            x_s = x_s + component(add_noise(reference.expand_as(x_s), s, noise) - x_s)
+        return x_s, p
+
+    if num_resamples < 1:
+        raise ValueError(f"num_resamples counts how often each transition is made, at least 1; got {num_resamples}")
+    return pinned
+
+
+def _ddim(x0: Tensor, x_t: Tensor, t: NoiseLevel, s: NoiseLevel) -> Tensor:
+    shrink = s.sigma / t.sigma
+    return (s.alpha - t.alpha * shrink) * x0 + shrink * x_t
+
+
+def _log_snr_between(t: NoiseLevel, s: NoiseLevel) -> Tensor:
+    return torch.log(s.alpha * t.sigma / (s.sigma * t.alpha))
+
+
+STEP_RULES: dict[str, Callable[[], Step]] = {
+    "ddpm": ddpm,
+    "ddpm-small": lambda: ddpm("small"),
+    "ddpm-large": lambda: ddpm("large"),
+    "ddim": ddim,
+    "euler": ddim,
+    "ddim-ancestral": lambda: ddim(1.0),
+    "heun": heun,
+    "dpmpp-2m": dpmpp_2m,
+}
+"""Step rules by the name the command line knows them by; `euler` is `ddim`, which on the linear path is Euler's method."""
