@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError, unknown
-from .noise import LinearPath, NoiseLevel, Schedule
+from .noise import NoiseLevel, Schedule
 
 Grid = Callable[[Schedule, int], Tensor]
 """(schedule, number of steps) -> (steps + 1,) times, from the noisiest down to 0."""
@@ -22,6 +22,7 @@ def linspace(schedule: Schedule, steps: int) -> Tensor:
 def leading(schedule: Schedule, steps: int, num: int = 1000) -> Tensor:
     """Timesteps (steps-1) k, ..., 2k, k, 0 of `num`, k = num // steps, then clean: diffusers' "leading" spacing.
 
+    >>> from noisewalk.walk import LinearPath
     >>> index = leading(LinearPath(), 30) * 1000 - 1
     >>> [round(i) for i in index.tolist()][:3]
     [957, 924, 891]
@@ -56,6 +57,7 @@ def strided(schedule: Schedule, steps: int = 34, stride: int = 30, num: int = 10
     The course's own loop stops at timestep 0, which on a discrete schedule still holds noise (std .006 on DeepFloyd IF's);
     drop the last time to have exactly its 33 steps. `steps` keeps the *last* entries: 34 gives the whole list.
 
+    >>> from noisewalk.walk import LinearPath
     >>> [round(t * 1000 - 1) for t in strided(LinearPath(), 34).tolist()][:3]
     [990, 960, 930]
     """

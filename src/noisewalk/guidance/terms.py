@@ -1,0 +1,138 @@
+"""Linear guidance in its normal form.
+
+Guidance that is linear in what models say (classifier-free guidance, negative prompts, compositions, anagrams, hybrids) is
+
+    x0(x_t) = sum_i  output_i( model( input_i(x_t), cond_i ) )
+
+with linear maps, and  sum_i output_i o input_i = identity,  so that it gives the same x0 in whatever parametrisation the
+models were trained. Kept as a flat list of terms, nested guidance composes by composing maps, and a step costs one batched
+network call however deep the nesting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..walk.noise import NoiseLevel
+from ..walk.prediction import Bound, Denoiser, Prediction
+
+Map = Callable[[Tensor], Tensor]
+Maps = tuple[Map, ...]
+"""Maps applied from left to right; the empty tuple is the identity. Kept apart so that equal inputs can be recognised."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One model's contribution.
+
+    Args:
+        denoiser: who is asked.
+        output: what is done with the x0 it says; linear.
+        input: what it is shown instead of x_t; a linear isometry, so that noise stays standard noise.
+        variance: what is done with its learned variance; None if this term has no say in it.
+    """
+
+    denoiser: Denoiser
+    output: Maps = ()
+    input: Maps = ()
+    variance: Maps | None = None
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A sum of terms: a denoiser. Terms that are mixtures themselves are flattened."""
+
+    terms: tuple[Term, ...]
+    _asked: tuple[tuple[Denoiser, Maps], ...] = field(init=False, repr=False)
+    _rows: tuple[int, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        flat = tuple(inner for term in self.terms for inner in _flatten(term))
+        asked: list[tuple[Denoiser, Maps]] = []
+        rows = []
+        for term in flat:  # two terms that ask one model the same question (an unconditional branch, say) share the answer
+            question = (term.denoiser, term.input)
+            same = [i for i, (d, maps) in enumerate(asked) if d is question[0] and maps == question[1]]
+            rows.append(same[0] if same else len(asked))
+            if not same:
+                asked.append(question)
+        object.__setattr__(self, "terms", flat)
+        object.__setattr__(self, "_asked", tuple(asked))
+        object.__setattr__(self, "_rows", tuple(rows))
+
+    def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
+        answers = evaluate([d for d, _ in self._asked], [apply(maps, x_t) for _, maps in self._asked], level)
+        x0: Tensor | None = None
+        var_frac: Tensor | None = None
+        for term, row in zip(self.terms, self._rows, strict=True):
+            part = apply(term.output, answers[row].x0)
+            x0 = part if x0 is None else x0 + part
+            fraction = answers[row].var_frac
+            if term.variance is not None and fraction is not None:
+                fraction = apply(term.variance, fraction)
+                var_frac = fraction if var_frac is None else var_frac + fraction
+        assert x0 is not None
+        return Prediction(x0, var_frac)
+
+
+def apply(maps: Maps, x: Tensor) -> Tensor:
+    """Apply maps from left to right."""
+    for f in maps:
+        x = f(x)
+    return x
+
+
+@dataclass(frozen=True)
+class Scale:
+    """x -> factor x, as a map that compares equal to another of the same factor."""
+
+    factor: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x if self.factor == 1 else self.factor * x
+
+
+def evaluate(denoisers: Sequence[Denoiser], inputs: Sequence[Tensor], level: NoiseLevel) -> list[Prediction]:
+    """Ask every denoiser about its input; the `Bound`s of one model are asked in one batched call.
+
+    Args:
+        denoisers: K of them.
+        inputs: K tensors (N, C, H, W).
+    """
+    answers: dict[int, Prediction] = {}
+    groups: dict[int, list[int]] = {}
+    for i, denoiser in enumerate(denoisers):
+        if isinstance(denoiser, Bound):
+            groups.setdefault(id(denoiser.model), []).append(i)
+        else:
+            answers[i] = denoiser(inputs[i], level)
+    for rows in groups.values():
+        bound = [d for i in rows if isinstance(d := denoisers[i], Bound)]
+        sizes = [len(inputs[i]) for i in rows]
+        conds = [
+            torch.cat([c.expand(n, *c.shape[1:]) for c, n in zip(parts, sizes, strict=True)])
+            for parts in zip(*(b.cond for b in bound), strict=True)
+        ]
+        together = bound[0].model(torch.cat([inputs[i] for i in rows]), level, *conds)
+        x0s = together.x0.split(sizes)
+        fracs = [None] * len(rows) if together.var_frac is None else together.var_frac.split(sizes)
+        answers |= {i: Prediction(x0, frac) for i, x0, frac in zip(rows, x0s, fracs, strict=True)}
+    return [answers[i] for i in range(len(denoisers))]
+
+
+def _flatten(term: Term) -> tuple[Term, ...]:
+    if not isinstance(term.denoiser, Mixture):
+        return (term,)
+    return tuple(
+        Term(
+            inner.denoiser,
+            inner.output + term.output,
+            term.input + inner.input,
+            None if inner.variance is None or term.variance is None else inner.variance + term.variance,
+        )
+        for inner in term.denoiser.terms
+    )

@@ -1,0 +1,43 @@
+"""A trained network as a `Model`: any noise level in, x0 out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..walk.noise import NoiseLevel, Schedule
+from ..walk.prediction import Prediction, to_x0
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkModel:
+    """A network together with the schedule and the target it was trained with.
+
+    The network is asked at the time of its own schedule that has the signal-to-noise ratio of the level at hand, with the
+    picture scaled to match, so it can be walked along any path; on its own schedule both are exact.
+
+    Args:
+        network: (x, t, *cond) -> output; t is (N,) in [0, 1].
+        schedule: the noise levels it was trained on.
+        prediction_type: a key of `TARGETS`.
+        max_batch: most rows in one network call, to bound memory; 0 for no bound.
+    """
+
+    network: Callable[..., Tensor]
+    schedule: Schedule
+    prediction_type: str
+    max_batch: int = 0
+
+    def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
+        t = self.schedule.time(level)
+        own = self.schedule(t)
+        scale = (own.alpha + own.sigma) / (level.alpha + level.sigma)
+        x = x_t if scale == 1 else scale * x_t
+        times = t.to(x_t.device, torch.float32).expand(len(x_t))
+        rows = self.max_batch or len(x_t)
+        parts = zip(x.split(rows), times.split(rows), *(c.split(rows) for c in cond), strict=True)
+        output = torch.cat([self.network(*part) for part in parts])
+        return Prediction(to_x0(output.to(x_t.dtype), x, own, self.prediction_type))

@@ -1,0 +1,40 @@
+"""Visual anagrams: one picture that shows another prompt under each view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..errors import UserError
+from ..guidance.illusions import anagram
+from ..guidance.views import get_view
+from ..models.zoo import Pretrained
+from .panels import Exhibits, Panel, guided_all, walk_panel
+from .spec import Walk, argument, option
+
+
+@dataclass(frozen=True)
+class Anagram(Walk):
+    """One picture, several prompts, each under its own view (Geng et al. 2024).
+
+    x0 = sum_i w_i view_i^-1( model( view_i(x_t), prompt_i ) ), sum_i w_i = 1.
+    """
+
+    prompts: tuple[str, ...] = argument("what is seen under each view, two or more")
+    views: tuple[str, ...] = option(("identity", "rotate180"), "how it is looked at for each prompt")
+    weights: tuple[float, ...] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0)
+
+
+def panels(spec: Anagram, model: Pretrained) -> list[Panel]:
+    views = [get_view(name) for name in spec.views]
+    if len(views) != len(spec.prompts):
+        raise UserError(f"{len(spec.prompts)} prompts need as many --views, {len(views)} were given: {' '.join(spec.views)}")
+    if spec.weights and len(spec.weights) != len(spec.prompts):
+        raise UserError(f"{len(spec.prompts)} prompts need as many --weights, {len(spec.weights)} were given")
+    denoiser = anagram(guided_all(model, spec, spec.prompts), views, spec.weights or None)
+
+    def show(x: Tensor) -> Exhibits:
+        return [(f"{view.name}: {prompt}", view.forward(x)) for view, prompt in zip(views, spec.prompts, strict=True)]
+
+    return [walk_panel(" / ".join(spec.prompts), model, spec, denoiser, show=show)]

@@ -1,0 +1,76 @@
+"""Three ways to remove noise: a Gaussian blur, one call of the model, and a walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import unknown
+from ..guidance.components import gaussian_blur
+from ..guidance.threshold import THRESHOLDS
+from ..models.zoo import Pretrained
+from .panels import Exhibits, Panel, guided, level_at, noised, still, times_from, walk_panel
+from .spec import Source, Walk, option, picture
+
+METHODS = ("blur", "one-step", "iterative")
+
+
+@dataclass(frozen=True)
+class Denoise(Walk):
+    """Noise a picture, then take the noise away again, by one method or by all side by side.
+
+    blur: G * x_t / alpha. one-step: x0 = E[x0 | x_t]. iterative: a walk from t down to 0.
+    """
+
+    image: Source = picture("the picture to noise and denoise")
+    t: tuple[int, ...] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
+    method: str = option("all", "blur, one-step, iterative or all")
+    prompt: str = option("", "what the picture shows, if the model is to be told")
+    sigma: float = option(1.5, "standard deviation of the blur, pixels", 0.01, 100)
+    kernel_size: int = option(7, "size of the blur, pixels, odd", 1, 999)
+    steps: int | None = option(34, "steps of the whole grid; the walk makes those below t", 1, 1000)
+    grid: str | None = option("course", "where the steps are")
+
+
+def panels(spec: Denoise, model: Pretrained) -> list[Panel]:
+    if spec.method not in (*METHODS, "all"):
+        raise unknown("method", spec.method, (*METHODS, "all"))
+    image = spec.image.tensor  # type: ignore[union-attr]
+    shown = [still("original", image, level_at(model, 0))]
+    for t in spec.t:
+        shown += _at(spec, model, image, t)
+    return shown
+
+
+def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
+    level = level_at(model, t)
+    x_t = noised(model, image, level, spec)
+    denoiser = guided(model, spec, spec.prompt)
+
+    def compared(label: str) -> Callable[[Tensor], Exhibits]:
+        return lambda x: [(f"{label}, {psnr(x, image):.1f} dB", x)]
+
+    made: list[Panel] = []
+    if spec.method in ("blur", "all"):
+        blurred = gaussian_blur(x_t / level.alpha, spec.sigma, spec.kernel_size).clamp(-1, 1)
+        panel = still(f"blur, sigma {spec.sigma:g}", blurred, level, outcome=True)
+        made.append(Panel(panel.label, panel.steps, panel.walk, compared(panel.label)))
+    if spec.method in ("one-step", "all"):
+        with torch.no_grad():
+            once = THRESHOLDS[spec.threshold or "none"](denoiser)(x_t, level).x0
+        panel = still("one-step", once, level, outcome=True)
+        made.append(Panel(panel.label, panel.steps, panel.walk, compared(panel.label)))
+    if spec.method in ("iterative", "all"):
+        times = times_from(model, spec, t)
+        label = f"iterative, {len(times) - 1} steps"
+        made.append(walk_panel(label, model, spec, denoiser, image=image, times=times, show=compared(label)))
+    return [still(f"noisy, t = {t}", x_t, level), *made]
+
+
+def psnr(x: Tensor, reference: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of pictures in [-1, 1] (peak 2), over the batch: 10 log10(4 / mean error^2)."""
+    error = (x.clamp(-1, 1) - reference).square().mean()
+    return float(10 * torch.log10(4 / error.clamp(min=1e-12)))

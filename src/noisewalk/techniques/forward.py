@@ -1,0 +1,32 @@
+"""The forward process: a picture at chosen levels of noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..models.zoo import Pretrained
+from .panels import Panel, level_at, noised, still
+from .spec import Source, option, picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forward:
+    """Add noise to a picture, in one jump to each level.
+
+    x_t = alpha_t x0 + sigma_t eps.
+    """
+
+    image: Source = picture("the picture to noise")
+    t: tuple[int, ...] = option((250, 500, 750), "timesteps, 0 (almost clean) to 999 (almost noise)", 0, 999)
+    seed: int = option(0, "seed of the first picture's noise", 0, 2**62)
+    num: int = option(1, "number of noises, of seeds seed, seed + 1, ...", 1, 4096)
+
+
+def panels(spec: Forward, model: Pretrained) -> list[Panel]:
+    image = spec.image.tensor  # type: ignore[union-attr]
+    shown = []
+    for t in spec.t:
+        level = level_at(model, t)
+        label = f"t = {t}: {level.alpha:.3f} x0 + {level.sigma:.3f} eps"
+        shown.append(still(label, noised(model, image, level, spec), level, outcome=True))
+    return [still("original", image, level_at(model, 0)), *shown]

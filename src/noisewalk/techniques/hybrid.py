@@ -1,0 +1,37 @@
+"""Hybrid images: one prompt from far away, another from near."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..guidance.components import gaussian_blur, high_pass, low_pass
+from ..guidance.illusions import factorize
+from ..models.zoo import Pretrained
+from .panels import Exhibits, Panel, guided_all, walk_panel
+from .spec import Walk, argument, option
+
+
+@dataclass(frozen=True)
+class Hybrid(Walk):
+    """One picture whose coarse part is one prompt and whose fine part is another (Geng et al. 2024).
+
+    x0 = G * model(x_t, far) + (1 - G) * model(x_t, near), G a Gaussian low pass.
+    """
+
+    far: str = argument("what is seen from far away, or with eyes half closed")
+    near: str = argument("what is seen from near")
+    sigma: float = option(2.0, "standard deviation of the low pass, pixels: more gives more to the near prompt", 0.01, 100)
+    kernel_size: int = option(33, "size of the low pass, pixels, odd", 1, 999)
+
+
+def panels(spec: Hybrid, model: Pretrained) -> list[Panel]:
+    parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
+    denoiser = factorize(guided_all(model, spec, (spec.far, spec.near)), parts)
+
+    def show(x: Tensor) -> Exhibits:
+        far = gaussian_blur(x, spec.sigma, spec.kernel_size)
+        return [(f"near: {spec.near}", x), (f"far: {spec.far}", far)]
+
+    return [walk_panel(f"{spec.far} / {spec.near}", model, spec, denoiser, show=show)]

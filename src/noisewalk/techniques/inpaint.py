@@ -1,0 +1,49 @@
+"""RePaint: repaint a part of a picture, the rest held in place at every level of noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..guidance.components import masked
+from ..models.zoo import Pretrained
+from ..walk.noise import SeededNoise
+from ..walk.steps import Step, pin
+from .panels import Panel, guided, level_at, still, walk_panel
+from .spec import Source, Walk, option, picture, seeds
+
+
+@dataclass(frozen=True)
+class Inpaint(Walk):
+    """Repaint where the mask is white (RePaint, Lugmayr et al. 2022).
+
+    x_s <- m x_s + (1 - m) (alpha_s x0 + sigma_s eps) after every step, each step made num_resamples times.
+    """
+
+    image: Source = picture("the picture to repaint a part of")
+    mask: Source = picture("picture of the same size: white is repainted, black is kept", role="mask")
+    prompt: str = option("", "what the whole picture should show; '' lets the model choose")
+    num_resamples: int = option(10, "times each step is made, so that both parts agree; calls grow in proportion", 1, 1000)
+    step_rule: str | None = option("ddpm", "how a step is made; resampling wants a random one")
+
+
+def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
+    image, mask = spec.image.tensor, spec.mask.tensor  # type: ignore[union-attr]
+    keep = (mask < 0).float()
+
+    def wrap(step: Step) -> Step:
+        return pin(step, image, masked(keep), SeededNoise(seeds(spec), "pin"), spec.num_resamples)
+
+    denoiser = guided(model, spec, spec.prompt)
+    clean = level_at(model, 0)
+    label = f"{spec.prompt or '(any)'}, {spec.num_resamples} resample{'s' * (spec.num_resamples > 1)}"
+    return [
+        still("original", image, clean),
+        still("to repaint", _hatched(image, keep), clean),
+        walk_panel(label, model, spec, denoiser, wrap=wrap),
+    ]
+
+
+def _hatched(image: Tensor, keep: Tensor) -> Tensor:
+    return keep * image  # 0, mid-grey, where it will be repainted

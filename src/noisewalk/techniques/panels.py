@@ -1,0 +1,126 @@
+"""Panels: a technique is a list of captioned walks, made of the pieces below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..guidance.prompts import cfg
+from ..guidance.threshold import THRESHOLDS
+from ..models.zoo import Pretrained
+from ..walk.grids import levels, truncate, walk_times
+from ..walk.noise import NoiseLevel, SeededNoise, add_noise
+from ..walk.prediction import Denoiser
+from ..walk.sampling import State, sample
+from ..walk.steps import STEP_RULES, Step
+from .spec import seeds
+
+Exhibits = list[tuple[str, Tensor]]
+"""Captioned batches (N, C, H, W): the ways to look at a result."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One walk of a technique.
+
+    Args:
+        label: what it is.
+        steps: how many states the walk will yield.
+        walk: the walk; its last state holds the result.
+        show: the ways to look at the result; itself under its label if None.
+        outcome: False for what is only shown for comparison (the original, the mask).
+    """
+
+    label: str
+    steps: int
+    walk: Iterator[State]
+    show: Callable[[Tensor], Exhibits] | None = None
+    outcome: bool = True
+
+    def exhibits(self, x: Tensor) -> Exhibits:
+        return self.show(x) if self.show else [(self.label, x)]
+
+
+def still(label: str, x: Tensor, level: NoiseLevel, outcome: bool = False) -> Panel:
+    """A panel that needs no walk."""
+    return Panel(label, 1, iter([State(0, level, x, x)]), outcome=outcome)
+
+
+def guided(model: Pretrained, spec: Any, prompt: str) -> Denoiser:
+    """A prompt under the spec's classifier-free guidance and negative prompt."""
+    return cfg(model.bind(prompt), model.bind(spec.negative_prompt), spec.guidance_scale)
+
+
+def guided_all(model: Pretrained, spec: Any, prompts: tuple[str, ...]) -> list[Denoiser]:
+    """Several prompts under guidance that share one negative branch (and so its network calls, where inputs agree)."""
+    uncond = model.bind(spec.negative_prompt)
+    return [cfg(model.bind(prompt), uncond, spec.guidance_scale) for prompt in prompts]
+
+
+def level_at(model: Pretrained, timestep: int) -> NoiseLevel:
+    """The model's level at a timestep counted 0 ... 999 as in the course and in diffusers: time (timestep + 1) / 1000."""
+    return levels(model.schedule, _time(timestep))[0]
+
+
+def walk_panel(
+    label: str,
+    model: Pretrained,
+    spec: Any,
+    denoiser: Denoiser,
+    *,
+    image: Tensor | None = None,
+    start: int = 0,
+    times: Tensor | None = None,
+    wrap: Callable[[Step], Step] | None = None,
+    show: Callable[[Tensor], Exhibits] | None = None,
+) -> Panel:
+    """The walk a spec describes.
+
+    Args:
+        denoiser: guidance already applied; the spec's threshold is put around it here.
+        image: (1, C, H, W) to start from, noised to the first level (SDEdit); None starts from noise.
+        start: index in the grid to start from.
+        times: a grid to use instead of the spec's.
+        wrap: a constraint around the step.
+    """
+    times = truncate(walk_times(spec.grid, model.schedule, spec.steps) if times is None else times, start)
+    path = levels(model.schedule, times)
+    noise = SeededNoise(seeds(spec))
+    step = STEP_RULES[spec.step_rule]()
+    step = wrap(step) if wrap else step
+    denoiser = THRESHOLDS[spec.threshold](denoiser)
+
+    def walk() -> Iterator[State]:
+        blank = _blank(model, spec.num)
+        x = path[0].sigma * noise(blank) if image is None else add_noise(image.expand_as(blank), path[0], noise)
+        return sample(denoiser, x, path, step, noise.stream("step"))
+
+    return Panel(label, len(path) - 1, _lazy(walk), show)
+
+
+def noised(model: Pretrained, image: Tensor, level: NoiseLevel, spec: Any) -> Tensor:
+    """(num, C, H, W): the picture at a level, with the same noise a walk of this spec starts from."""
+    return add_noise(image.expand(spec.num, *image.shape[1:]), level, SeededNoise(seeds(spec)))
+
+
+def times_from(model: Pretrained, spec: Any, timestep: int) -> Tensor:
+    """The grid of a spec, entered at exactly the given timestep."""
+    first = _time(timestep)
+    rest = walk_times(spec.grid, model.schedule, spec.steps)
+    return torch.cat([first, rest[rest < first - 1e-9]])
+
+
+def _time(timestep: int) -> Tensor:
+    return torch.tensor([(timestep + 1) / 1000], dtype=torch.float64)
+
+
+def _blank(model: Pretrained, num: int) -> Tensor:
+    return torch.empty(num, *model.shape)
+
+
+def _lazy(walk: Callable[[], Iterator[State]]) -> Iterator[State]:
+    yield from walk()

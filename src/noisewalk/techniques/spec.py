@@ -1,0 +1,116 @@
+"""Specs: frozen dataclasses that say everything about a picture.
+
+A spec is the single source of a technique's command-line flags, of its form in the studio, of the metadata in its PNGs
+and of the documentation. The only inheritance in the house is here: techniques that walk share the fields of `Walk`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from ..errors import UserError, unknown
+from ..guidance.threshold import THRESHOLDS
+from ..images import Picture, encode_png
+from ..models.zoo import Pretrained
+from ..walk.grids import GRIDS
+from ..walk.steps import STEP_RULES
+
+Source = str | Path | Image.Image | Picture
+S = TypeVar("S")
+
+_CHOICES = {"step_rule": ("step rule", STEP_RULES), "grid": ("grid", GRIDS), "threshold": ("threshold", THRESHOLDS)}
+
+
+def option(default: Any, help: str, least: float | None = None, most: float | None = None) -> Any:
+    """A spec field: its default, help text, and bounds (both inclusive; of each item for tuples)."""
+    return field(default=default, metadata={"help": help, "least": least, "most": most})
+
+
+def argument(help: str) -> Any:
+    """A required field that is given by position on the command line."""
+    return field(metadata={"help": help, "positional": True})
+
+
+def picture(help: str, role: str = "picture") -> Any:
+    """A required picture given by position; `role` is "picture" or "mask"."""
+    return field(metadata={"help": help, "positional": True, "role": role})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """What every walk has. Fields that are None take the model's defaults."""
+
+    steps: int | None = option(None, "steps of the walk", 1, 1000)
+    step_rule: str | None = option(None, f"how a step is made: {', '.join(STEP_RULES)}")
+    grid: str | None = option(None, f"where the steps are: {', '.join(GRIDS)}")
+    guidance_scale: float | None = option(None, "1 follows the prompt, above exaggerates it, 0 ignores it", -100, 100)
+    negative_prompt: str = option("", "what guidance pushes away from")
+    threshold: str | None = option(None, f"how x0 is kept in range: {', '.join(THRESHOLDS)}")
+    seed: int = option(0, "seed of the first picture", 0, 2**62)
+    num: int = option(1, "number of pictures, of seeds seed, seed + 1, ...", 1, 4096)
+
+
+def seeds(spec: Any) -> range:
+    """The seeds of a spec's pictures."""
+    return range(spec.seed, spec.seed + spec.num)
+
+
+def check(spec: Any) -> None:
+    """Raise a `UserError` for a field out of its bounds, or a name not in its table."""
+    for f in fields(spec):
+        value = getattr(spec, f.name)
+        least, most = f.metadata.get("least"), f.metadata.get("most")
+        for item in value if isinstance(value, tuple) else (value,):
+            flag = "--" + f.name.replace("_", "-")
+            if least is not None and isinstance(item, int | float) and not item >= least:
+                raise UserError(f"{flag} must be at least {least:g}, {item} was asked for")
+            if most is not None and isinstance(item, int | float) and not item <= most:
+                raise UserError(f"{flag} must be at most {most:g}, {item} was asked for")
+        if f.name in _CHOICES and value is not None and value not in _CHOICES[f.name][1]:
+            raise unknown(_CHOICES[f.name][0], value, _CHOICES[f.name][1])
+
+
+def resolve(spec: S, model: Pretrained) -> S:
+    """Fill the fields a user left open with the model's defaults, so that the spec says everything."""
+    names = {f.name for f in fields(spec)}  # type: ignore[arg-type]
+    defaults = {f.name: getattr(model.defaults, f.name) for f in fields(model.defaults)}
+    missing = {k: v for k, v in defaults.items() if k in names and getattr(spec, k) is None}
+    return replace(spec, **missing)  # type: ignore[type-var]
+
+
+def to_json(spec: Any) -> dict[str, Any]:
+    """A spec as JSON; pictures as base64 PNGs of the model's size, so that it needs no other file."""
+    return {f.name: _encode(getattr(spec, f.name)) for f in fields(spec)}
+
+
+def from_json(kind: type[S], data: dict[str, Any]) -> S:
+    """The inverse of `to_json`.
+
+    Raises:
+        UserError: a field is unknown, missing, or not what it should be.
+    """
+    try:
+        return kind(**{key: _decode(value) for key, value in data.items()})
+    except (TypeError, ValueError, KeyError, OSError, binascii.Error) as error:
+        raise UserError(f"this is not a spec of {kind.__name__.lower()}: {error}") from error
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Picture):
+        return {"picture": value.name, "png": base64.b64encode(encode_png(value.image)).decode()}
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict):
+        image = Image.open(io.BytesIO(base64.b64decode(value["png"])), formats=["PNG"])
+        return Picture(image.convert("L" if image.mode == "L" else "RGB"), str(value["picture"]))
+    return tuple(value) if isinstance(value, list) else value
