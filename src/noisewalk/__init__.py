@@ -1,0 +1,23 @@
+"""noisewalk: the experiments of diffusion-model courses and papers as real software.
+
+>>> import noisewalk as nw
+>>> model = nw.load("digits")
+>>> nw.generate(model, "7", seed=0).tensor.shape
+torch.Size([1, 1, 28, 28])
+"""
+
+from . import guidance as guidance
+from . import walk as walk
+from .api import anagram as anagram
+from .api import denoise as denoise
+from .api import edit as edit
+from .api import forward as forward
+from .api import generate as generate
+from .api import hybrid as hybrid
+from .api import inpaint as inpaint
+from .errors import UserError as UserError
+from .models.zoo import Pretrained as Pretrained
+from .models.zoo import load as load
+from .report.replay import replay as replay
+from .report.result import Result as Result
+from .version import __version__ as __version__

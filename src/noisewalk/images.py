@@ -75,7 +75,9 @@ def open_image(source: str | Path | Image.Image) -> Image.Image:
             raise UserError(f"there is no picture file {name}" + (" (it is a folder)" if path.is_dir() else ""))
         size = path.stat().st_size
         if size == 0 or size > MAX_BYTES:
-            raise UserError(f"{name} is {'empty' if not size else f'{size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB'}")
+            raise UserError(
+                f"{name} is {'empty' if not size else f'{size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB'}"
+            )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..models.checkpoint import load_tensors, single
+from ..models.zoo import WEIGHTS
 
 
 class DigitReader(nn.Module):
@@ -67,3 +71,27 @@ class Warp:
         theta = torch.stack([cos, -sin + shear, dx, sin, cos, dy], dim=1).view(n, 2, 3).to(pictures.device)
         grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
         return F.grid_sample(pictures + 1, grid, align_corners=False) - 1  # outside the picture is black, -1
+
+
+@cache
+def load_reader() -> DigitReader:
+    """The bundled digit reader, in evaluation mode."""
+    path = WEIGHTS / "digit-reader.safetensors"
+    tensors, _ = load_tensors(path)
+    reader = DigitReader()
+    reader.load_state_dict(single(tensors))
+    return reader.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def read(pictures: Tensor, batch: int = 500) -> Tensor:
+    """(N, 1, 28, 28) in [-1, 1] -> (N, 10) probabilities of each digit."""
+    reader = load_reader()
+    return torch.cat([reader(part).softmax(1) for part in pictures.float().split(batch)])
+
+
+@torch.no_grad()
+def features(pictures: Tensor, batch: int = 500) -> Tensor:
+    """(N, 1, 28, 28) in [-1, 1] -> (N, 128) features of the bundled reader."""
+    reader = load_reader()
+    return torch.cat([reader.features(part) for part in pictures.float().split(batch)])

@@ -10,7 +10,9 @@ from ..errors import UserError
 from ..walk.prediction import Condition
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_FILLER = frozenset("a an the of handwritten hand written drawn digit number numeral figure picture image photo drawing".split())
+_FILLER = frozenset(
+    "a an the of handwritten hand written drawn digit number numeral figure picture image photo drawing".split()
+)
 
 
 class DigitPrompts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -21,9 +22,9 @@ class Anagram(Walk):
     x0 = sum_i w_i view_i^-1( model( view_i(x_t), prompt_i ) ), sum_i w_i = 1.
     """
 
-    prompts: tuple[str, ...] = argument("what is seen under each view, two or more")
-    views: tuple[str, ...] = option(("identity", "rotate180"), "how it is looked at for each prompt")
-    weights: tuple[float, ...] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0)
+    prompts: Sequence[str] = argument("what is seen under each view, two or more")
+    views: Sequence[str] = option(("identity", "rotate180"), "how it is looked at for each prompt", keyword=False)
+    weights: Sequence[float] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0)
 
 
 def panels(spec: Anagram, model: Pretrained) -> list[Panel]:

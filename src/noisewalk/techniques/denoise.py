@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class Denoise(Walk):
     """
 
     image: Source = picture("the picture to noise and denoise")
-    t: tuple[int, ...] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
+    t: Sequence[int] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
     method: str = option("all", "blur, one-step, iterative or all")
     prompt: str = option("", "what the picture shows, if the model is to be told")
     sigma: float = option(1.5, "standard deviation of the blur, pixels", 0.01, 100)
@@ -39,10 +39,7 @@ def panels(spec: Denoise, model: Pretrained) -> list[Panel]:
     if spec.method not in (*METHODS, "all"):
         raise unknown("method", spec.method, (*METHODS, "all"))
     image = spec.image.tensor  # type: ignore[union-attr]
-    shown = [still("original", image, level_at(model, 0))]
-    for t in spec.t:
-        shown += _at(spec, model, image, t)
-    return shown
+    return [replace(panel, row=row) for row, t in enumerate(spec.t) for panel in _at(spec, model, image, t)]
 
 
 def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
@@ -56,18 +53,17 @@ def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
     made: list[Panel] = []
     if spec.method in ("blur", "all"):
         blurred = gaussian_blur(x_t / level.alpha, spec.sigma, spec.kernel_size).clamp(-1, 1)
-        panel = still(f"blur, sigma {spec.sigma:g}", blurred, level, outcome=True)
-        made.append(Panel(panel.label, panel.steps, panel.walk, compared(panel.label)))
+        label = f"blur, sigma {spec.sigma:g}"
+        made.append(replace(still(label, blurred, level, outcome=True), show=compared(label)))
     if spec.method in ("one-step", "all"):
         with torch.no_grad():
             once = THRESHOLDS[spec.threshold or "none"](denoiser)(x_t, level).x0
-        panel = still("one-step", once, level, outcome=True)
-        made.append(Panel(panel.label, panel.steps, panel.walk, compared(panel.label)))
+        made.append(replace(still("one-step", once, level, outcome=True), show=compared("one-step")))
     if spec.method in ("iterative", "all"):
         times = times_from(model, spec, t)
         label = f"iterative, {len(times) - 1} steps"
         made.append(walk_panel(label, model, spec, denoiser, image=image, times=times, show=compared(label)))
-    return [still(f"noisy, t = {t}", x_t, level), *made]
+    return [still("original", image, level_at(model, 0)), still(f"noisy, t = {t}", x_t, level), *made]
 
 
 def psnr(x: Tensor, reference: Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models.zoo import Pretrained
@@ -18,8 +19,8 @@ class Edit(Walk):
 
     image: Source = picture("the picture to edit")
     prompt: str = option("", "what it should become; '' lets the model choose")
-    start: tuple[int, ...] = option((1, 3, 5, 7, 10, 20), "steps of the grid to skip: more keeps more of the picture", 0, 999)
-    strength: tuple[float, ...] = option((), "share of the grid to walk, 0 to 1, instead of --start: less keeps more", 0, 1)
+    start: Sequence[int] = option((1, 3, 5, 7, 10, 20), "steps of the grid to skip: more keeps more of the picture", 0, 999)
+    strength: Sequence[float] = option((), "share of the grid to walk, 0 to 1, instead of --start: less keeps more", 0, 1)
     steps: int | None = option(34, "steps of the whole grid", 1, 1000)
     grid: str | None = option("course", "where the steps are")
 

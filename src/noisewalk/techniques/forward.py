@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models.zoo import Pretrained
@@ -9,7 +10,7 @@ from .panels import Panel, level_at, noised, still
 from .spec import Source, option, picture
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Forward:
     """Add noise to a picture, in one jump to each level.
 
@@ -17,7 +18,7 @@ class Forward:
     """
 
     image: Source = picture("the picture to noise")
-    t: tuple[int, ...] = option((250, 500, 750), "timesteps, 0 (almost clean) to 999 (almost noise)", 0, 999)
+    t: Sequence[int] = option((250, 500, 750), "timesteps, 0 (almost clean) to 999 (almost noise)", 0, 999)
     seed: int = option(0, "seed of the first picture's noise", 0, 2**62)
     num: int = option(1, "number of noises, of seeds seed, seed + 1, ...", 1, 4096)
 

@@ -33,6 +33,7 @@ class Panel:
         walk: the walk; its last state holds the result.
         show: the ways to look at the result; itself under its label if None.
         outcome: False for what is only shown for comparison (the original, the mask).
+        row: row of the figure it is shown in.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Panel:
     walk: Iterator[State]
     show: Callable[[Tensor], Exhibits] | None = None
     outcome: bool = True
+    row: int = 0
 
     def exhibits(self, x: Tensor) -> Exhibits:
         return self.show(x) if self.show else [(self.label, x)]

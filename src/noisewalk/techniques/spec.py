@@ -29,9 +29,9 @@ S = TypeVar("S")
 _CHOICES = {"step_rule": ("step rule", STEP_RULES), "grid": ("grid", GRIDS), "threshold": ("threshold", THRESHOLDS)}
 
 
-def option(default: Any, help: str, least: float | None = None, most: float | None = None) -> Any:
-    """A spec field: its default, help text, and bounds (both inclusive; of each item for tuples)."""
-    return field(default=default, metadata={"help": help, "least": least, "most": most})
+def option(default: Any, help: str, least: float | None = None, most: float | None = None, keyword: bool = True) -> Any:
+    """A spec field: its default, help text, and bounds (both inclusive; of each item for sequences)."""
+    return field(default=default, kw_only=keyword, metadata={"help": help, "least": least, "most": most})
 
 
 def argument(help: str) -> Any:
@@ -44,7 +44,7 @@ def picture(help: str, role: str = "picture") -> Any:
     return field(metadata={"help": help, "positional": True, "role": role})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Walk:
     """What every walk has. Fields that are None take the model's defaults."""
 

@@ -1,0 +1,111 @@
+"""Figures: captioned sheets of pictures, filmstrips and GIFs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ..images import enlarge, to_image
+from ..techniques.panels import Exhibits
+from ..walk.sampling import State
+
+INK, PAPER = "#202124", "#ffffff"
+_GAP = 10
+
+
+def sheet(bands: Sequence[Exhibits], cell: int = 168, max_columns: int = 7) -> Image.Image:
+    """Bands of captioned columns of pictures, with a row for each picture of the batches.
+
+    Args:
+        bands: captions and batches (N, C, H, W); a band is wrapped after `max_columns`.
+        cell: least side of a picture, pixels.
+    """
+    images = [_band(band[i : i + max_columns], cell) for band in bands for i in range(0, len(band), max_columns)]
+    width = max(image.width for image in images)
+    out = Image.new("RGB", (width, sum(image.height for image in images)), PAPER)
+    top = 0
+    for image in images:
+        out.paste(image, (0, top))
+        top += image.height
+    return out
+
+
+def contact(pictures: Tensor, columns: int, cell: int = 84) -> Image.Image:
+    """(N, C, H, W) as a plain grid, without captions."""
+    tiles = [enlarge(to_image(x), cell) for x in pictures]
+    width, height = tiles[0].size
+    rows = -(-len(tiles) // columns)
+    out = Image.new("RGB", (columns * (width + 2) + 2, rows * (height + 2) + 2), PAPER)
+    for i, tile in enumerate(tiles):
+        out.paste(tile.convert("RGB"), (2 + i % columns * (width + 2), 2 + i // columns * (height + 2)))
+    return out
+
+
+def filmstrip(states: Sequence[State], frames: int = 8, row: int = 0) -> Image.Image:
+    """Along one walk, x_t above and the x0 it predicts below, at evenly spaced steps."""
+    chosen = spread(len(states), frames)
+    columns: Exhibits = []
+    for i in chosen:
+        state = states[i]
+        both = torch.cat([state.x_t[row : row + 1], state.x0[row : row + 1]])
+        columns.append((f"step {state.step + 1}: x_t, x0", both))
+    return sheet([columns], cell=112, max_columns=frames)
+
+
+def gif(states: Sequence[State], row: int = 0, cell: int = 168, frames: int = 60) -> bytes:
+    """An animated GIF of one walk, x_t beside x0, resting on the last frame."""
+    images = []
+    for i in spread(len(states), frames):
+        pair = [enlarge(to_image(x[row]), cell).convert("RGB") for x in (states[i].x_t, states[i].x0)]
+        frame = Image.new("RGB", (pair[0].width * 2 + 6, pair[0].height), PAPER)
+        frame.paste(pair[0], (0, 0))
+        frame.paste(pair[1], (pair[0].width + 6, 0))
+        images.append(frame)
+    buffer = io.BytesIO()
+    durations = [90] * (len(images) - 1) + [1600]
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
+    return buffer.getvalue()
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` evenly spaced indices below `count`, first and last included.
+
+    >>> spread(10, 4)
+    [0, 3, 6, 9]
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
+
+
+def _band(columns: Exhibits, cell: int) -> Image.Image:
+    tiles = [[enlarge(to_image(x), cell) for x in batch] for _, batch in columns]
+    side, height = tiles[0][0].size
+    font = ImageFont.load_default(14)
+    captions = [_wrap(caption, font, side) for caption, _ in columns]
+    head = 8 + 18 * max(len(lines) for lines in captions)
+    rows = max(len(column) for column in tiles)
+    out = Image.new("RGB", (len(columns) * (side + _GAP) + _GAP, head + rows * (height + _GAP)), PAPER)
+    draw = ImageDraw.Draw(out)
+    for c, (lines, column) in enumerate(zip(captions, tiles, strict=True)):
+        left = _GAP + c * (side + _GAP)
+        for i, line in enumerate(lines):
+            draw.text((left, 6 + 18 * i), line, INK, font=font)
+        for r, tile in enumerate(column):
+            out.paste(tile.convert("RGB"), (left, head + r * (height + _GAP)))
+    return out
+
+
+def _wrap(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines or [""]

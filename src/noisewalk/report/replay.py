@@ -1,0 +1,86 @@
+"""Replay: make a picture again from its own metadata, and compare."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import UserError, unknown
+from ..images import open_image
+from ..models.zoo import load
+from ..techniques import TECHNIQUES
+from ..techniques.spec import from_json
+from .result import Result, Watch, make
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """A picture made again.
+
+    Attributes:
+        result: what was made.
+        picture: the picture the metadata speaks of, made again.
+        max_difference: largest difference of a pixel to the file, 0 to 255; None if the sizes differ.
+        share_different: share of pixels that differ.
+        warnings: what is not as it was when the file was made.
+    """
+
+    result: Result
+    picture: Image.Image
+    max_difference: int | None
+    share_different: float
+    warnings: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        return self.max_difference == 0
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """The record noisewalk wrote into a PNG.
+
+    Raises:
+        UserError: the file is no picture, or holds no record of noisewalk.
+    """
+    open_image(path)  # limits and errors of any picture
+    with Image.open(path) as image:
+        text = getattr(image, "text", {}).get("noisewalk")
+    if text is None:
+        raise UserError(f"{path} has no noisewalk metadata; only PNGs that noisewalk saved, unedited, can be replayed")
+    try:
+        record = json.loads(text)
+        if not isinstance(record, dict) or {"verb", "model", "spec", "picture"} - record.keys():
+            raise ValueError("fields are missing")
+        if record["picture"]["kind"] not in ("figure", "picture"):
+            raise ValueError(f"it speaks of a '{record['picture']['kind']}'")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"the noisewalk metadata of {path} is damaged: {error}") from error
+    return record
+
+
+def replay(path: str | Path, watch: Watch | None = None) -> Replay:
+    """Make a saved picture again, and compare it pixel by pixel."""
+    record = read_record(path)
+    if record["verb"] not in TECHNIQUES:
+        raise unknown("technique", record["verb"], TECHNIQUES)
+    model = load(record["model"]["name"])
+    spec = from_json(TECHNIQUES[record["verb"]].spec, record["spec"])
+    warnings = []
+    if model.fingerprint != record["model"]["weights"]:
+        warnings.append(f"the model's weights are {model.fingerprint}, they were {record['model']['weights']}")
+    result = make(record["verb"], spec, model, watch, keep_states=False)
+    try:
+        made = result.render(record["picture"])
+    except (IndexError, KeyError, TypeError) as error:
+        raise UserError(f"the noisewalk metadata of {path} is damaged: there is no such picture in the result") from error
+    before, after = np.asarray(open_image(path).convert("RGB"), int), np.asarray(made.convert("RGB"), int)
+    if before.shape != after.shape:
+        return Replay(result, made, None, 1.0, tuple(warnings))
+    difference = np.abs(before - after)
+    share = float((difference.max(-1) > 0).mean())
+    return Replay(result, made, int(difference.max()), share, tuple(warnings))

@@ -1,0 +1,34 @@
+"""Packing: the averaged weights of a run as float16 safetensors with a card beside them, ready to ship."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ..files import write_atomic
+from ..models.checkpoint import half, save_tensors
+from .loop import averaged_weights
+
+
+def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
+    """Write `weights` (.safetensors) and its card (.json) from a run folder; returns the card.
+
+    Args:
+        card: what the run does not know: kind, data and licence, defaults, measured quality.
+    """
+    tensors, config = averaged_weights(run / "checkpoint.safetensors")
+    train = config.pop("train")
+    step, total = config.pop("step"), config.pop("total_steps")
+    save_tensors(weights, half(tensors), config)
+    seen = step * train["batch_size"]
+    card = {
+        **card,
+        "recipe": train,
+        "trained": {"steps": step, "of": total, "pictures_seen": seen},
+        "parameters": sum(t.numel() for t in tensors.values()),
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+    write_atomic(weights.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    return card
