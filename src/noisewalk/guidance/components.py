@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -51,7 +53,7 @@ def band_split(sigmas: tuple[float, ...], kernel_size: int) -> tuple[Map, ...]:
     def between(wide: float, narrow: float) -> Map:
         return lambda x: gaussian_blur(x, narrow, kernel_size) - gaussian_blur(x, wide, kernel_size)
 
-    middle = [between(wide, narrow) for wide, narrow in zip(sigmas[:-1], sigmas[1:], strict=True)]
+    middle = [between(wide, narrow) for wide, narrow in pairwise(sigmas)]
     return (low_pass(sigmas[0], kernel_size), *middle, high_pass(sigmas[-1], kernel_size))
 
 

@@ -118,8 +118,8 @@ def evaluate(denoisers: Sequence[Denoiser], inputs: Sequence[Tensor], level: Noi
             for parts in zip(*(b.cond for b in bound), strict=True)
         ]
         together = bound[0].model(torch.cat([inputs[i] for i in rows]), level, *conds)
-        x0s = together.x0.split(sizes)
-        fracs = [None] * len(rows) if together.var_frac is None else together.var_frac.split(sizes)
+        x0s = torch.split(together.x0, sizes)
+        fracs = [None] * len(rows) if together.var_frac is None else torch.split(together.var_frac, sizes)
         answers |= {i: Prediction(x0, frac) for i, x0, frac in zip(rows, x0s, fracs, strict=True)}
     return [answers[i] for i in range(len(denoisers))]
 

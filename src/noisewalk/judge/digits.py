@@ -87,11 +87,11 @@ def load_reader() -> DigitReader:
 def read(pictures: Tensor, batch: int = 500) -> Tensor:
     """(N, 1, 28, 28) in [-1, 1] -> (N, 10) probabilities of each digit."""
     reader = load_reader()
-    return torch.cat([reader(part).softmax(1) for part in pictures.float().split(batch)])
+    return torch.cat([reader(part).softmax(1) for part in torch.split(pictures.float(), batch)])
 
 
 @torch.no_grad()
 def features(pictures: Tensor, batch: int = 500) -> Tensor:
     """(N, 1, 28, 28) in [-1, 1] -> (N, 128) features of the bundled reader."""
     reader = load_reader()
-    return torch.cat([reader.features(part) for part in pictures.float().split(batch)])
+    return torch.cat([reader.features(part) for part in torch.split(pictures.float(), batch)])

@@ -38,6 +38,6 @@ class NetworkModel:
         x = x_t if scale == 1 else scale * x_t
         times = t.to(x_t.device, torch.float32).expand(len(x_t))
         rows = self.max_batch or len(x_t)
-        parts = zip(x.split(rows), times.split(rows), *(c.split(rows) for c in cond), strict=True)
+        parts = zip(*(torch.split(each, rows) for each in (x, times, *cond)), strict=True)
         output = torch.cat([self.network(*part) for part in parts])
         return Prediction(to_x0(output.to(x_t.dtype), x, own, self.prediction_type))

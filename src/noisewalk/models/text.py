@@ -11,7 +11,8 @@ from ..walk.prediction import Condition
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _FILLER = frozenset(
-    "a an the of handwritten hand written drawn digit number numeral figure picture image photo drawing".split()
+    {"a", "an", "the", "of", "handwritten", "hand", "written", "drawn", "drawing", "digit", "number", "numeral"}
+    | {"figure", "picture", "image", "photo"}
 )
 
 

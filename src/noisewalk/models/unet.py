@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +41,11 @@ class UNetConfig:
     embed_dim: int = 128
     num_classes: int = 10
     dropout: float = 0.0
+
+
+def unet_config(data: dict[str, Any]) -> UNetConfig:
+    """A configuration as it comes out of JSON, where tuples are lists."""
+    return UNetConfig(**(data | {"channels": tuple(data["channels"])}))
 
 
 class TimeEmbedding(nn.Module):

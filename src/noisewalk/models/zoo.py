@@ -18,7 +18,7 @@ from ..walk.prediction import Bound, Condition, Model
 from .checkpoint import fingerprint, load_tensors, single
 from .network import NetworkModel
 from .text import DigitPrompts
-from .unet import UNet, UNetConfig
+from .unet import UNet, unet_config
 
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
 SCHEDULES: dict[str, Callable[[], Schedule]] = {"linear": LinearPath}
@@ -116,7 +116,7 @@ def _digits(name: str, path: Path, card: dict[str, Any]) -> Pretrained:
     tensors, config = load_tensors(path)
     averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
     try:
-        shape = UNetConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config["config"].items()})
+        shape = unet_config(config["config"])
         network = UNet(shape)
         network.load_state_dict(single(averaged or tensors))
         schedule = SCHEDULES[config["schedule"]]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,14 +31,24 @@ Watch = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Walked:
-    """A finished panel: what it showed, its last picture, and the states on the way if they were kept."""
+    """A finished panel: its last pictures, and the states on the way (only the last one if they were not kept)."""
 
-    label: str
-    exhibits: Exhibits
+    panel: Panel
     x: Tensor
     states: tuple[State, ...]
-    outcome: bool
-    row: int
+
+    @property
+    def label(self) -> str:
+        return self.panel.label
+
+    @property
+    def outcome(self) -> bool:
+        return self.panel.outcome
+
+    @property
+    def exhibits(self) -> Exhibits:
+        """The ways to look at it."""
+        return self.panel.exhibits(self.x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +89,8 @@ class Result:
 
     @cached_property
     def figure(self) -> Image.Image:
-        rows = sorted({panel.row for panel in self.panels})
-        return figures.sheet([[e for p in self.panels if p.row == row for e in p.exhibits] for row in rows])
+        rows = sorted({walked.panel.row for walked in self.panels})
+        return figures.sheet([[e for p in self.panels if p.panel.row == row for e in p.exhibits] for row in rows])
 
     def _repr_png_(self) -> bytes:
         return encode_png(self.figure)
@@ -151,15 +161,63 @@ class Result:
         return files
 
 
-def make(verb: str, spec: Any, model: Pretrained, watch: Watch | None = None, keep_states: bool = True) -> Result:
-    """Check a spec, prepare its pictures, and take its walks.
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while walking; `result` holds what was finished, or None."""
+
+    def __init__(self, result: Result | None) -> None:
+        super().__init__("interrupted")
+        self.result = result
+
+
+def make(
+    verb: str, spec: Any, model: Pretrained, watch: Watch | None = None, keep_states: bool = True, batch: int = 64
+) -> Result:
+    """Check a spec, prepare its pictures, and take its walks, `batch` pictures at a time.
 
     Raises:
         UserError: something in the spec cannot be done; nothing has been computed then.
+        Interrupted: on Ctrl-C, with what was finished.
     """
     spec = ready(verb, spec, model)
-    panels = TECHNIQUES[verb].panels(spec, model)
-    return Result(verb, spec, model, tuple(walk(panels, watch, keep_states)))
+    chunks = [
+        replace(spec, seed=spec.seed + i, num=min(batch, spec.num - i)) for i in range(0, spec.num, batch)
+    ]  # a picture depends on its seed alone, so pictures made in parts are those made together
+    planned = [TECHNIQUES[verb].panels(chunk, model) for chunk in chunks]
+    total = sum(panel.steps for panels in planned for panel in panels)
+    finished: list[list[Walked]] = []
+    done = 0
+    try:
+        for panels in planned:
+            finished.append([])
+            for panel in panels:
+                states: list[State] = []
+                for state in panel.walk:
+                    if not keep_states:
+                        states.clear()
+                    states.append(state)
+                    done += 1
+                    if watch:
+                        watch(done, total)
+                finished[-1].append(Walked(panel, states[-1].x_t, tuple(states)))
+    except KeyboardInterrupt:
+        whole = finished[:-1] or finished
+        walked = _merge(whole)
+        made = sum(len(panels[0].x) for panels in whole if panels)
+        partial = Result(verb, replace(spec, num=made), model, walked) if any(w.outcome for w in walked) else None
+        raise Interrupted(partial) from None
+    return Result(verb, spec, model, _merge(finished))
+
+
+def _merge(chunks: list[list[Walked]]) -> tuple[Walked, ...]:
+    """Chunks of panels -> panels, the pictures of all chunks one below the other."""
+    merged = []
+    for parts in zip(*chunks, strict=True):
+        states = tuple(
+            State(same[0].step, same[0].level, torch.cat([s.x_t for s in same]), torch.cat([s.x0 for s in same]))
+            for same in zip(*(part.states for part in parts), strict=True)
+        )
+        merged.append(Walked(parts[0].panel, torch.cat([part.x for part in parts]), states))
+    return tuple(merged)
 
 
 def ready(verb: str, spec: Any, model: Pretrained) -> Any:
@@ -175,22 +233,6 @@ def ready(verb: str, spec: Any, model: Pretrained) -> Any:
         if role == "mask":
             spec = replace(spec, **{f.name: prepare_mask(value, model.shape, size)})
     return spec
-
-
-def walk(panels: list[Panel], watch: Watch | None, keep_states: bool) -> Iterator[Walked]:
-    """Take the walks of panels, one after the other."""
-    total, done = sum(panel.steps for panel in panels), 0
-    for panel in panels:
-        states: list[State] = []
-        for state in panel.walk:
-            if not keep_states:
-                states.clear()
-            states.append(state)
-            done += 1
-            if watch:
-                watch(done, total)
-        x = states[-1].x_t
-        yield Walked(panel.label, panel.exhibits(x), x, tuple(states), panel.outcome, panel.row)
 
 
 def slug(text: str) -> str:

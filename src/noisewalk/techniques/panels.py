@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ def guided(model: Pretrained, spec: Any, prompt: str) -> Denoiser:
     return cfg(model.bind(prompt), model.bind(spec.negative_prompt), spec.guidance_scale)
 
 
-def guided_all(model: Pretrained, spec: Any, prompts: tuple[str, ...]) -> list[Denoiser]:
+def guided_all(model: Pretrained, spec: Any, prompts: Sequence[str]) -> list[Denoiser]:
     """Several prompts under guidance that share one negative branch (and so its network calls, where inputs agree)."""
     uncond = model.bind(spec.negative_prompt)
     return [cfg(model.bind(prompt), uncond, spec.guidance_scale) for prompt in prompts]

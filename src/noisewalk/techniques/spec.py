@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,11 @@ from ..walk.steps import STEP_RULES
 Source = str | Path | Image.Image | Picture
 S = TypeVar("S")
 
-_CHOICES = {"step_rule": ("step rule", STEP_RULES), "grid": ("grid", GRIDS), "threshold": ("threshold", THRESHOLDS)}
+_CHOICES: dict[str, tuple[str, Mapping[str, object]]] = {
+    "step_rule": ("step rule", STEP_RULES),
+    "grid": ("grid", GRIDS),
+    "threshold": ("threshold", THRESHOLDS),
+}
 
 
 def option(default: Any, help: str, least: float | None = None, most: float | None = None, keyword: bool = True) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import unknown
 from ..judge.digits import DigitReader, Warp
 from ..models.unet import UNet, UNetConfig
 from ..walk.noise import LinearPath
@@ -53,7 +55,7 @@ def classifier() -> Recipe:
 RECIPES: dict[str, Callable[[], Recipe]] = {"flow": flow, "classifier": classifier}
 
 
-def run(recipe: Recipe, config: TrainConfig, folder: Path, save_seconds: float = 300.0) -> Iterator[TrainState]:
+def run(recipe: Recipe, config: TrainConfig, folder: Path, save_seconds: float = 300.0) -> Generator[TrainState, None, None]:
     """Train into `folder`, going on from its checkpoint if it has one; a checkpoint every `save_seconds` and at the end.
 
     Closing the generator (Ctrl-C) saves first.
@@ -67,7 +69,7 @@ def run(recipe: Recipe, config: TrainConfig, folder: Path, save_seconds: float =
     saved = began = time.monotonic()
     losses: list[float] = []
     try:
-        for state in train(state, data, recipe.loss, config):
+        for _ in train(state, data, recipe.loss, config):
             losses.append(state.loss)
             if state.step % 50 == 0:
                 row = {"step": state.step, "loss": sum(losses) / len(losses), "seconds": time.monotonic() - began}
@@ -79,3 +81,24 @@ def run(recipe: Recipe, config: TrainConfig, folder: Path, save_seconds: float =
             yield state
     finally:
         save_run(checkpoint, state, config, recipe.card)
+
+
+def train_command(
+    name: str, folder: Path, epochs: float | None, minutes: float | None, seed: int, watch: Callable[[int, int], None]
+) -> str:
+    """Train a recipe by name until it is done or the minutes are over; says in a sentence how far it is.
+
+    Raises:
+        UserError: there is no such recipe.
+    """
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    recipe = RECIPES[name]()
+    config = replace(recipe.config, seed=seed, epochs=recipe.config.epochs if epochs is None else epochs)
+    end = time.monotonic() + (60 * minutes if minutes else float("inf"))
+    with closing(run(recipe, config, folder)) as training:
+        for state in training:
+            watch(state.step, state.total_steps)
+            if time.monotonic() > end:
+                break
+    return f"{folder}: {state.step} of {state.total_steps} steps, loss {state.loss:.4f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -42,7 +43,7 @@ def sample(denoiser: Denoiser, x: Tensor, levels: Sequence[NoiseLevel], step: St
         noise: for steps that are random.
     """
     past: Past | None = None
-    for i, (t, s) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for i, (t, s) in enumerate(pairwise(levels)):
         with torch.no_grad():  # inside the loop: a generator must not change the caller's grad mode between its yields
             x, prediction = step(denoiser, x, t, s, noise, past)
         past = Past(t, prediction)

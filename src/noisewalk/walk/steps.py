@@ -27,7 +27,7 @@ class Step(Protocol):
     """From a sample x_t of level `t` to a sample of the cleaner level `s`; also returns the prediction made at `t`."""
 
     def __call__(
-        self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+        self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None, /
     ) -> tuple[Tensor, Prediction]: ...
 
 
@@ -154,18 +154,21 @@ def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], no
         num_resamples: number of times each transition is made; network calls grow in proportion.
     """
 
+    if num_resamples < 1:
+        raise ValueError(f"num_resamples counts how often each transition is made, at least 1; got {num_resamples}")
+
     def pinned(
         denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, step_noise: Noise, past: Past | None
     ) -> tuple[Tensor, Prediction]:
-        for again in range(num_resamples):
-            if again:
-                x_t = renoise(x_s, s, t, noise)
+        def down(x_t: Tensor) -> tuple[Tensor, Prediction]:
             x_s, p = step(denoiser, x_t, t, s, step_noise, past)
-            x_s = x_s + component(add_noise(reference.expand_as(x_s), s, noise) - x_s)
+            return x_s + component(add_noise(reference.expand_as(x_s), s, noise) - x_s), p
+
+        x_s, p = down(x_t)
+        for _ in range(num_resamples - 1):
+            x_s, p = down(renoise(x_s, s, t, noise))
         return x_s, p
 
-    if num_resamples < 1:
-        raise ValueError(f"num_resamples counts how often each transition is made, at least 1; got {num_resamples}")
     return pinned
 
 

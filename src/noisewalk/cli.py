@@ -1,0 +1,250 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import UserError, unknown
+
+try:
+    from tyro.conf import Positional
+except ModuleNotFoundError:
+    sys.exit("noisewalk: the command line needs tyro and rich: pip install 'noisewalk[cli]'")
+
+if TYPE_CHECKING:
+    from .report.result import Result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line; exit status 0, 2 for something that cannot be done, 130 for Ctrl-C."""
+    try:
+        return _main(sys.argv[1:] if arguments is None else arguments)
+    except UserError as error:
+        print(f"noisewalk: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("noisewalk: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone (| head)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(arguments: list[str]) -> int:
+    verbs = _verbs()
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview(verbs))
+        return 0
+    if arguments[0] == "--version":
+        from .version import __version__
+
+        print(__version__)
+        return 0
+    verb, *rest = arguments
+    if verb not in verbs:
+        raise unknown("command", verb, verbs)
+    return verbs[verb](rest)
+
+
+def _verbs() -> dict[str, Callable[[list[str]], int]]:
+    from .techniques import TECHNIQUES
+
+    def technique(verb: str) -> Callable[[list[str]], int]:
+        return lambda rest: run_technique(verb, rest)
+
+    own = {"replay": run_replay, "models": run_models, "tour": run_tour, "train": run_train, "pack": run_pack}
+    return {verb: technique(verb) for verb in TECHNIQUES} | own
+
+
+def run_technique(verb: str, rest: list[str]) -> int:
+    """generate, forward, denoise, edit, inpaint, anagram, hybrid."""
+    from .commands import job, parse, technique_command
+    from .models.zoo import load
+    from .report.result import Interrupted, make
+
+    wanted = job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
+    model = load(wanted.model)
+    writable(wanted.out)
+    try:
+        with progress(verb) as watch:
+            result = make(verb, wanted.spec, model, watch, keep_states=wanted.trajectory)
+    except Interrupted as stop:
+        if stop.result is not None:
+            _tell(stop.result, stop.result.save(wanted.out))
+        raise
+    _tell(result, result.save(wanted.out, wanted.trajectory))
+    return 0
+
+
+def _tell(result: Result, files: list[Path]) -> None:
+    from .images import Picture
+
+    for value in vars(result.spec).values():
+        if isinstance(value, Picture) and value.notes:
+            print(f"{value.name}: {'; '.join(value.notes)}", file=sys.stderr)
+    for file in files:
+        print(file)
+
+
+@dataclass(frozen=True)
+class ReplayCommand:
+    """Make a picture again from its own metadata, and say whether the pixels agree (exit status 1 if they do not)."""
+
+    picture: Positional[Path]
+    out: Path | None = None
+    """Also save what was made, a .png file."""
+
+
+def run_replay(rest: list[str]) -> int:
+    from .commands import parse
+    from .files import write_atomic
+    from .images import encode_png
+    from .report.replay import read_record, replay
+
+    command = parse(ReplayCommand, rest, "noisewalk replay")
+    with progress("replay") as watch:
+        again = replay(command.picture, watch)
+    for warning in again.warnings:
+        print(f"noisewalk: {warning}", file=sys.stderr)
+    if command.out:
+        record = read_record(command.picture)["picture"]
+        write_atomic(command.out, encode_png(again.picture, again.result.metadata(record)))
+    if again.agrees:
+        print(f"{command.picture}: every pixel agrees")
+    elif again.max_difference is None:
+        print(f"{command.picture}: the sizes differ")
+    else:
+        print(f"{command.picture}: {again.share_different:.2%} of the pixels differ, by at most {again.max_difference} of 255")
+    return 0 if again.agrees else 1
+
+
+def run_models(rest: list[str]) -> int:
+    """List the bundled models."""
+    from .commands import parse
+    from .models.zoo import bundled
+
+    @dataclass(frozen=True)
+    class Models:
+        """List the models there are."""
+
+    parse(Models, rest, "noisewalk models")
+    for name, card in bundled().items():
+        measured = "; ".join(f"{k} {v}" for k, v in card.get("quality", {}).items())
+        print(f"{name:10} {card['what']}. {card['parameters'] / 1e6:.1f} M parameters. {measured}")
+    print("Or give --model a run folder or a .safetensors file that `noisewalk train` wrote.")
+    return 0
+
+
+@dataclass(frozen=True)
+class TourCommand:
+    """Run every experiment once and put all of it on one page, out/tour/index.html."""
+
+    out: Path = Path("out/tour")
+    """The folder to write."""
+    model: str = "digits"
+    """The model to show."""
+
+
+def run_tour(rest: list[str]) -> int:
+    from .commands import parse
+    from .tour import tour
+
+    command = parse(TourCommand, rest, "noisewalk tour")
+    writable(command.out)
+    began = time.monotonic()
+    with progress("tour") as watch:
+        page = tour(command.out, command.model, watch)
+    print(f"{page} ({time.monotonic() - began:.0f} s); open it in a browser")
+    return 0
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """Train a model from scratch into a run folder; started again, it goes on from where it stopped."""
+
+    recipe: Positional[str]
+    """flow (class-conditional digits) or classifier (the digit reader)."""
+    out: Path = Path("runs/flow")
+    """The run folder."""
+    epochs: float | None = None
+    """Passes over the data instead of the recipe's."""
+    minutes: float | None = None
+    """Stop (and save) after so many minutes; the same command goes on later."""
+    seed: int = 0
+    """Of the weights, the order of pictures, times and noise."""
+
+
+def run_train(rest: list[str]) -> int:
+    from .commands import parse
+    from .training.runs import train_command
+
+    command = parse(TrainCommand, rest, "noisewalk train")
+    writable(command.out / "checkpoint.safetensors")
+    with progress(f"train {command.recipe}") as watch:
+        print(train_command(command.recipe, command.out, command.epochs, command.minutes, command.seed, watch))
+    return 0
+
+
+@dataclass(frozen=True)
+class PackCommand:
+    """Write the averaged weights of a run as float16 safetensors with a card, ready to use as --model or to ship."""
+
+    run: Positional[Path]
+    out: Path
+    """The .safetensors file to write; its card goes beside it."""
+
+
+def run_pack(rest: list[str]) -> int:
+    from .commands import parse
+    from .training.pack import pack
+
+    command = parse(PackCommand, rest, "noisewalk pack")
+    card = pack(command.run, command.out, {"kind": "model", "what": f"packed from {command.run.name}", "data": "see the run"})
+    print(f"{command.out} ({command.out.stat().st_size / 1e6:.2f} MB, {card['trained']['steps']} steps)")
+    return 0
+
+
+def writable(out: Path) -> None:
+    """Raise a `UserError` at once, rather than after the work, if nothing can be written at `out`."""
+    folder = out.parent if out.suffix else out
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UserError(f"cannot write to {out}: {existing} is not a folder you may write in; choose another with --out")
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, gone when done; silent when that is not a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _overview(verbs: dict[str, Any]) -> str:
+    from .techniques import TECHNIQUES
+
+    other = {
+        "replay": "Make a saved picture again from its metadata, and compare the pixels.",
+        "models": "List the models there are.",
+        "tour": "Run every experiment once and put all of it on one page.",
+        "train": "Train a model from scratch.",
+        "pack": "Turn a training run into a small weights file.",
+    }
+    lines = [f"  {verb:10} {(TECHNIQUES[verb].spec.__doc__ or '').splitlines()[0]}" for verb in verbs if verb in TECHNIQUES]
+    lines += [f"  {verb:10} {text}" for verb, text in other.items()]
+    return "noisewalk COMMAND ...   (noisewalk COMMAND --help for its options)\n\n" + "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

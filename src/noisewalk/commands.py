@@ -1,0 +1,139 @@
+"""Command lines <-> specs: every flag of a technique comes from its spec's fields."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from .errors import UserError, unknown
+from .report.result import slug
+from .techniques import TECHNIQUES
+from .techniques.spec import Source
+
+
+@dataclass(frozen=True)
+class Job:
+    """A parsed command line of a technique.
+
+    Args:
+        verb: which technique.
+        spec: what to make.
+        model: name of the model to make it with.
+        out: where to, a .png file or a folder.
+        trajectory: whether the walk itself is wanted too.
+    """
+
+    verb: str
+    spec: Any
+    model: str
+    out: Path
+    trajectory: bool
+
+
+def technique_command(verb: str) -> type[Any]:
+    """A dataclass with a technique's spec fields and where to put the result, for tyro to turn into flags."""
+    spec = TECHNIQUES[verb].spec
+    hints = typing.get_type_hints(spec)
+    made: list[tuple[str, Any, Any]] = []
+    for f in fields(spec):
+        hint = "(default: the model's)" if _default(f) is None else None
+        note: list[Any] = [tyro.conf.arg(help=f.metadata["help"], metavar=_metavar(hints[f.name]), help_behavior_hint=hint)]
+        if f.metadata.get("positional"):
+            note.append(tyro.conf.Positional)
+        made.append((f.name, Annotated[(_flag_type(hints[f.name]), *note)], _default(f)))
+    made += [
+        ("model", Annotated[str, tyro.conf.arg(help="a bundled model, a run folder, or a .safetensors file")], "digits"),
+        ("out", Annotated[Path | None, tyro.conf.arg(help="a .png file, or a folder; default out/...")], None),
+        ("trajectory", Annotated[bool, tyro.conf.arg(help="also save the walk as a filmstrip and a GIF")], False),
+    ]
+    required = [m for m in made if m[2] is MISSING]
+    optional = [m for m in made if m[2] is not MISSING]
+    command = make_dataclass(
+        verb.title(), [(n, t) for n, t, _ in required] + [(n, t, field(default=d)) for n, t, d in optional]
+    )
+    command.__doc__ = spec.__doc__
+    return command
+
+
+def job(verb: str, command: Any) -> Job:
+    """A parsed technique command as a `Job`."""
+    spec = TECHNIQUES[verb].spec
+    made = spec(**{f.name: getattr(command, f.name) for f in fields(spec)})
+    return Job(verb, made, command.model, command.out or Path("out") / default_name(verb, made), command.trajectory)
+
+
+def parse_technique(line: str) -> Job:
+    """A technique's command line, as one would type it after `noisewalk`."""
+    verb, *rest = shlex.split(line)
+    if verb not in TECHNIQUES:
+        raise unknown("technique", verb, TECHNIQUES)
+    return job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
+
+
+def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | None = None) -> Any:
+    """Parse arguments into a dataclass; what tyro explains in a box becomes one line.
+
+    Raises:
+        UserError: the arguments do not fit.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                kind, prog=prog, args=list(arguments), description=description, config=(tyro.conf.FlagCreatePairsOff,)
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise UserError(f"{_one_line(said.getvalue()) or 'these arguments do not fit'}; see {prog} --help") from None
+
+
+def _one_line(box: str) -> str:
+    words = re.sub(r"\s+", " ", re.sub(r"[│╭╮╰╯─]+", " ", box)).strip()
+    words = re.sub(r"^(Value error|Unrecognized options|Required options|Parsing error)\s+", "", words)
+    words = re.sub(r"no type matching \{None\}\|? ?(\w+) could be instantiated from \['(.*?)'\]", r"'\2' is not \1", words)
+    return re.split(r" (?:Got errors|Argument helptext|For full helptext)", words)[0].strip(" .")
+
+
+def default_name(verb: str, spec: Any) -> str:
+    """A folder name that tells results of different requests apart.
+
+    >>> from noisewalk.techniques.generate import Generate
+    >>> default_name("generate", Generate("a seven", seed=3))
+    'generate-a-seven-seed3'
+    """
+    words: list[str] = []
+    for f in fields(spec):
+        value = getattr(spec, f.name)
+        if f.metadata.get("positional") or f.name == "prompt":
+            words += [Path(v).stem if f.metadata.get("role") else v for v in ([value] if isinstance(value, str) else value)]
+    return slug(" ".join([verb, *words, f"seed{spec.seed}"]))
+
+
+def _default(f: Any) -> Any:
+    return f.default if f.default_factory is MISSING else f.default_factory()
+
+
+def _flag_type(hint: Any) -> Any:
+    """The type tyro parses a spec's field as: file names for pictures, tuples for sequences."""
+    if hint == Source:
+        return str
+    if typing.get_origin(hint) is Sequence:
+        return types.GenericAlias(tuple, (*typing.get_args(hint), ...))
+    return hint
+
+
+def _metavar(hint: Any) -> str | None:
+    """INT rather than {None}|INT for what may be left to the model."""
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return kinds[0].__name__.upper() if len(kinds) == 1 and type(None) in typing.get_args(hint) else None
