@@ -20,7 +20,7 @@ from ..images import Picture, encode_png, enlarge, open_image, prepare, prepare_
 from ..models.zoo import Pretrained
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Exhibits, Panel
-from ..techniques.spec import check, resolve, to_json
+from ..techniques.spec import check, resolve, seeds, to_json
 from ..version import __version__
 from ..walk.sampling import State
 from . import figures
@@ -90,7 +90,12 @@ class Result:
     @cached_property
     def figure(self) -> Image.Image:
         rows = sorted({walked.panel.row for walked in self.panels})
-        return figures.sheet([[e for p in self.panels if p.panel.row == row for e in p.exhibits] for row in rows])
+        bands = [[e for p in self.panels if p.panel.row == row for e in p.exhibits] for row in rows]
+        if len(self.panels) == len(bands[0]) == 1:  # one way to look at many pictures: side by side
+            label, x = bands[0][0]
+            names = [f"{label}, seed {seed}" for seed in seeds(self.spec)] if len(x) > 1 else [label]
+            bands = [list(zip(names, torch.split(x, 1), strict=True))]
+        return figures.sheet(bands)
 
     def _repr_png_(self) -> bytes:
         return encode_png(self.figure)

@@ -47,22 +47,22 @@ def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
     x_t = noised(model, image, level, spec)
     denoiser = guided(model, spec, spec.prompt)
 
-    def compared(label: str) -> Callable[[Tensor], Exhibits]:
-        return lambda x: [(f"{label}, {psnr(x, image):.1f} dB", x)]
+    def compared(caption: str) -> Callable[[Tensor], Exhibits]:
+        return lambda x: [(f"{caption}, {psnr(x, image):.1f} dB", x)]
 
     made: list[Panel] = []
     if spec.method in ("blur", "all"):
         blurred = gaussian_blur(x_t / level.alpha, spec.sigma, spec.kernel_size).clamp(-1, 1)
-        label = f"blur, sigma {spec.sigma:g}"
-        made.append(replace(still(label, blurred, level, outcome=True), show=compared(label)))
+        panel = still(f"t = {t}, blur", blurred, level, outcome=True)
+        made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):
         with torch.no_grad():
             once = THRESHOLDS[spec.threshold or "none"](denoiser)(x_t, level).x0
-        made.append(replace(still("one-step", once, level, outcome=True), show=compared("one-step")))
+        made.append(replace(still(f"t = {t}, one-step", once, level, outcome=True), show=compared("one-step")))
     if spec.method in ("iterative", "all"):
         times = times_from(model, spec, t)
-        label = f"iterative, {len(times) - 1} steps"
-        made.append(walk_panel(label, model, spec, denoiser, image=image, times=times, show=compared(label)))
+        show = compared(f"iterative, {len(times) - 1} steps")
+        made.append(walk_panel(f"t = {t}, iterative", model, spec, denoiser, image=image, times=times, show=show))
     return [still("original", image, level_at(model, 0)), still(f"noisy, t = {t}", x_t, level), *made]
 
 

@@ -28,6 +28,6 @@ def panels(spec: Forward, model: Pretrained) -> list[Panel]:
     shown = []
     for t in spec.t:
         level = level_at(model, t)
-        label = f"t = {t}: {level.alpha:.3f} x0 + {level.sigma:.3f} eps"
+        label = f"t = {t}: alpha {level.alpha:.3f}, sigma {level.sigma:.3f}"
         shown.append(still(label, noised(model, image, level, spec), level, outcome=True))
     return [still("original", image, level_at(model, 0)), *shown]

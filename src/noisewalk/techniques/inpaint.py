@@ -37,7 +37,7 @@ def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
 
     denoiser = guided(model, spec, spec.prompt)
     clean = level_at(model, 0)
-    label = f"{spec.prompt or '(any)'}, {spec.num_resamples} resample{'s' * (spec.num_resamples > 1)}"
+    label = f"{spec.num_resamples} resample{'s' * (spec.num_resamples > 1)}: {spec.prompt or '(any)'}"
     return [
         still("original", image, clean),
         still("to repaint", _hatched(image, keep), clean),

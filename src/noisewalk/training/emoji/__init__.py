@@ -1,0 +1,1 @@
+"""Emoji and pictograms with captions: packages -> icons -> captions and pictures -> a training set."""
