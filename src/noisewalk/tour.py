@@ -105,13 +105,12 @@ STOPS = (
         "(resampling) lets the new part hear of the old one; with a single pass the two often do not meet.",
         "x<sub>s</sub> ← m x<sub>s</sub> + (1 − m) (α<sub>s</sub> x<sub>0</sub> + σ<sub>s</sub> ε)",
         tuple(
-            f"inpaint {{inputs}}/{image}.png {{inputs}}/{mask}.png --prompt {prompt} --num 3 --num-resamples {resamples}"
+            f"inpaint {{inputs}}/{image}.png {{inputs}}/{mask}.png --prompt {prompt} --num 3 --num-resamples 1 10"
             for image, mask, prompt in (
                 ("digit-8", "mask-top", "6"),
                 ("digit-7", "mask-right", "''"),
                 ("digit-5", "mask-middle", "''"),
             )
-            for resamples in (1, 10)
         ),
     ),
     Stop(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -24,7 +25,12 @@ class Inpaint(Walk):
     image: Source = picture("the picture to repaint a part of")
     mask: Source = picture("picture of the same size: white is repainted, black is kept", role="mask")
     prompt: str = option("", "what the whole picture should show; '' lets the model choose")
-    num_resamples: int = option(10, "times each step is made, so that both parts agree; calls grow in proportion", 1, 1000)
+    num_resamples: Sequence[int] = option(
+        (10,),
+        "times each step is made, so that both parts agree; calls grow in proportion; several are shown side by side",
+        1,
+        1000,
+    )
     step_rule: str | None = option("ddpm", "how a step is made; resampling wants a random one")
 
 
@@ -32,17 +38,18 @@ def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
     image, mask = spec.image.tensor, spec.mask.tensor  # type: ignore[union-attr]
     keep = (mask < 0).float()
 
-    def wrap(step: Step) -> Step:
-        return pin(step, image, masked(keep), SeededNoise(seeds(spec), "pin"), spec.num_resamples)
-
     denoiser = guided(model, spec, spec.prompt)
+
+    def repainted(num_resamples: int) -> Panel:
+        def wrap(step: Step) -> Step:
+            return pin(step, image, masked(keep), SeededNoise(seeds(spec), "pin"), num_resamples)
+
+        label = f"{num_resamples} resample{'s' * (num_resamples > 1)}: {spec.prompt or '(any)'}"
+        return walk_panel(label, model, spec, denoiser, wrap=wrap)
+
     clean = level_at(model, 0)
-    label = f"{spec.num_resamples} resample{'s' * (spec.num_resamples > 1)}: {spec.prompt or '(any)'}"
-    return [
-        still("original", image, clean),
-        still("to repaint", _hatched(image, keep), clean),
-        walk_panel(label, model, spec, denoiser, wrap=wrap),
-    ]
+    shown = [still("original", image, clean), still("to repaint", _hatched(image, keep), clean)]
+    return shown + [repainted(num_resamples) for num_resamples in spec.num_resamples]
 
 
 def _hatched(image: Tensor, keep: Tensor) -> Tensor:

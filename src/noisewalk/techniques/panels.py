@@ -54,6 +54,8 @@ def still(label: str, x: Tensor, level: NoiseLevel, outcome: bool = False) -> Pa
 
 def guided(model: Pretrained, spec: Any, prompt: str) -> Denoiser:
     """A prompt under the spec's classifier-free guidance and negative prompt."""
+    if prompt == spec.negative_prompt:  # nothing to go away from: half the work
+        return model.bind(prompt)
     return cfg(model.bind(prompt), model.bind(spec.negative_prompt), spec.guidance_scale)
 
 
