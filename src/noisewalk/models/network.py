@@ -24,12 +24,16 @@ class NetworkModel:
         schedule: the noise levels it was trained on.
         prediction_type: a key of `TARGETS`.
         max_batch: most rows in one network call, to bound memory; 0 for no bound.
+        row_multiple: rows of a call are filled up to a multiple of this. Convolution libraries choose other kernels, with
+            other rounding, for some small batches (oneDNN: 1, 2, 3, 5, 6, 7 rows; multiples of 4 agree bit for bit), and a
+            picture should not depend on the batch it is made in.
     """
 
     network: Callable[..., Tensor]
     schedule: Schedule
     prediction_type: str
     max_batch: int = 0
+    row_multiple: int = 1
 
     def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
         t = self.schedule.time(level)
@@ -39,5 +43,13 @@ class NetworkModel:
         times = t.to(x_t.device, torch.float32).expand(len(x_t))
         rows = self.max_batch or len(x_t)
         parts = zip(*(torch.split(each, rows) for each in (x, times, *cond)), strict=True)
-        output = torch.cat([self.network(*part) for part in parts])
+        output = torch.cat([self._call(part) for part in parts])
         return Prediction(to_x0(output.to(x_t.dtype), x, own, self.prediction_type))
+
+    def _call(self, rows: tuple[Tensor, ...]) -> Tensor:
+        num = len(rows[0])
+        missing = -num % self.row_multiple
+        if not missing:
+            return self.network(*rows)
+        filled = (torch.cat([each, each[-1:].expand(missing, *each.shape[1:])]) for each in rows)
+        return self.network(*filled)[:num]

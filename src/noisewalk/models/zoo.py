@@ -126,7 +126,7 @@ def _digits(name: str, path: Path, card: dict[str, Any]) -> Pretrained:
     network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Pretrained(
         name,
-        NetworkModel(network, schedule, prediction_type),
+        NetworkModel(network, schedule, prediction_type, row_multiple=4),
         DigitPrompts(),
         schedule,
         (shape.in_channels, shape.image_size, shape.image_size),
