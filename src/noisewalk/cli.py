@@ -67,10 +67,11 @@ def run_technique(verb: str, rest: list[str]) -> int:
     """generate, forward, denoise, edit, inpaint, anagram, hybrid."""
     from .commands import job, parse, technique_command
     from .models.zoo import load
-    from .report.result import Interrupted, make
+    from .report.result import Interrupted, is_single, make
 
     wanted = job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
     model = load(wanted.model)
+    is_single(wanted.out)
     writable(wanted.out)
     try:
         with progress(verb) as watch:
@@ -226,7 +227,8 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

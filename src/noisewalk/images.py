@@ -18,8 +18,6 @@ from .errors import UserError
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 100_000_000
 
-PictureLike = "str | Path | Image.Image | Picture"
-
 
 @dataclass(frozen=True, eq=False)
 class Picture:
@@ -68,24 +66,26 @@ def open_image(source: str | Path | Image.Image) -> Image.Image:
         UserError: missing, empty, not a picture, animated, or larger than MAX_PIXELS or MAX_BYTES.
     """
     if isinstance(source, Image.Image):
-        image, name = source, "picture"
-    else:
-        path, name = Path(source), str(source)
-        if not path.is_file():
-            raise UserError(f"there is no picture file {name}" + (" (it is a folder)" if path.is_dir() else ""))
-        size = path.stat().st_size
-        if size == 0 or size > MAX_BYTES:
-            raise UserError(
-                f"{name} is {'empty' if not size else f'{size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB'}"
-            )
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                image = Image.open(path)
-        except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-            if isinstance(error, Image.DecompressionBombError):
-                raise UserError(f"{name} is too large: {error}") from error
-            raise UserError(f"{name} is not a picture noisewalk can read (PNG, JPEG, WebP, GIF, …)") from error
+        return _decode(source, "picture")
+    path, name = Path(source), str(source)
+    if not path.is_file():
+        raise UserError(f"there is no picture file {name}" + (" (it is a folder)" if path.is_dir() else ""))
+    size = path.stat().st_size
+    if size == 0 or size > MAX_BYTES:
+        raise UserError(f"{name} is {'empty' if not size else f'{size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB'}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is lower
+            opened = Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{name} is too large: {error}") from error
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise UserError(f"{name} is not a picture noisewalk can read (PNG, JPEG, WebP, GIF, …)") from error
+    with opened:
+        return _decode(opened, name)
+
+
+def _decode(image: Image.Image, name: str) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise UserError(f"{name} has {image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}. Make it smaller first")
     if getattr(image, "n_frames", 1) > 1:

@@ -54,11 +54,14 @@ def read_record(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} has no noisewalk metadata; only PNGs that noisewalk saved, unedited, can be replayed")
     try:
         record = json.loads(text)
-        if not isinstance(record, dict) or {"verb", "model", "spec", "picture"} - record.keys():
-            raise ValueError("fields are missing")
-        if record["picture"]["kind"] not in ("figure", "picture"):
-            raise ValueError(f"it speaks of a '{record['picture']['kind']}'")
-    except (ValueError, KeyError, TypeError) as error:
+        kinds = {"verb": str, "model": dict, "spec": dict, "picture": dict}
+        if not isinstance(record, dict) or not all(isinstance(record.get(k), kind) for k, kind in kinds.items()):
+            raise ValueError(f"it needs {', '.join(kinds)}")
+        if not all(isinstance(record["model"].get(key), str) for key in ("name", "weights")):
+            raise ValueError("it names no model")
+        if record["picture"].get("kind") not in ("figure", "picture"):
+            raise ValueError("it does not say which picture it is of")
+    except ValueError as error:
         raise UserError(f"the noisewalk metadata of {path} is damaged: {error}") from error
     return record
 

@@ -111,9 +111,7 @@ class Result:
             UserError: it cannot be written there.
         """
         path = Path(path)
-        single = path.suffix.lower() == ".png"
-        if path.suffix and not single and not path.is_dir():
-            raise UserError(f"pictures are saved as .png or into a folder; got {path}")
+        single = is_single(path)
         files = self._single(path) if single else self._folder(path)
         if trajectory:
             stem = path.with_suffix("") if single else path / "trajectory"
@@ -238,6 +236,19 @@ def ready(verb: str, spec: Any, model: Pretrained) -> Any:
         if role == "mask":
             spec = replace(spec, **{f.name: prepare_mask(value, model.shape, size)})
     return spec
+
+
+def is_single(path: Path) -> bool:
+    """Whether a place to save to is one .png file rather than a folder.
+
+    Raises:
+        UserError: it looks like a file of another kind.
+    """
+    if path.suffix.lower() == ".png":
+        return True
+    if path.suffix.lower() in Image.registered_extensions():
+        raise UserError(f"pictures are saved as .png (which can be replayed) or into a folder; {path} was asked for")
+    return False
 
 
 def slug(text: str) -> str:

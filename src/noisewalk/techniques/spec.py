@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -102,9 +103,24 @@ def from_json(kind: type[S], data: dict[str, Any]) -> S:
         UserError: a field is unknown, missing, or not what it should be.
     """
     try:
-        return kind(**{key: _decode(value) for key, value in data.items()})
+        decoded = {key: _decode(value) for key, value in data.items()}
+        for key, hint in typing.get_type_hints(kind).items():
+            if key in decoded and not _fits(decoded[key], hint):
+                raise ValueError(f"{key} is {decoded[key]!r}")
+        return kind(**decoded)
     except (TypeError, ValueError, KeyError, OSError, binascii.Error) as error:
         raise UserError(f"this is not a spec of {kind.__name__.lower()}: {error}") from error
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a field's type: a name, a number, a sequence of them, a picture, or None where allowed."""
+    if hint == Source:
+        return isinstance(value, Picture)
+    if typing.get_origin(hint) is Sequence:
+        return isinstance(value, tuple) and all(_fits(item, typing.get_args(hint)[0]) for item in value)
+    if kinds := typing.get_args(hint):
+        return any(_fits(value, kind) for kind in kinds)
+    return isinstance(value, (int, float) if hint is float else hint) and not isinstance(value, bool)
 
 
 def _encode(value: Any) -> Any:

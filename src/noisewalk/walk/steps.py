@@ -137,7 +137,7 @@ def dpmpp_2m() -> Step:
 def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], noise: Noise, num_resamples: int = 1) -> Step:
     """Wrap a step so that a component of the walk follows a reference picture:
 
-        x_s <- x_s + component(q(x_s | reference) - x_s)
+        x_s <- x_s - component(x_s) + component(alpha_s reference + sigma_s eps)
 
     with the reference freshly noised to the level just *reached*, so that the network always sees both parts equally
     noisy, and the last level, being clean, leaves the reference's component exactly. With `num_resamples` > 1 the walk
@@ -162,7 +162,8 @@ def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], no
     ) -> tuple[Tensor, Prediction]:
         def down(x_t: Tensor) -> tuple[Tensor, Prediction]:
             x_s, p = step(denoiser, x_t, t, s, step_noise, past)
-            return x_s + component(add_noise(reference.expand_as(x_s), s, noise) - x_s), p
+            known = add_noise(reference.expand_as(x_s), s, noise)
+            return x_s - component(x_s) + component(known), p  # not x_s + component(known - x_s): that rounds
 
         x_s, p = down(x_t)
         for _ in range(num_resamples - 1):

@@ -1,0 +1,124 @@
+"""Words as vectors: WordPiece tokens, and a small static table that knows which words are alike.
+
+The table was distilled from a sentence encoder: each token alone through the encoder, averaged, its principal components
+kept, int8 with one scale a token (training/recipes/emoji/words.py). A word never seen with a picture therefore still lands
+near the words that were.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..walk.prediction import Condition
+from .checkpoint import load_tensors
+
+BUNDLED = Path(str(files("noisewalk") / "weights" / "words.safetensors"))
+_WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
+_LONGEST = 100
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words and single punctuation marks, accents stripped (BERT's uncased rule).
+
+    >>> words("A Café's door")
+    ['a', 'cafe', "'", 's', 'door']
+    """
+    plain = unicodedata.normalize("NFD", text.lower())
+    return _WORD.findall("".join(c for c in plain if unicodedata.category(c) != "Mn"))
+
+
+@dataclass(frozen=True, eq=False)
+class WordTable:
+    """Tokens and their vectors.
+
+    Args:
+        pieces: token -> row; a token inside a word starts with "##".
+        codes: (V, D) int8.
+        scales: (V,) float16; a vector is codes * scales.
+    """
+
+    pieces: dict[str, int]
+    codes: Tensor
+    scales: Tensor
+
+    @property
+    def dim(self) -> int:
+        """D, the length of a vector."""
+        return self.codes.shape[1]
+
+    def tokens(self, text: str) -> list[int]:
+        """Rows of the tokens of a text, longest match first (WordPiece); words with an unknown part are left out.
+
+        Reference: Schuster & Nakajima, *Japanese and Korean Voice Search*, 2012; as in BERT.
+        """
+        return [row for word in words(text) for row in self.word(word)]
+
+    def word(self, word: str) -> list[int]:
+        """Rows of one word's pieces; empty if it cannot be spelled with the table."""
+        rows: list[int] = []
+        start = 0
+        while start < len(word) <= _LONGEST:
+            ends = range(len(word), start, -1)
+            piece = next((p for end in ends if (p := ("##" if start else "") + word[start:end]) in self.pieces), None)
+            if piece is None:
+                return []
+            rows.append(self.pieces[piece])
+            start += len(piece) - (2 if start else 0)
+        return rows
+
+    def vectors(self, rows: Tensor) -> Tensor:
+        """float32 vectors (..., D) of rows (...)."""
+        return self.codes[rows].float() * self.scales[rows].float().unsqueeze(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class TextPrompts:
+    """Prompt -> condition (vectors (1, L, D) float32, mask (1, L) bool): what a `TextUNet` is told.
+
+    The empty prompt is a mask without a single token; so is a dropped caption in training.
+    """
+
+    table: WordTable
+    max_tokens: int = 24
+
+    def __call__(self, prompt: str) -> Condition:
+        rows, mask = self.rows([prompt])
+        return self.table.vectors(rows), mask
+
+    def rows(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
+        """Token rows (N, L) int64, zero where there is none, and their mask (N, L); what is longer than L is cut off."""
+        rows = torch.zeros(len(prompts), self.max_tokens, dtype=torch.long)
+        mask = torch.zeros(len(prompts), self.max_tokens, dtype=torch.bool)
+        for i, prompt in enumerate(prompts):
+            found = self.table.tokens(prompt)[: self.max_tokens]
+            rows[i, : len(found)] = torch.tensor(found, dtype=torch.long)
+            mask[i, : len(found)] = True
+        return rows, mask
+
+
+@cache
+def load_words(path: Path = BUNDLED) -> WordTable:
+    """The table of a safetensors file and the JSON of its tokens beside it; the bundled one by default.
+
+    Raises:
+        UserError: a file is missing or damaged, or they do not belong together.
+    """
+    tensors, _ = load_tensors(path)
+    try:
+        names = json.loads(path.with_suffix(".json").read_text())["pieces"]
+        codes, scales = tensors["codes"], tensors["scales"]
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise UserError(f"the word table {path} is not whole ({error}); reinstall noisewalk or make it again") from error
+    if not len(names) == len(codes) == len(scales):
+        raise UserError(f"{path} has {len(codes)} vectors, but {len(names)} tokens are listed beside it; make both again")
+    return WordTable({name: i for i, name in enumerate(names)}, codes, scales)

@@ -1,0 +1,177 @@
+"""One function a verb; results that save, replay and stand in a batch."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import noisewalk as nw
+from noisewalk.images import to_image
+from noisewalk.judge.digits import read
+from noisewalk.report.result import Interrupted, make
+from noisewalk.techniques import TECHNIQUES
+from noisewalk.techniques.spec import from_json, to_json
+from noisewalk.tour import PICTURES
+
+DIGIT, MASK = PICTURES / "digit-4.png", PICTURES / "mask-top.png"
+SPECS = {
+    "generate": ("7",),
+    "forward": (DIGIT,),
+    "denoise": (DIGIT,),
+    "edit": (DIGIT,),
+    "inpaint": (DIGIT, MASK),
+    "anagram": (("6", "9"),),
+    "hybrid": ("0", "1"),
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> nw.Pretrained:
+    return nw.load("digits")
+
+
+@pytest.mark.parametrize("step_rule", ["ddim", "ddpm", "heun", "dpmpp-2m"])
+@pytest.mark.parametrize("size", [2, 8])
+def test_a_picture_does_not_depend_on_the_batch_it_is_made_in(model: nw.Pretrained, step_rule: str, size: int) -> None:
+    together = nw.generate(model, "7", seed=20, num=size, steps=6, step_rule=step_rule).tensor
+    alone = torch.cat([nw.generate(model, "7", seed=20 + i, steps=6, step_rule=step_rule).tensor for i in range(size)])
+    assert torch.equal(together, alone)
+
+
+def test_pictures_made_in_parts_are_those_made_together(model: nw.Pretrained) -> None:
+    spec = TECHNIQUES["anagram"].spec(("6", "9"), num=5, steps=4)
+    assert torch.equal(make("anagram", spec, model).tensor, make("anagram", spec, model, batch=2).tensor)
+
+
+def test_every_verb_is_a_function_with_the_fields_of_its_spec(model: nw.Pretrained) -> None:
+    for verb, technique in TECHNIQUES.items():
+        wanted = ["model", *inspect.signature(technique.spec).parameters]
+        assert list(inspect.signature(getattr(nw, verb)).parameters) == wanted
+
+
+def test_the_documented_call(model: nw.Pretrained) -> None:
+    result = nw.anagram(model, ["6", "9"], ["identity", "rotate180"], seed=7)
+    assert isinstance(result.image, Image.Image)
+    assert result.tensor.shape == (1, 1, 28, 28)
+    assert result.tensor.abs().max() <= 1
+    assert len(result.states) == model.defaults.steps
+    assert torch.equal(result.states[-1].x_t.clamp(-1, 1), result.tensor)
+    assert result._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_digits_model_draws_what_it_is_asked_for(model: nw.Pretrained) -> None:
+    drawn = torch.cat([nw.generate(model, str(digit), num=10).tensor for digit in range(10)])
+    agree = read(drawn).argmax(1) == torch.arange(10).repeat_interleave(10)
+    assert agree.float().mean() >= 0.97  # 2,000 samples are measured in bench/digits_quality.py
+
+
+@pytest.mark.parametrize("verb", SPECS)
+def test_every_picture_can_be_replayed_from_its_own_metadata(model: nw.Pretrained, tmp_path: Path, verb: str) -> None:
+    few = {"num": 2, "seed": 3} | ({} if verb in ("forward", "denoise", "edit") else {"steps": 5})
+    files = getattr(nw, verb)(model, *SPECS[verb], **few).save(tmp_path)
+    assert len(files) == len({*files}) > 2
+    for file in (files[0], files[-1]):  # the figure and the last picture
+        again = nw.replay(file)
+        assert again.agrees
+        assert again.warnings == ()
+
+
+def test_replay_notices_a_changed_pixel_and_other_weights(model: nw.Pretrained, tmp_path: Path) -> None:
+    (path,) = nw.generate(model, "7", steps=2).save(tmp_path / "seven.png")
+    with Image.open(path) as image:
+        record = json.loads(image.text["noisewalk"])
+        changed = image.copy()
+    record["model"]["weights"] = "0" * 16
+    changed.putpixel((0, 0), 255)
+    from noisewalk.images import encode_png
+
+    path.write_bytes(encode_png(changed, {"noisewalk": json.dumps(record)}))
+    again = nw.replay(path)
+    assert not again.agrees
+    assert again.share_different == pytest.approx(1 / (224 * 224))
+    assert "weights" in again.warnings[0]
+
+
+def test_a_spec_survives_json_pictures_included(model: nw.Pretrained) -> None:
+    from noisewalk.report.result import ready
+
+    for verb, arguments in SPECS.items():
+        spec = ready(verb, TECHNIQUES[verb].spec(*arguments), model)
+        again = from_json(type(spec), json.loads(json.dumps(to_json(spec))))
+        assert to_json(again) == to_json(spec)
+
+
+def test_what_is_finished_survives_ctrl_c(model: nw.Pretrained) -> None:
+    spec = TECHNIQUES["edit"].spec(DIGIT, start=(25, 20, 10))
+
+    def press_ctrl_c(done: int, total: int) -> None:
+        if done == 1 + 9 + 14 + 3:  # the original, two whole walks, and a part of the third
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as stop:
+        make("edit", spec, model, press_ctrl_c)
+    assert stop.value.result is not None
+    whole = make("edit", spec, model).tensor
+    assert torch.equal(stop.value.result.tensor, whole[:2])
+
+
+def test_sdedit_keeps_more_the_later_it_starts(model: nw.Pretrained) -> None:
+    result = nw.edit(model, DIGIT, start=(1, 10, 20, 28), num=8)
+    original = result.panels[0].x
+    errors = [(panel.x - original).square().mean().item() for panel in result.panels[1:]]
+    assert errors == sorted(errors, reverse=True)
+    assert nw.edit(model, DIGIT, strength=(0.0,)).images[0].tobytes() == to_image(original[0]).tobytes()
+
+
+def test_strength_skips_what_diffusers_skips(model: nw.Pretrained) -> None:
+    by_strength = nw.edit(model, DIGIT, strength=(0.7,), steps=20, grid="linspace")
+    assert len(by_strength.states) == 14  # int(20 * 0.7), diffusers' get_timesteps
+
+
+def test_inpainting_leaves_every_kept_pixel_exactly(model: nw.Pretrained) -> None:
+    result = nw.inpaint(model, DIGIT, MASK, prompt="9", num_resamples=(2,), steps=5, num=2)
+    original, keep = result.spec.image.tensor, result.spec.mask.tensor < 0
+    assert torch.equal(result.tensor[:, keep[0]], original[:, keep[0]].expand(2, -1))
+    assert not torch.allclose(result.tensor, original)
+
+
+def test_the_views_of_an_anagram_are_shown(model: nw.Pretrained) -> None:
+    result = nw.anagram(model, ["6", "9"], ["identity", "rotate180"], steps=2)
+    (_, first), (caption, second) = result.panels[0].exhibits
+    assert caption == "rotate180: 9"
+    assert torch.equal(second, first.rot90(2, (2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda m: nw.generate(m, "seventy"), "does not know the prompt 'seventy'"),
+        (lambda m: nw.generate(m, "3 7"), "does not know the prompt"),
+        (lambda m: nw.generate(m, "7", steps=0), "--steps must be at least 1, 0 was asked for"),
+        (lambda m: nw.generate(m, "7", num=0), "--num must be at least 1"),
+        (lambda m: nw.generate(m, "7", guidance_scale=float("nan")), "--guidance-scale must be at least"),
+        (lambda m: nw.generate(m, "7", step_rule="hein"), "did you mean 'heun'"),
+        (lambda m: nw.generate(m, "7", threshold="clamp"), "unknown threshold 'clamp'"),
+        (lambda m: nw.anagram(m, ["6", "9", "1"]), "3 prompts need as many --views"),
+        (lambda m: nw.anagram(m, ["6", "9"], weights=[1]), "2 prompts need as many --weights"),
+        (lambda m: nw.anagram(m, ["6", "9"], weights=[0, 0]), "not all 0"),
+        (lambda m: nw.edit(m, DIGIT, start=[34]), "the walk has 34 steps"),
+        (lambda m: nw.edit(m, DIGIT, steps=50), "course grid has 34 steps"),
+        (lambda m: nw.edit(m, DIGIT, strength=[1.5]), "--strength must be at most 1"),
+        (lambda m: nw.hybrid(m, "0", "1", kernel_size=32), "odd kernel size"),
+        (lambda m: nw.hybrid(m, "0", "1", kernel_size=99), "too large for 28x28"),
+        (lambda m: nw.denoise(m, DIGIT, method="blurr"), "did you mean 'blur'"),
+        (lambda m: nw.denoise(m, DIGIT, t=[1000]), "--t must be at most 999"),
+        (lambda m: nw.load("digit"), "did you mean 'digits'"),
+        (lambda m: nw.load("nowhere/checkpoint.safetensors"), "has no weights"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_work(model: nw.Pretrained, call, said: str) -> None:
+    with pytest.raises(nw.UserError) as error:
+        call(model)
+    assert said in str(error.value)
