@@ -17,6 +17,7 @@ from noisewalk.images import encode_png
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.tour import PICTURES
 
+UNKNOWN_VERB = {"verb": "x", "model": {"name": "digits", "weights": ""}, "spec": {}, "picture": {"kind": "figure"}}
 DIGIT, MASK = str(PICTURES / "digit-4.png"), str(PICTURES / "mask-top.png")
 
 
@@ -113,7 +114,7 @@ def _wrong_mask() -> str:
         (lambda: ["replay", _foreign_png()], "has no noisewalk metadata"),
         (lambda: ["replay", _damaged_record([1])], "metadata of damaged.png is damaged"),
         (
-            lambda: ["replay", _damaged_record({"verb": "x", "model": {}, "spec": {}, "picture": {"kind": "figure"}})],
+            lambda: ["replay", _damaged_record(UNKNOWN_VERB)],
             "unknown technique 'x'",
         ),
         (lambda: ["train", "flwo"], "unknown recipe 'flwo'; did you mean 'flow'?"),

@@ -35,7 +35,8 @@ class DigitPrompts:
         Raises:
             UserError: it names none, or more than one.
         """
-        words = re.findall(r"[a-z]+|\d+|[^\sa-z\d]+", prompt.lower().replace(".", " ").replace(",", " ").replace("-", " "))
+        text = re.sub(r"(?<=[a-z])[-,.](?=[\sa-z]|$)", " ", prompt.lower())  # "hand-written", "a seven."
+        words = re.findall(r"[a-z]+|\d+|[^\sa-z\d]+", text)
         rest = [w for w in words if w not in _FILLER]
         if not words:
             return self.null_label

@@ -1,0 +1,43 @@
+"""The measures measure."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from noisewalk.images import prepare
+from noisewalk.judge.digits import features, read
+from noisewalk.judge.frechet import Moments, frechet, moments
+from noisewalk.tour import PICTURES
+
+
+def test_frechet_of_diagonal_gaussians_has_its_closed_form() -> None:
+    a = Moments(torch.tensor([0.0, 1.0], dtype=torch.float64), torch.diag(torch.tensor([4.0, 9.0], dtype=torch.float64)), 9)
+    b = Moments(torch.tensor([3.0, 1.0], dtype=torch.float64), torch.diag(torch.tensor([1.0, 16.0], dtype=torch.float64)), 9)
+    assert frechet(a, b) == pytest.approx(9 + (2 - 1) ** 2 + (3 - 4) ** 2, abs=1e-12)
+
+
+def test_frechet_of_correlated_gaussians_agrees_with_a_general_matrix_root() -> None:
+    """tr (C_a C_b)^(1/2) from the eigenvalues of the product itself, another road than the one taken."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(50, 6, generator=generator, dtype=torch.float64) @ torch.randn(6, 6, dtype=torch.float64,
+            generator=generator) for _ in range(2))  # fmt: skip
+    a, b = moments(x), moments(y)
+    root = torch.linalg.eigvals(a.cov @ b.cov).real.clamp(min=0).sqrt().sum()
+    expected = (a.mean - b.mean).square().sum() + a.cov.trace() + b.cov.trace() - 2 * root
+    assert frechet(a, b) == pytest.approx(expected.item(), rel=1e-9)
+    assert frechet(a, a) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("digit", [4, 5, 7, 8])
+def test_the_reader_reads_real_digits(digit: int) -> None:
+    picture = prepare(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor
+    assert read(picture)[0, digit] > 0.8
+    assert features(picture).shape == (1, 128)
+
+
+def test_the_readers_accuracy_on_the_whole_test_set() -> None:
+    from noisewalk.training.data import mnist, to_unit
+
+    test = mnist("test")
+    assert (read(to_unit(test.pictures)).argmax(1) == test.labels).float().mean() >= 0.995

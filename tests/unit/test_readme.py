@@ -1,0 +1,36 @@
+"""What the README shows works as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from noisewalk.commands import parse_technique
+from noisewalk.techniques import TECHNIQUES
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), {})
+    assert Path("six-or-nine.png").exists()
+    assert len(capsys.readouterr().out.splitlines()) == 20
+
+
+def test_command_lines_parse() -> None:
+    lines = [line for line in re.findall(r"`noisewalk ([^`]+)`", README.read_text()) if line.split()[0] in TECHNIQUES]
+    assert {shlex.split(line)[0] for line in lines} == set(TECHNIQUES)
+    for line in lines:
+        parse_technique(line)
+
+
+def test_pictures_are_there() -> None:
+    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README.read_text()):
+        assert (README.parent / path).is_file()

@@ -1,0 +1,45 @@
+"""The main job: everything on one page that needs nothing else."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import noisewalk as nw
+from noisewalk.cli import main
+from noisewalk.commands import parse_technique
+from noisewalk.techniques import TECHNIQUES
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def test_the_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["tour"]) == 0
+    page = Path("out/tour/index.html").read_text()
+    links = _Links()
+    links.feed(page)
+    assert all(link.startswith(("data:image/", "#")) for link in links.found)  # works offline
+    assert 'name="viewport"' in page
+    commands = [line.replace("&#x27;", "'") for line in re.findall(r"<pre>noisewalk (.*?)</pre>", page)]
+    assert {shlex.split(line)[0] for line in commands} == set(TECHNIQUES)
+    for line in commands:  # the inputs a command names are there, so that it can be typed again
+        parse_technique(line)
+        assert all(Path(word).is_file() for word in shlex.split(line) if word.startswith("out/"))
+    assert page.count("data:image/gif") >= 1
+    sure = [float(p) for p in re.findall(r"Read as \d and \d by the digit reader, with probability at least ([\d.]+)", page)]
+    assert len(sure) >= 4
+    assert min(sure[:4]) >= 0.8
+    assert len(re.findall("Large, and small", page)) == 2
+    assert nw.replay(next(Path("out/tour/anagrams/1").glob("seed*.png"))).agrees
