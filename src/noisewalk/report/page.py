@@ -51,6 +51,7 @@ nav a, footer a { color: inherit; display: block; padding: .1rem 0; }
 .equation b { font-style: normal; font-weight: 400; }
 figure { margin: 1rem 0 1.6rem; }
 figure img { max-width: 100%; height: auto; border-radius: 4px; background: #fff; display: block; margin-bottom: .4rem; }
+@media (max-width: 44rem) { .strip { overflow-x: auto; } .strip img { max-width: none; width: 46rem; } }
 figcaption { font-size: .95rem; color: var(--faint); }
 pre { margin: .2rem 0; padding: .5rem .7rem; background: var(--code); border-radius: 6px; overflow-x: auto;
   font: .85rem/1.5 ui-monospace, monospace; color: var(--ink); white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -79,15 +80,15 @@ def _section(number: int, section: Section) -> str:
 
 
 def _figure(shown: Shown) -> str:
-    images = "".join(
-        f'<img loading="lazy" alt="{html.escape(alt, quote=True)}" src="data:image/{_kind(data)};base64,'
-        f'{base64.b64encode(data).decode()}">'
-        for alt, data in shown.images
-    )
+    images = "".join(_image(alt, data) for alt, data in shown.images)
     note = f"<p>{html.escape(shown.note)}</p>" if shown.note else ""
     command = f"<pre>{html.escape(shown.command)}</pre>" if shown.command else ""
     return f"<figure>{images}<figcaption>{note}{command}</figcaption></figure>"
 
 
-def _kind(data: bytes) -> str:
-    return "gif" if data[:3] == b"GIF" else "png"
+def _image(alt: str, data: bytes) -> str:
+    kind = "gif" if data[:3] == b"GIF" else "png"
+    encoded = base64.b64encode(data).decode()
+    tag = f'<img loading="lazy" alt="{html.escape(alt, quote=True)}" src="data:image/{kind};base64,{encoded}">'
+    wide = kind == "png" and int.from_bytes(data[16:20], "big") > 700  # too wide for a phone: let it scroll
+    return f'<div class="strip">{tag}</div>' if wide else tag
