@@ -59,6 +59,7 @@ def test_bundled_weights_are_small_and_their_cards_whole() -> None:
         assert {"what", "data", "command", "recipe", "trained", "parameters", "sha256", "quality"} <= card.keys()
 
 
+@pytest.mark.usefixtures("mnist_train")
 def test_a_short_run_trains_resumes_bit_for_bit_packs_and_draws(tmp_path: Path) -> None:
     """Two steps at once, and one step, a stop and another, end with the same weights."""
     from noisewalk.training import runs

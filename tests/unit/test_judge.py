@@ -9,6 +9,7 @@ from noisewalk.images import prepare
 from noisewalk.judge.digits import features, read
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.tour import PICTURES
+from noisewalk.training.data import Labelled, to_unit
 
 
 def test_frechet_of_diagonal_gaussians_has_its_closed_form() -> None:
@@ -36,8 +37,5 @@ def test_the_reader_reads_real_digits(digit: int) -> None:
     assert features(picture).shape == (1, 128)
 
 
-def test_the_readers_accuracy_on_the_whole_test_set() -> None:
-    from noisewalk.training.data import mnist, to_unit
-
-    test = mnist("test")
-    assert (read(to_unit(test.pictures)).argmax(1) == test.labels).float().mean() >= 0.995
+def test_the_readers_accuracy_on_the_whole_test_set(mnist_test: Labelled) -> None:
+    assert (read(to_unit(mnist_test.pictures)).argmax(1) == mnist_test.labels).float().mean() >= 0.995

@@ -1,0 +1,25 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from noisewalk import UserError
+from noisewalk.training.data import Labelled, mnist
+
+
+@pytest.fixture(scope="session")
+def mnist_test() -> Labelled:
+    """The official test digits; skipped where they are neither at hand nor to be downloaded (never in CI)."""
+    try:
+        return mnist("test")
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def mnist_train() -> Labelled:
+    try:
+        return mnist("train")
+    except UserError as error:
+        pytest.skip(str(error))
