@@ -7,8 +7,9 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,11 +29,14 @@ class TrainConfig:
     Args:
         epochs: passes over the data.
         batch_size: pictures a step.
-        learning_rate: peak of AdamW's learning rate; warmed up linearly, decayed to zero along a cosine.
-        warmup: steps of warm-up.
+        learning_rate: peak learning rate.
+        warmup: steps over which it rises linearly.
+        decay: how it falls: "cosine" to zero; "exponential" to a tenth, by the same factor after each epoch (the course's);
+            "none".
+        optimizer: "adamw" (betas 0.9 and 0.99) or "adam" (PyTorch's defaults, as the course has it).
         weight_decay: AdamW's.
         ema_decay: decay a step of the averaged weights (the ones to use); 0 keeps the last ones.
-        clip: largest norm of the gradient.
+        clip: largest norm of the gradient; 0 for no limit.
         seed: of the weights, the order of pictures, times, noise and dropout.
         bf16: compute the network in bfloat16 (weights, loss and averages stay float32).
     """
@@ -41,6 +45,8 @@ class TrainConfig:
     batch_size: int = 256
     learning_rate: float = 1e-3
     warmup: int = 500
+    decay: Literal["cosine", "exponential", "none"] = "cosine"
+    optimizer: Literal["adamw", "adam"] = "adamw"
     weight_decay: float = 0.01
     ema_decay: float = 0.9995
     clip: float = 1.0
@@ -56,7 +62,7 @@ class TrainState:
     total_steps: int
     network: nn.Module
     averaged: nn.Module
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     generator: torch.Generator
     loss: float = math.nan
 
@@ -64,9 +70,13 @@ class TrainState:
 def start(network: nn.Module, data: Labelled, config: TrainConfig) -> TrainState:
     """A run at step 0. Seed PyTorch before building the network if its first weights are to be reproducible."""
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
-    )
+    optimizer: torch.optim.Optimizer
+    if config.optimizer == "adam":
+        optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    else:
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+        )
     total = max(1, round(config.epochs * len(data.pictures) / config.batch_size))
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
     return TrainState(0, total, network, averaged, optimizer, torch.Generator().manual_seed(config.seed))
@@ -82,13 +92,14 @@ def train(state: TrainState, data: Labelled, loss: Loss, config: TrainConfig) ->
     while state.step < state.total_steps:
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, state.total_steps, config)
-        rows = torch.randint(len(data.pictures), (config.batch_size,), generator=state.generator)
+        rows = epoch_rows(state.step, len(data.pictures), config)
         pictures = to_unit(data.pictures[rows]).contiguous(memory_format=torch.channels_last)
         with torch.autocast(pictures.device.type, torch.bfloat16, enabled=config.bf16):
             value = loss(state.network, pictures, data.labels[rows], state.generator).mean()
         state.optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
+        if config.clip:
+            nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
         state.loss = value.item()
         if not math.isfinite(state.loss):
             raise UserError(f"the loss became {state.loss} at step {state.step}; lower --learning-rate and resume")
@@ -99,9 +110,32 @@ def train(state: TrainState, data: Labelled, loss: Loss, config: TrainConfig) ->
 
 
 def learning_rate(step: int, total: int, config: TrainConfig) -> float:
-    """Linear warm-up, then half a cosine down to zero."""
-    warm = min(1.0, (step + 1) / max(config.warmup, 1))
-    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / total))
+    """Linear warm-up, and one of the decays of `TrainConfig`."""
+    rate = config.learning_rate * min(1.0, (step + 1) / max(config.warmup, 1))
+    if config.decay == "cosine":
+        return rate * 0.5 * (1 + math.cos(math.pi * step / total))
+    if config.decay == "exponential":
+        epoch = int(step * config.epochs / total)
+        return float(rate * 0.1 ** (epoch / config.epochs))
+    return rate
+
+
+def epoch_rows(step: int, count: int, config: TrainConfig) -> Tensor:
+    """(batch_size,) rows of the data for a step: each epoch is a new order of all rows, which depends on the seed alone.
+
+    The last batch of an epoch is filled up with the first of the next.
+    """
+    wanted = torch.arange(step * config.batch_size, (step + 1) * config.batch_size)
+    rows = torch.empty(config.batch_size, dtype=torch.long)
+    for epoch in range(int(wanted[0]) // count, int(wanted[-1]) // count + 1):
+        here = (wanted // count) == epoch
+        rows[here] = _order(config.seed, epoch, count)[wanted[here] % count]
+    return rows
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
 
 
 @torch.no_grad()
