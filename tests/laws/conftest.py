@@ -1,0 +1,10 @@
+"""Laws compute with tiny tensors."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small(one_thread: None) -> None:
+    """See `one_thread`."""

@@ -1,0 +1,166 @@
+"""Every rule converges to the exact solution at the order it declares.
+
+A wrong formula nearly always still converges to something, or converges more slowly; shapes and finiteness stay perfect.
+The data are Gaussian, for which denoiser, probability-flow ODE and reverse process are closed forms. Walks stop at a small
+but non-zero noise level, so that what is measured is the rule and not its first-order landing on clean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import torch
+from oracles import F64, Gaussian, TinyNet, moments, path_between, tape, walked
+from torch import Tensor
+
+from noisewalk.models.network import NetworkModel
+from noisewalk.walk import (
+    VE,
+    LinearPath,
+    Noise,
+    NoiseLevel,
+    Prediction,
+    Schedule,
+    Step,
+    cosine_schedule,
+    ddim,
+    ddpm,
+    dpmpp_2m,
+    heun,
+    levels,
+    linear_betas,
+    vp_schedule,
+)
+
+SCHEDULES: dict[str, Schedule] = {
+    "cosine": cosine_schedule(),
+    "linear-betas": vp_schedule(linear_betas()),
+    "linear-path": LinearPath(),
+    "variance-exploding": VE(0.02, 20),
+}
+DATA = Gaussian(torch.tensor([0.3, -0.5, 0.1], dtype=F64), torch.diag(torch.tensor([0.04, 0.3, 0.9], dtype=F64)))
+STEPS = (40, 80, 160)
+on_every_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+
+
+def order(error: Callable[[int], float]) -> float:
+    """Minus the slope of log(error) over log(steps), by least squares."""
+    x = torch.tensor([math.log(n) for n in STEPS], dtype=F64)
+    y = torch.tensor([math.log(error(n)) for n in STEPS], dtype=F64)
+    x, y = x - x.mean(), y - y.mean()
+    return -((x * y).sum() / (x * x).sum()).item()
+
+
+@on_every_schedule
+@pytest.mark.parametrize(("step", "declared"), [(ddim(), 1), (heun(), 2), (dpmpp_2m(), 2)], ids=["ddim", "heun", "dpmpp-2m"])
+def test_a_deterministic_rule_converges_to_the_probability_flow(schedule: Schedule, step: Step, declared: int) -> None:
+    [t, s] = path_between(schedule, 0.9, 0.1, 1)
+    x = tape(0)(torch.empty(8, 1, 1, 3))
+    exact = DATA.flow(x, t, s)
+
+    def error(steps: int) -> float:
+        return (walked(DATA, x, path_between(schedule, 0.9, 0.1, steps), step, tape(1)) - exact).norm().item()
+
+    assert order(error) == pytest.approx(declared, abs=0.2)
+
+
+def ancestral(mean: Tensor, cov: Tensor, path: list[NoiseLevel], step: Step) -> tuple[Tensor, Tensor]:
+    """Exact moments of where a random walk ends that starts from N(mean, cov)."""
+
+    def walk(like: Tensor, noise: Noise) -> Tensor:
+        return walked(DATA, mean + noise(like) @ torch.linalg.cholesky(cov).T, path, step, noise)
+
+    return moments(walk, 3)
+
+
+@on_every_schedule
+@pytest.mark.parametrize("step", [ddpm("small"), ddpm("large"), ddim(1.0)], ids=["small", "large", "ddim-ancestral"])
+def test_an_ancestral_rule_converges_weakly_to_the_reverse_process(schedule: Schedule, step: Step) -> None:
+    """From a start that is *not* the data's own marginal, so that forgetting it at the right rate is tested too.
+
+    The mean is exact at any number of steps, because E[x_s | x_t] is linear in x0; the covariance is of order 1.
+    """
+    mean, cov = torch.tensor([0.4, 0.2, -0.3], dtype=F64), torch.diag(torch.tensor([0.5, 1.0, 1.5], dtype=F64))
+    exact_mean, exact_cov = DATA.reverse(mean, cov, *path_between(schedule, 0.9, 0.1, 1))
+
+    def error(steps: int) -> float:
+        reached_mean, reached_cov = ancestral(mean, cov, path_between(schedule, 0.9, 0.1, steps), step)
+        torch.testing.assert_close(reached_mean, exact_mean, rtol=0, atol=1e-12)
+        return (reached_cov - exact_cov).norm().item()
+
+    assert order(error) == pytest.approx(1, abs=0.2)
+
+
+@on_every_schedule
+def test_ddim_between_deterministic_and_ancestral_keeps_the_marginals(schedule: Schedule) -> None:
+    """Song et al. 2021: every eta has the marginals of the forward process; eta = 0.5 reaches them with order 1."""
+    [t, s] = path_between(schedule, 0.9, 0.1, 1)
+
+    def error(steps: int) -> float:
+        path = path_between(schedule, 0.9, 0.1, steps)
+        _, cov = ancestral(t.alpha * DATA.mean, DATA.covariance(t), path, ddim(0.5))
+        return (cov - DATA.covariance(s)).norm().item()
+
+    assert order(error) == pytest.approx(1, abs=0.2)
+
+
+@on_every_schedule
+def test_the_learned_variance_makes_ancestral_sampling_exact(schedule: Schedule) -> None:
+    """On Gaussian data the true reverse variance lies between `small` and `large` where data vary by at most 1. Told where,
+    `ddpm` walks with exactly the right moments in three steps: the bounds, and the interpolation in the logarithm, are
+    what Nichol & Dhariwal 2021 (eq. 15) say."""
+    path = path_between(schedule, 0.9, 0.1, 3)
+    after = {id(t): s for t, s in pairwise(path)}
+
+    def denoiser(x_t: Tensor, t: NoiseLevel) -> Prediction:
+        s = after[id(t)]
+        r = t.alpha / s.alpha
+        large = t.sigma**2 - r**2 * s.sigma**2
+        small = large * s.sigma**2 / t.sigma**2
+        _, true = DATA.reverse(DATA.mean, torch.zeros(3, 3, dtype=F64), t, s)
+        fraction = (true.diagonal() / small).log() / (large / small).log()
+        return Prediction(DATA(x_t, t).x0, fraction.expand_as(x_t))
+
+    mean, cov = torch.tensor([0.4, 0.2, -0.3], dtype=F64), torch.diag(torch.tensor([0.5, 1.0, 1.5], dtype=F64))
+
+    def walk(like: Tensor, noise: Noise) -> Tensor:
+        return walked(denoiser, mean + noise(like) @ cov.sqrt(), path, ddpm("learned"), noise)
+
+    for ours, exact in zip(moments(walk, 3), DATA.reverse(mean, cov, path[0], path[-1]), strict=True):
+        torch.testing.assert_close(ours, exact, rtol=0, atol=1e-12)
+
+
+@on_every_schedule
+def test_ddpm_with_the_small_variance_and_full_ddim_are_one_rule(schedule: Schedule) -> None:
+    """Song et al. 2021, section 4.1: eta = 1 is ancestral sampling. On any path, for any network."""
+    path = levels(schedule, torch.tensor([1, 0.75, 0.5, 0.25, 0], dtype=F64))
+    model, x = NetworkModel(TinyNet(), schedule, "v_prediction"), tape(0)(torch.empty(2, 3, 5, 5))
+    small, full = (walked(model, x, path, step, tape(1)) for step in (ddpm("small"), ddim(1.0)))
+    torch.testing.assert_close(small, full, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("step", [ddim(), ddim(1.0), heun(), dpmpp_2m()], ids=["ddim", "ddim-ancestral", "heun", "dpmpp-2m"])
+def test_only_ddpm_reads_a_learned_variance(step: Step) -> None:
+    """Pitfall 12: the variance channels of DeepFloyd's networks mean nothing to other rules."""
+    path = path_between(cosine_schedule(), 0.9, 0, 4)
+    x = tape(0)(torch.empty(2, 1, 1, 3))
+
+    def learned(x_t: Tensor, level: NoiseLevel) -> Prediction:
+        return Prediction(DATA(x_t, level).x0, torch.rand_like(x_t))
+
+    assert torch.equal(walked(DATA, x, path, step, tape(1)), walked(learned, x, path, step, tape(1)))
+
+
+@pytest.mark.parametrize("schedule", [LinearPath(), cosine_schedule()], ids=["linear-path", "cosine"])
+@pytest.mark.parametrize("step", [ddim(), heun(), dpmpp_2m()], ids=["ddim", "heun", "dpmpp-2m"])
+def test_walks_may_start_at_pure_noise_and_land_on_clean(schedule: Schedule, step: Step) -> None:
+    """Pitfall 12: at pure noise log(alpha / sigma) is infinite (linear path) or nearly so (cosine); at clean, too.
+
+    The exact solution is finite at both ends, and 200 steps come as near as the first-order landing allows.
+    """
+    path = path_between(schedule, 1, 0, 200)
+    x = tape(0)(torch.empty(8, 1, 1, 3))
+    torch.testing.assert_close(walked(DATA, x, path, step, tape(1)), DATA.flow(x, path[0], path[-1]), rtol=0, atol=0.03)
