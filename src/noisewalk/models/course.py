@@ -95,10 +95,11 @@ class CourseUNet(nn.Module):
         if self.times is None:
             return h
         assert t is not None
-        shift = self.times[i](t.to(h.dtype)[:, None])[:, :, None, None]
+        shift: Tensor = self.times[i](t.to(h.dtype)[:, None])[:, :, None, None]
         if self.labels is None:
             return h * shift if self.config.edition == "scale" else h + shift
         assert label is not None
         num = self.config.num_classes
         one_hot = nn.functional.one_hot(label, num + 1)[:, :num].to(h.dtype)  # "no label" is all zeros, not class 0
-        return self.labels[i](one_hot)[:, :, None, None] * h + shift
+        scale: Tensor = self.labels[i](one_hot)[:, :, None, None]
+        return scale * h + shift

@@ -21,12 +21,14 @@ class NetworkModel:
 
     Args:
         network: (x, t, *cond) -> output; t is (N,) in [0, 1].
-        schedule: the noise levels it was trained on.
+        schedule: the noise levels it was trained on, in the range of its own data.
         prediction_type: a key of `TARGETS`.
         max_batch: most rows in one network call, to bound memory; 0 for no bound.
         row_multiple: rows of a call are filled up to a multiple of this. Convolution libraries choose other kernels, with
             other rounding, for some small batches (oneDNN: 1, 2, 3, 5, 6, 7 rows; multiples of 4 agree bit for bit), and a
             picture should not depend on the batch it is made in.
+        data_scale, data_shift: the range of its own data: it was trained on data_scale * x + data_shift for x in [-1, 1]
+            (0.5 and 0.5 for [0, 1]).
     """
 
     network: Callable[..., Tensor]
@@ -34,17 +36,23 @@ class NetworkModel:
     prediction_type: str
     max_batch: int = 0
     row_multiple: int = 1
+    data_scale: float = 1.0
+    data_shift: float = 0.0
 
     def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
-        t = self.schedule.time(level)
+        here = NoiseLevel(level.alpha, self.data_scale * level.sigma)  # the level in the range of the network's data
+        x = x_t if self.data_scale == 1 else self.data_scale * x_t
+        x = x if self.data_shift == 0 else x + self.data_shift * level.alpha
+        t = self.schedule.time(here)
         own = self.schedule(t)
-        scale = (own.alpha + own.sigma) / (level.alpha + level.sigma)
-        x = x_t if scale == 1 else scale * x_t
+        scale = (own.alpha + own.sigma) / (here.alpha + here.sigma)
+        x = x if scale == 1 else scale * x
         times = t.to(x_t.device, torch.float32).expand(len(x_t))
         rows = self.max_batch or len(x_t)
         parts = zip(*(torch.split(each, rows) for each in (x, times, *cond)), strict=True)
         output = torch.cat([self._call(part) for part in parts])
-        return Prediction(to_x0(output.to(x_t.dtype), x, own, self.prediction_type))
+        x0 = to_x0(output.to(x_t.dtype), x, own, self.prediction_type)
+        return Prediction(x0 if self.data_scale == 1 and self.data_shift == 0 else (x0 - self.data_shift) / self.data_scale)
 
     def _call(self, rows: tuple[Tensor, ...]) -> Tensor:
         num = len(rows[0])

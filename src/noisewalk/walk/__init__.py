@@ -14,6 +14,7 @@ from .noise import DiscreteVP as DiscreteVP
 from .noise import LinearPath as LinearPath
 from .noise import Noise as Noise
 from .noise import NoiseLevel as NoiseLevel
+from .noise import Rescaled as Rescaled
 from .noise import Schedule as Schedule
 from .noise import SeededNoise as SeededNoise
 from .noise import add_noise as add_noise

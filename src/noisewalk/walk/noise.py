@@ -115,6 +115,25 @@ class DiscreteVP:
         return (u / (len(table) - 1)).to(level.alpha.dtype)
 
 
+@dataclass(frozen=True)
+class Rescaled:
+    """A path with its noise multiplied: sigma' = noise_scale * sigma, for models trained on data of another range.
+
+    A model of pictures in [0, 1] sees x01 = (x + 1) / 2; noise of deviation sigma on x01 is noise of 2 sigma on x, so its
+    path is `Rescaled(path, 2)` in the range [-1, 1] that everything else is in.
+    """
+
+    schedule: Schedule
+    noise_scale: float
+
+    def __call__(self, t: Tensor) -> NoiseLevel:
+        level = self.schedule(t)
+        return NoiseLevel(level.alpha, self.noise_scale * level.sigma)
+
+    def time(self, level: NoiseLevel) -> Tensor:
+        return self.schedule.time(NoiseLevel(level.alpha, level.sigma / self.noise_scale))
+
+
 def linear_betas(num: int = 1000, start: float = 1e-4, end: float = 0.02) -> Tensor:
     """beta_i evenly spaced from `start` to `end`, float64 (Ho et al. 2020)."""
     return torch.linspace(start, end, num, dtype=torch.float64)
