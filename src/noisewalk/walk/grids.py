@@ -43,8 +43,13 @@ def trailing(schedule: Schedule, steps: int, num: int = 1000) -> Tensor:
 def karras(schedule: Schedule, steps: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> Tensor:
     """Times whose ratio sigma / alpha falls as (s_max^(1/rho) + u (s_min^(1/rho) - s_max^(1/rho)))^rho, then clean.
 
+    Both ends are kept within what the schedule reaches: beyond, several steps would share one level.
+
     Reference: Karras et al., *Elucidating the Design Space of Diffusion-Based Generative Models*, 2022, eq. 5.
     """
+    ends = schedule(torch.tensor([torch.finfo(torch.float64).tiny, 1], dtype=torch.float64))
+    least, most = (ends.sigma / ends.alpha).tolist()
+    sigma_min, sigma_max = max(sigma_min, least), min(sigma_max, most)
     u = torch.linspace(0, 1, steps, dtype=torch.float64)
     ratio = (sigma_max ** (1 / rho) + u * (sigma_min ** (1 / rho) - sigma_max ** (1 / rho))) ** rho
     times = schedule.time(NoiseLevel(torch.ones_like(ratio), ratio))

@@ -77,7 +77,7 @@ class VE:
     def time(self, level: NoiseLevel) -> Tensor:
         ratio = level.sigma / level.alpha
         t = torch.log(ratio / self.sigma_min) / math.log(self.sigma_max / self.sigma_min)
-        return t.clamp(0, 1)
+        return torch.where(ratio > 0, t.clamp(torch.finfo(t.dtype).tiny, 1), 0)  # t = 0 is clean, just above it sigma_min
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +201,7 @@ class SeededNoise:
     def __init__(self, seeds: Sequence[int], purpose: str = "init") -> None:
         self.seeds = tuple(seeds)
         self.purpose = purpose
-        self._generators = [torch.Generator().manual_seed(_key(seed, purpose)) for seed in self.seeds]
+        self._generators = [torch.Generator("cpu").manual_seed(_key(seed, purpose)) for seed in self.seeds]
 
     def stream(self, purpose: str) -> SeededNoise:
         """Fresh noise of the same seeds for another purpose."""
@@ -210,7 +210,7 @@ class SeededNoise:
     def __call__(self, like: Tensor) -> Tensor:
         if len(like) != len(self.seeds):
             raise ValueError(f"noise for {len(self.seeds)} pictures was asked to fill a batch of {len(like)}")
-        drawn = [torch.randn(like.shape[1:], generator=g) for g in self._generators]
+        drawn = [torch.randn(like.shape[1:], generator=g, device="cpu") for g in self._generators]
         return torch.stack(drawn).to(like.device, like.dtype)
 
 
