@@ -1,6 +1,6 @@
-"""How good the digits model's samples are: read correctly, and like real digits.
+"""How good the digits model's samples are: read correctly, like real digits, and not copies of them.
 
-    python bench/digits_quality.py [--samples 2000] [--steps 20] [--step-rule ddim] [--guidance-scale 2] [--model digits]
+    python bench/digits_quality.py [--samples 2000] [--model digits] [--steps 20] [--step-rule ddim] [--guidance-scale 1.5]
 
 Prints the bundled reader's agreement with the label and the Fréchet distance of its features to the MNIST test set,
 beside the distances between real digits that it should be read against. Needs MNIST (NOISEWALK_DATA, cache or download).
@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 import noisewalk as nw
-from noisewalk.judge.digits import features, read
-from noisewalk.judge.frechet import frechet, moments
+from noisewalk.judge.evaluate import evaluate
 from noisewalk.training.data import mnist, to_unit
 
 
@@ -47,27 +46,19 @@ def main() -> None:
     began = time.perf_counter()
     drawn = samples(model, options.samples, options)
     seconds = time.perf_counter() - began
-    labels = torch.arange(10).repeat_interleave(len(drawn) // 10)
-    agree = read(drawn).argmax(1) == labels
-    train, test = mnist("train"), mnist("test")
-    real = features(to_unit(train.pictures))
-    target = moments(features(to_unit(test.pictures)))
-    picked = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[: len(drawn)]
-    floor = frechet(moments(real), target)
-    print(f"{model}: {len(drawn)} samples, {network_calls(model, options)} network calls a picture, {seconds:.0f} s")
+    asked = torch.arange(10).repeat_interleave(len(drawn) // 10)
+    found = evaluate(drawn, asked, to_unit(mnist("train").pictures), to_unit(mnist("test").pictures))
+    print(f"{model}: {found.count} samples, {network_calls(model, options)} network calls a picture, {seconds:.0f} s")
     print(f"machine: {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"read as asked:                         {agree.float().mean():.4f}   (worst digit {_worst(agree, labels)})")
-    distance = frechet(moments(features(drawn)), target)
-    print(f"Fréchet distance to the test set:      {distance:.4f}")
-    print(f"  all training digits to the test set: {floor:.4f}   ratio {distance / floor:.2f}")
-    alike = frechet(moments(real[picked]), target)
-    print(f"  as many training digits to it:       {alike:.4f}   ratio {distance / alike:.2f} (same bias of small samples)")
-
-
-def _worst(agree: Tensor, labels: Tensor) -> str:
-    rates = [agree[labels == d].float().mean().item() for d in range(10)]
-    digit = min(range(10), key=rates.__getitem__)
-    return f"{digit}: {rates[digit]:.3f}"
+    print(f"read as asked:                         {found.agreement:.4f}")
+    print(f"Fréchet distance to the test set:      {found.distance:.4f}")
+    ratio = found.distance / found.real_distance
+    print(f"  all training digits to the test set: {found.real_distance:.4f}   ratio {ratio:.2f}")
+    ratio = found.distance / found.alike_distance
+    print(f"  as many training digits to it:       {found.alike_distance:.4f}   ratio {ratio:.2f} (same bias of small samples)")
+    drawn_near, real_near = found.nearest.median(), found.nearest_real.median()
+    print(f"nearest training digit, median rms:    {drawn_near:.4f}   (test digits: {real_near:.4f})")
+    print(f"nearer than 99 % of test digits are:   {found.copies:.4f}   (0.01 if no sample is a copy)")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import torch
 
 from noisewalk.images import prepare
 from noisewalk.judge.digits import features, read
+from noisewalk.judge.evaluate import evaluate, nearest_neighbours
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.tour import PICTURES
 from noisewalk.training.data import Labelled, to_unit
@@ -39,3 +40,27 @@ def test_the_reader_reads_real_digits(digit: int) -> None:
 
 def test_the_readers_accuracy_on_the_whole_test_set(mnist_test: Labelled) -> None:
     assert (read(to_unit(mnist_test.pictures)).argmax(1) == mnist_test.labels).float().mean() >= 0.995
+
+
+def test_nearest_neighbours_find_a_planted_copy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    among = torch.rand(700, 1, 28, 28, generator=generator)
+    pictures = torch.cat([among[123:124], among[600:601] + 0.5])
+    distances, rows = nearest_neighbours(pictures, among, batch=1)
+    assert rows[0] == 123
+    assert distances[0] < 1e-3
+    brute = (pictures[1] - among).square().mean((1, 2, 3)).sqrt()
+    assert distances[1] == pytest.approx(brute.min().item(), rel=1e-4)
+    assert rows[1] == brute.argmin()
+
+
+def test_copies_of_the_training_set_are_called_copies(mnist_test: Labelled) -> None:
+    real = to_unit(mnist_test.pictures[:3000])
+    train, test = real[:2000], real[2000:]
+    asked = mnist_test.labels[:300]
+    found = evaluate(train[:300], asked, train, test)
+    assert found.copies > 0.95
+    assert found.agreement is not None
+    assert found.agreement > 0.98
+    assert sum(found.per_digit) == pytest.approx(1)
+    assert evaluate(test[:300], None, train, test).copies <= 0.03
