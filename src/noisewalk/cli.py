@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError, unknown
+from .terminal import progress, writable
 
 try:
     from tyro.conf import Positional
@@ -54,12 +54,14 @@ def _main(arguments: list[str]) -> int:
 
 
 def _verbs() -> dict[str, Callable[[list[str]], int]]:
+    from .cli_training import run_evaluate, run_pack, run_train
     from .techniques import TECHNIQUES
 
     def technique(verb: str) -> Callable[[list[str]], int]:
         return lambda rest: run_technique(verb, rest)
 
-    own = {"replay": run_replay, "models": run_models, "tour": run_tour, "train": run_train, "pack": run_pack}
+    own = {"replay": run_replay, "models": run_models, "tour": run_tour}
+    own |= {"train": run_train, "pack": run_pack, "evaluate": run_evaluate}
     return {verb: technique(verb) for verb in TECHNIQUES} | own
 
 
@@ -166,73 +168,6 @@ def run_tour(rest: list[str]) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class TrainCommand:
-    """Train a model from scratch into a run folder; started again, it goes on from where it stopped."""
-
-    recipe: Positional[str]
-    """flow (class-conditional digits) or classifier (the digit reader)."""
-    out: Path = Path("runs/flow")
-    """The run folder."""
-    epochs: float | None = None
-    """Passes over the data instead of the recipe's."""
-    minutes: float | None = None
-    """Stop (and save) after so many minutes; the same command goes on later."""
-    seed: int = 0
-    """Of the weights, the order of pictures, times and noise."""
-
-
-def run_train(rest: list[str]) -> int:
-    from .commands import parse
-    from .training.runs import train_command
-
-    command = parse(TrainCommand, rest, "noisewalk train")
-    writable(command.out / "checkpoint.safetensors")
-    with progress(f"train {command.recipe}") as watch:
-        print(train_command(command.recipe, command.out, command.epochs, command.minutes, command.seed, watch))
-    return 0
-
-
-@dataclass(frozen=True)
-class PackCommand:
-    """Write the averaged weights of a run as float16 safetensors with a card, ready to use as --model or to ship."""
-
-    run: Positional[Path]
-    out: Path
-    """The .safetensors file to write; its card goes beside it."""
-
-
-def run_pack(rest: list[str]) -> int:
-    from .commands import parse
-    from .training.pack import pack
-
-    command = parse(PackCommand, rest, "noisewalk pack")
-    card = pack(command.run, command.out, {"kind": "model", "what": f"packed from {command.run.name}", "data": "see the run"})
-    print(f"{command.out} ({command.out.stat().st_size / 1e6:.2f} MB, {card['trained']['steps']} steps)")
-    return 0
-
-
-def writable(out: Path) -> None:
-    """Raise a `UserError` at once, rather than after the work, if nothing can be written at `out`."""
-    folder = out.parent if out.suffix else out
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UserError(f"cannot write to {out}: {existing} is not a folder you may write in; choose another with --out")
-
-
-@contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, gone when done; silent when that is not a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def _overview(verbs: dict[str, Any]) -> str:
     from .techniques import TECHNIQUES
 
@@ -242,6 +177,7 @@ def _overview(verbs: dict[str, Any]) -> str:
         "tour": "Run every experiment once and put all of it on one page.",
         "train": "Train a model from scratch.",
         "pack": "Turn a training run into a small weights file.",
+        "evaluate": "Measure a model's samples against real digits.",
     }
     lines = [f"  {verb:10} {(TECHNIQUES[verb].spec.__doc__ or '').splitlines()[0]}" for verb in verbs if verb in TECHNIQUES]
     lines += [f"  {verb:10} {text}" for verb, text in other.items()]

@@ -182,7 +182,7 @@ def _run(command: str, model: Pretrained) -> tuple[Result, str]:
 
 def _anagrams(folder: Path, model: Pretrained) -> Section:
     """Search seeds for pictures that the digit reader reads correctly under both views; show the surest of each pair."""
-    found = sorted(_best_anagrams(model), reverse=True)
+    found = sorted(best_anagrams(model), reverse=True)
     shown = []
     for i, (sure, command) in enumerate(found[:6]):
         result, line = _run(command, model)
@@ -200,7 +200,8 @@ def _anagrams(folder: Path, model: Pretrained) -> Section:
     )
 
 
-def _best_anagrams(model: Pretrained) -> Iterator[tuple[float, str]]:
+def best_anagrams(model: Pretrained) -> Iterator[tuple[float, str]]:
+    """For each pair of `ANAGRAMS`, the seed surest to be read correctly both ways: (lesser probability, command line)."""
     for prompts, view in ANAGRAMS:
         command = f"anagram {' '.join(prompts)} --views identity {view} --guidance-scale 3"
         result, _ = _run(f"{command} --num {SEEDS}", model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -15,15 +15,17 @@ from .panels import Exhibits, Panel, guided_all, walk_panel
 from .spec import Walk, argument, option
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Anagram(Walk):
     """One picture, several prompts, each under its own view (Geng et al. 2024).
 
     x0 = sum_i w_i view_i^-1( model( view_i(x_t), prompt_i ) ), sum_i w_i = 1.
     """
 
-    prompts: Sequence[str] = argument("what is seen under each view, two or more")
-    views: Sequence[str] = option(("identity", "rotate180"), "how it is looked at for each prompt", keyword=False)
+    prompts: Sequence[str] = field(kw_only=False, metadata=argument("what is seen under each view, two or more"))
+    views: Sequence[str] = field(
+        default=("identity", "rotate180"), kw_only=False, metadata={"help": "how it is looked at for each prompt"}
+    )
     weights: Sequence[float] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0)
 
 

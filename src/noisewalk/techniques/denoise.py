@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -18,14 +18,14 @@ from .spec import Source, Walk, option, picture
 METHODS = ("blur", "one-step", "iterative")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Denoise(Walk):
     """Noise a picture, then take the noise away again, by one method or by all side by side.
 
     blur: G * x_t / alpha. one-step: x0 = E[x0 | x_t]. iterative: a walk from t down to 0.
     """
 
-    image: Source = picture("the picture to noise and denoise")
+    image: Source = field(kw_only=False, metadata=picture("the picture to noise and denoise"))
     t: Sequence[int] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
     method: str = option("all", "blur, one-step, iterative or all")
     prompt: str = option("", "what the picture shows, if the model is to be told")

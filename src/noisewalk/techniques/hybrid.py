@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -13,15 +13,15 @@ from .panels import Exhibits, Panel, guided_all, walk_panel
 from .spec import Walk, argument, option
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hybrid(Walk):
     """One picture whose coarse part is one prompt and whose fine part is another (Geng et al. 2024).
 
     x0 = G * model(x_t, far) + (1 - G) * model(x_t, near), G a Gaussian low pass.
     """
 
-    far: str = argument("what is seen from far away, or with eyes half closed")
-    near: str = argument("what is seen from near")
+    far: str = field(kw_only=False, metadata=argument("what is seen from far away, or with eyes half closed"))
+    near: str = field(kw_only=False, metadata=argument("what is seen from near"))
     sigma: float = option(2.0, "standard deviation of the low pass, pixels: more gives more to the near prompt", 0.01, 100)
     kernel_size: int = option(33, "size of the low pass, pixels, odd", 1, 999)
 

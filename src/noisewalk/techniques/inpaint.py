@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -15,15 +15,17 @@ from .panels import Panel, guided, level_at, still, walk_panel
 from .spec import Source, Walk, option, picture, seeds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inpaint(Walk):
     """Repaint where the mask is white (RePaint, Lugmayr et al. 2022).
 
     x_s <- m x_s + (1 - m) (alpha_s x0 + sigma_s eps) after every step, each step made num_resamples times.
     """
 
-    image: Source = picture("the picture to repaint a part of")
-    mask: Source = picture("picture of the same size: white is repainted, black is kept", role="mask")
+    image: Source = field(kw_only=False, metadata=picture("the picture to repaint a part of"))
+    mask: Source = field(
+        kw_only=False, metadata=picture("picture of the same size: white is repainted, black is kept", role="mask")
+    )
     prompt: str = option("", "what the whole picture should show; '' lets the model choose")
     num_resamples: Sequence[int] = option(
         (10,),

@@ -34,22 +34,22 @@ _CHOICES: dict[str, tuple[str, Mapping[str, object]]] = {
 }
 
 
-def option(default: Any, help: str, least: float | None = None, most: float | None = None, keyword: bool = True) -> Any:
-    """A spec field: its default, help text, and bounds (both inclusive; of each item for sequences)."""
-    return field(default=default, kw_only=keyword, metadata={"help": help, "least": least, "most": most})
+def option(default: Any, help: str, least: float | None = None, most: float | None = None) -> Any:
+    """A keyword field of a spec: its default, help text, and bounds (both inclusive; of each item for sequences)."""
+    return field(default=default, metadata={"help": help, "least": least, "most": most})
 
 
-def argument(help: str) -> Any:
-    """A required field that is given by position on the command line."""
-    return field(metadata={"help": help, "positional": True})
+def argument(help: str) -> dict[str, Any]:
+    """Metadata of a field given by position, on the command line too: `field(kw_only=False, metadata=argument("..."))`."""
+    return {"help": help, "positional": True}
 
 
-def picture(help: str, role: str = "picture") -> Any:
-    """A required picture given by position; `role` is "picture" or "mask"."""
-    return field(metadata={"help": help, "positional": True, "role": role})
+def picture(help: str, role: str = "picture") -> dict[str, Any]:
+    """Metadata of a picture given by position; `role` is "picture" or "mask"."""
+    return {"help": help, "positional": True, "role": role}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Walk:
     """What every walk has. Fields that are None take the model's defaults."""
 

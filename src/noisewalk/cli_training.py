@@ -1,0 +1,81 @@
+"""The verbs of training: train, pack, evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from .commands import parse
+from .terminal import progress, writable
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """Train a model from scratch into a run folder; started again, it goes on from where it stopped."""
+
+    recipe: Positional[str]
+    """flow (class-conditional digits) or classifier (the digit reader)."""
+    out: Path = Path("runs/flow")
+    """The run folder."""
+    epochs: float | None = None
+    """Passes over the data instead of the recipe's."""
+    minutes: float | None = None
+    """Stop (and save) after so many minutes; the same command goes on later."""
+    seed: int = 0
+    """Of the weights, the order of pictures, times and noise."""
+
+
+def run_train(rest: list[str]) -> int:
+    from .training.runs import train_command
+
+    command = parse(TrainCommand, rest, "noisewalk train")
+    writable(command.out / "checkpoint.safetensors")
+    with progress(f"train {command.recipe}") as watch:
+        print(train_command(command.recipe, command.out, command.epochs, command.minutes, command.seed, watch))
+    return 0
+
+
+@dataclass(frozen=True)
+class PackCommand:
+    """Write the averaged weights of a run as float16 safetensors with a card, ready to use as --model or to ship."""
+
+    run: Positional[Path]
+    out: Path
+    """The .safetensors file to write; its card goes beside it."""
+
+
+def run_pack(rest: list[str]) -> int:
+    from .training.pack import pack
+
+    command = parse(PackCommand, rest, "noisewalk pack")
+    card = pack(command.run, command.out, {"kind": "model", "what": f"packed from {command.run.name}", "data": "see the run"})
+    print(f"{command.out} ({command.out.stat().st_size / 1e6:.2f} MB, {card['trained']['steps']} steps)")
+    return 0
+
+
+@dataclass(frozen=True)
+class EvaluateCommand:
+    """Draw digits with a model and measure them: read as asked, Fréchet distance, nearest training digits. Needs MNIST."""
+
+    model: Positional[str] = "digits"
+    """A bundled model, a run folder, or a .safetensors file."""
+    num: int = 2000
+    """Digits to draw, a tenth of each; seeds 0, 1, ..."""
+    steps: int | None = None
+    """Steps of a walk, instead of the model's default."""
+    step_rule: str | None = None
+    """How a step is made, instead of the model's default."""
+    guidance_scale: float | None = None
+    """Guidance, instead of the model's default."""
+
+
+def run_evaluate(rest: list[str]) -> int:
+    from .report.evaluation import evaluate_model
+
+    command = parse(EvaluateCommand, rest, "noisewalk evaluate")
+    with progress("evaluate") as watch:
+        walk = {"steps": command.steps, "step_rule": command.step_rule, "guidance_scale": command.guidance_scale}
+        print(evaluate_model(command.model, command.num, walk, watch))
+    return 0
