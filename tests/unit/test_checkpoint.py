@@ -65,7 +65,7 @@ def test_a_short_run_trains_resumes_bit_for_bit_packs_and_draws(tmp_path: Path) 
     from noisewalk.training import runs
     from noisewalk.training.loop import TrainConfig
 
-    recipe = runs.flow()
+    recipe = runs.RECIPES["flow"]()
     config = TrainConfig(epochs=3 * 16 / 60000, batch_size=16, warmup=1, bf16=False)
     steps = sum(1 for _ in runs.run(recipe, config, tmp_path / "whole"))
     stopped = runs.run(recipe, config, tmp_path / "parts")

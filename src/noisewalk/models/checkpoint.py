@@ -16,18 +16,58 @@ from ..errors import UserError
 from ..files import write_atomic
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
-    """Write tensors and a JSON-able configuration into one safetensors file, atomically."""
+def save_tensors(path: Path, tensors: dict[str, Tensor], config: dict[str, Any], max_bytes: int = 0) -> None:
+    """Write tensors and a JSON-able configuration into one safetensors file, or several, atomically.
+
+    Args:
+        max_bytes: most bytes of tensors in a file; 0 for no limit. What does not fit goes into files beside it,
+            "NAME.DIGEST.safetensors", which the first names with their SHA-256; the first is written last, so that at any
+            moment it names whole files, and files it names no longer are then removed.
+    """
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomic(path, save(whole, metadata={"noisewalk": json.dumps(config)}))
+    first, *rest = _parts(whole, max_bytes)
+    shards = {}
+    for part in rest:
+        data = save(part, metadata={"noisewalk": "{}"})
+        digest = hashlib.sha256(data).hexdigest()
+        shards[f"{path.stem}.{digest[:16]}.safetensors"] = digest
+        write_atomic(path.with_name(f"{path.stem}.{digest[:16]}.safetensors"), data)
+    config = {**config, "shards": shards} if shards else config
+    write_atomic(path, save(first, metadata={"noisewalk": json.dumps(config)}))
+    for old in path.parent.glob(f"{path.stem}.{'?' * 16}.safetensors"):
+        if old.name not in shards:
+            old.unlink(missing_ok=True)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and configuration written by `save_tensors`.
 
     Raises:
-        UserError: the file is missing, cut short, or was not written by noisewalk.
+        UserError: a file is missing, cut short, changed, or was not written by noisewalk.
     """
+    tensors, config = _load_file(path)
+    for name, digest in config.pop("shards", {}).items():
+        shard = path.with_name(name)
+        if not shard.is_file() or hashlib.sha256(shard.read_bytes()).hexdigest() != digest:
+            raise UserError(f"{path} needs {name} beside it, which is missing or changed (SHA-256); fetch or make both again")
+        tensors |= _load_file(shard)[0]
+    return tensors, config
+
+
+def _parts(tensors: dict[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]]:
+    """Tensors in their order, cut into runs of at most `max_bytes` (a single larger tensor stays whole)."""
+    parts: list[dict[str, Tensor]] = [{}]
+    size, margin = 0, 64 * 1024  # a file also holds its header
+    for name, tensor in tensors.items():
+        size += tensor.nbytes
+        if max_bytes and size > max_bytes - margin and parts[-1]:
+            parts.append({})
+            size = tensor.nbytes
+        parts[-1][name] = tensor
+    return parts
+
+
+def _load_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

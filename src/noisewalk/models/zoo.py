@@ -18,7 +18,9 @@ from ..walk.prediction import Bound, Condition, Model
 from .checkpoint import fingerprint, load_tensors, single
 from .network import NetworkModel
 from .text import DigitPrompts
+from .text_unet import TextUNet, text_unet_config
 from .unet import UNet, unet_config
+from .words import TextPrompts, load_words
 
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
 SCHEDULES: dict[str, Callable[[], Schedule]] = {"linear": LinearPath}
@@ -79,6 +81,37 @@ class Pretrained:
         return f"<noisewalk model '{self.name}', {'x'.join(map(str, self.shape))}, weights {self.fingerprint}>"
 
 
+Shape = tuple[int, int, int]
+Built = tuple[Shape, torch.nn.Module, Callable[[str], Condition]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of network that checkpoints name: how to build it, and what is usual with it."""
+
+    build: Callable[[dict[str, Any]], Built]
+    defaults: Defaults = Defaults()
+    dark_background: bool = False
+
+
+def _fast(fields: dict[str, Any]) -> Built:
+    shape = unet_config(fields)
+    return (shape.in_channels, shape.image_size, shape.image_size), UNet(shape), DigitPrompts()
+
+
+def _text(fields: dict[str, Any]) -> Built:
+    shape = text_unet_config(fields)
+    prompts = TextPrompts(load_words(), shape.max_tokens)
+    return (shape.in_channels, shape.image_size, shape.image_size), TextUNet(shape), prompts
+
+
+NETWORKS: dict[str, Kind] = {
+    "unet-fast": Kind(_fast, dark_background=True),
+    "unet-text": Kind(_text, Defaults(guidance_scale=3.0)),
+}
+"""By the name in a checkpoint's configuration."""
+
+
 def bundled() -> dict[str, dict[str, Any]]:
     """The cards of the models that come with the package, by name."""
     cards = {path.stem: json.loads(path.read_text()) for path in sorted(WEIGHTS.glob("*.json"))}
@@ -98,7 +131,7 @@ def load(name: str) -> Pretrained:
     cards = bundled()
     if name in cards:
         path = WEIGHTS / f"{name}.safetensors"
-        model = _digits(name, path, cards[name])
+        model = _read(name, path, cards[name])
         if (found := model.fingerprint) != (expected := cards[name]["sha256"][:16]):
             raise UserError(f"the bundled weights {path} are damaged (SHA-256 {found}…, not {expected}…); reinstall noisewalk")
         return model
@@ -106,18 +139,18 @@ def load(name: str) -> Pretrained:
     if path.is_dir():
         path = path / "checkpoint.safetensors"
     if path.suffix == ".safetensors" or path.parent != Path("."):
-        return _digits(name, path, {})
+        return _read(name, path, {})
     raise unknown("model", name, cards)
 
 
-def _digits(name: str, path: Path, card: dict[str, Any]) -> Pretrained:
+def _read(name: str, path: Path, card: dict[str, Any]) -> Pretrained:
     if not path.is_file():
         raise UserError(f"the model '{name}' has no weights at {path}; `noisewalk models` lists the models there are")
     tensors, config = load_tensors(path)
     averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
     try:
-        shape = unet_config(config["config"])
-        network = UNet(shape)
+        kind = NETWORKS[config.get("network", "unet-fast")]
+        shape, network, encode = kind.build(config["config"])
         network.load_state_dict(single(averaged or tensors))
         schedule = SCHEDULES[config["schedule"]]()
         prediction_type = config["prediction_type"]
@@ -127,11 +160,11 @@ def _digits(name: str, path: Path, card: dict[str, Any]) -> Pretrained:
     return Pretrained(
         name,
         NetworkModel(network, schedule, prediction_type, row_multiple=4),
-        DigitPrompts(),
+        encode,
         schedule,
-        (shape.in_channels, shape.image_size, shape.image_size),
-        replace(Defaults(), **card.get("defaults", {})),
-        dark_background=True,
+        shape,
+        replace(kind.defaults, **card.get("defaults", {})),
+        dark_background=kind.dark_background,
         fingerprint=fingerprint(path),
         card=card,
     )

@@ -7,13 +7,14 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..walk.prediction import Condition
 
 Split = Literal["train", "test"]
 
@@ -27,6 +28,20 @@ _SHA256 = {  # of the decompressed files, so that any compression of the same di
 }
 
 
+class Data(Protocol):
+    """Pictures with what each should be drawn for."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
+        """Pictures (N, C, H, W) uint8 of the rows (N,) and their conditions, first dimension N."""
+        ...
+
+    def to(self, device: torch.device) -> Self:
+        """The same data on a device; `rows` and `generator` are then there too."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Labelled:
     """Pictures and their labels.
@@ -38,6 +53,17 @@ class Labelled:
 
     pictures: Tensor
     labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
+        """The condition is the label; nothing is drawn."""
+        return self.pictures[rows], (self.labels[rows],)
+
+    def to(self, device: torch.device) -> Labelled:
+        """The same digits on a device."""
+        return Labelled(self.pictures.to(device), self.labels.to(device))
 
 
 def mnist(split: Split) -> Labelled:

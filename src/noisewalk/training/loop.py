@@ -16,10 +16,14 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..models.checkpoint import load_tensors, save_tensors
-from .data import Labelled, to_unit
+from ..walk.prediction import Condition
+from .data import Data, to_unit
 
-Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
-"""(network, pictures in [-1, 1], labels, generator) -> (N,) losses."""
+Loss = Callable[[nn.Module, Tensor, Condition, torch.Generator], Tensor]
+"""(network, pictures in [-1, 1], condition, generator) -> (N,) losses."""
+
+MAX_FILE = 16 * 2**20
+"""Checkpoints are written in files of at most so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,14 @@ class TrainConfig:
         warmup: steps over which it rises linearly.
         decay: how it falls: "cosine" to zero; "exponential" to a tenth, by the same factor after each epoch (the course's);
             "none".
+        hold: share of the run before the cosine begins to fall; until then the run may still be made longer or shorter.
         optimizer: "adamw" (betas 0.9 and 0.99) or "adam" (PyTorch's defaults, as the course has it).
         weight_decay: AdamW's.
         ema_decay: decay a step of the averaged weights (the ones to use); 0 keeps the last ones.
         clip: largest norm of the gradient; 0 for no limit.
         seed: of the weights, the order of pictures, times, noise and dropout.
         bf16: compute the network in bfloat16 (weights, loss and averages stay float32).
+        compile: compile the network first, on a GPU only: on a CPU it wins little and takes minutes.
     """
 
     epochs: float
@@ -46,12 +52,14 @@ class TrainConfig:
     learning_rate: float = 1e-3
     warmup: int = 500
     decay: Literal["cosine", "exponential", "none"] = "cosine"
+    hold: float = 0.0
     optimizer: Literal["adamw", "adam"] = "adamw"
     weight_decay: float = 0.01
     ema_decay: float = 0.9995
     clip: float = 1.0
     seed: int = 0
     bf16: bool = True
+    compile: bool = True
 
 
 @dataclass
@@ -67,35 +75,44 @@ class TrainState:
     loss: float = math.nan
 
 
-def start(network: nn.Module, data: Labelled, config: TrainConfig) -> TrainState:
+def start(network: nn.Module, data: Data, config: TrainConfig, device: torch.device | str = "cpu") -> TrainState:
     """A run at step 0. Seed PyTorch before building the network if its first weights are to be reproducible."""
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    device = torch.device(device)
+    fused = device.type == "cuda"
+    network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer: torch.optim.Optimizer
     if config.optimizer == "adam":
-        optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=fused)
     else:
         optimizer = torch.optim.AdamW(
-            network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+            network.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=fused
         )
-    total = max(1, round(config.epochs * len(data.pictures) / config.batch_size))
+    total = max(1, round(config.epochs * len(data) / config.batch_size))
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
-    return TrainState(0, total, network, averaged, optimizer, torch.Generator().manual_seed(config.seed))
+    return TrainState(0, total, network, averaged, optimizer, torch.Generator(device).manual_seed(config.seed))
 
 
-def train(state: TrainState, data: Labelled, loss: Loss, config: TrainConfig) -> Iterator[TrainState]:
+def train(state: TrainState, data: Data, loss: Loss, config: TrainConfig) -> Iterator[TrainState]:
     """Take optimisation steps until `total_steps`, yielding the (same, updated) state after each.
+
+    Args:
+        data: on the device of the state.
 
     Raises:
         UserError: the loss is no longer finite; the last checkpoint written outside is the good one.
     """
     state.network.train()
+    device = state.generator.device
+    network: nn.Module = state.network
+    if config.compile and device.type == "cuda":
+        network = torch.compile(network)  # type: ignore[assignment]
     while state.step < state.total_steps:
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, state.total_steps, config)
-        rows = epoch_rows(state.step, len(data.pictures), config)
-        pictures = to_unit(data.pictures[rows]).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=config.bf16):
-            value = loss(state.network, pictures, data.labels[rows], state.generator).mean()
+        raw, cond = data.batch(epoch_rows(state.step, len(data), config).to(device), state.generator)
+        pictures = to_unit(raw).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
+            value = loss(network, pictures, cond, state.generator).mean()
         state.optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         if config.clip:
@@ -113,7 +130,8 @@ def learning_rate(step: int, total: int, config: TrainConfig) -> float:
     """Linear warm-up, and one of the decays of `TrainConfig`."""
     rate = config.learning_rate * min(1.0, (step + 1) / max(config.warmup, 1))
     if config.decay == "cosine":
-        return rate * 0.5 * (1 + math.cos(math.pi * step / total))
+        late = max(0.0, (step / total - config.hold) / (1 - config.hold))
+        return rate * 0.5 * (1 + math.cos(math.pi * late))
     if config.decay == "exponential":
         epoch = int(step * config.epochs / total)
         return float(rate * 0.1 ** (epoch / config.epochs))
@@ -151,7 +169,7 @@ def _average(state: TrainState, decay: float) -> None:
 
 
 def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str, Any]) -> None:
-    """One safetensors file with weights, averaged weights, optimizer, RNG and step; written atomically."""
+    """Weights, averaged weights, optimizer, random states and step; written atomically, in files of at most 16 MiB."""
     tensors: dict[str, Tensor] = {}
     tensors |= {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"averaged.{k}": v for k, v in state.averaged.state_dict().items()}
@@ -159,19 +177,27 @@ def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str
         tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
     tensors["rng.data"] = state.generator.get_state()
     tensors["rng.torch"] = torch.get_rng_state()
+    if state.generator.device.type == "cuda":
+        tensors["rng.cuda"] = torch.cuda.get_rng_state(state.generator.device)
     config_json = {"step": state.step, "total_steps": state.total_steps, "train": asdict(config), **extra}
-    save_tensors(path, tensors, config_json)
+    save_tensors(path, tensors, config_json, MAX_FILE)
 
 
-def load_run(path: Path, state: TrainState) -> TrainState:
+def load_run(path: Path, state: TrainState, config: TrainConfig) -> TrainState:
     """Put a saved run back into a freshly started state of the same network and data.
 
+    On the kind of device it was saved on, it goes on bit for bit; on another, with that device's own random numbers.
+
     Raises:
-        UserError: the checkpoint is of another network, or of another length of run.
+        UserError: the checkpoint is of another network, or of a run of another length whose learning rate differs by now.
     """
-    tensors, config = load_tensors(path)
-    if config["total_steps"] != state.total_steps:
-        raise UserError(f"{path} is of a run of {config['total_steps']} steps, this one has {state.total_steps}")
+    tensors, saved = load_tensors(path)
+    step, total = int(saved["step"]), int(saved["total_steps"])
+    if total != state.total_steps and learning_rate(step, total, config) != learning_rate(step, state.total_steps, config):
+        raise UserError(
+            f"{path} is of a run of {total} steps, this one has {state.total_steps}, and at step {step} their learning "
+            "rates differ; start a new run, or keep the length"
+        )
     try:
         state.network.load_state_dict(_under(tensors, "network."))
         state.averaged.load_state_dict(_under(tensors, "averaged."))
@@ -182,10 +208,20 @@ def load_run(path: Path, state: TrainState) -> TrainState:
         i, key = name.split(".", 1)
         optimizer.setdefault(int(i), {})[key] = tensor
     state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": optimizer})
-    state.generator.set_state(tensors["rng.data"])
-    torch.set_rng_state(tensors["rng.torch"])
-    state.step = int(config["step"])
+    state.step = step
+    _restore_random(tensors, state)
     return state
+
+
+def _restore_random(tensors: dict[str, Tensor], state: TrainState) -> None:
+    cuda = state.generator.device.type == "cuda"
+    torch.set_rng_state(tensors["rng.torch"])
+    if cuda == ("rng.cuda" in tensors):
+        state.generator.set_state(tensors["rng.data"])
+    else:
+        state.generator.manual_seed(state.step)  # saved on the other kind of device
+    if cuda and "rng.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["rng.cuda"], state.generator.device)
 
 
 def averaged_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

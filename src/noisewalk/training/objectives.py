@@ -9,27 +9,32 @@ import torch
 from torch import Tensor
 
 from ..walk.noise import Schedule
-from ..walk.prediction import to_target
+from ..walk.prediction import Condition, to_target
 
-Network = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(x_t, t, label) -> output."""
+Network = Callable[..., Tensor]
+"""(x_t, t, *condition) -> output."""
 
 
 def logit_normal_times(num: int, generator: torch.Generator, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """t = sigmoid(mean + std z): most of the effort where the walk decides (Esser et al. 2024, section 3.1)."""
-    return torch.sigmoid(mean + std * torch.randn(num, generator=generator))
+    return torch.sigmoid(mean + std * torch.randn(num, generator=generator, device=generator.device))
 
 
-def drop_labels(labels: Tensor, null: int, probability: float, generator: torch.Generator) -> Tensor:
-    """Replace each label by `null` with the given probability, so that one network also learns the unconditional flow.
+def drop_condition(cond: Condition, null: Condition, probability: float, generator: torch.Generator) -> Condition:
+    """Replace each picture's condition by `null` with the given probability, so that one network also learns the
+    unconditional flow.
+
+    Args:
+        cond: tensors (N, ...).
+        null: tensors (1, ...) of the same shapes.
 
     Reference: Ho & Salimans, *Classifier-Free Diffusion Guidance*, 2022, algorithm 1.
     """
-    dropped = torch.rand(len(labels), generator=generator).to(labels.device) < probability
-    return torch.where(dropped, torch.full_like(labels, null), labels)
+    dropped = torch.rand(len(cond[0]), generator=generator, device=generator.device) < probability
+    return tuple(torch.where(dropped.view(-1, *[1] * (c.ndim - 1)), n.to(c.device), c) for c, n in zip(cond, null, strict=True))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Objective:
     """Mean squared error of a target of the one-formula table, on a schedule.
 
@@ -38,21 +43,21 @@ class Objective:
     Args:
         schedule: the noise levels trained on.
         prediction_type: a key of `TARGETS`.
-        label_dropout: share of labels replaced by "no label".
-        null_label: the label that means "no label".
+        dropout: share of conditions replaced by `null`.
+        null: the condition that means "anything", tensors (1, ...).
     """
 
     schedule: Schedule
     prediction_type: str
-    label_dropout: float
-    null_label: int
+    dropout: float
+    null: Condition
 
-    def loss(self, network: Network, x0: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """(N,) per-picture losses for x0 (N, C, H, W) in [-1, 1]; all randomness from the CPU `generator`."""
-        t = logit_normal_times(len(x0), generator).to(x0.device)
-        eps = torch.randn(x0.shape, generator=generator).to(x0.device)
-        labels = drop_labels(labels, self.null_label, self.label_dropout, generator)
+    def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
+        """(N,) per-picture losses for x0 (N, C, H, W) in [-1, 1]; all randomness from `generator`, on its device."""
+        t = logit_normal_times(len(x0), generator)
+        eps = torch.randn(x0.shape, generator=generator, device=generator.device)
+        cond = drop_condition(cond, self.null, self.dropout, generator)
         level = self.schedule(t[:, None, None, None])
-        output = network(level.alpha * x0 + level.sigma * eps, t, labels)
+        output = network(level.alpha * x0 + level.sigma * eps, t, *cond)
         target = to_target(x0, eps, level, self.prediction_type)
         return (output.float() - target).square().flatten(1).mean(1)

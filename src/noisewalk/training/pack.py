@@ -9,7 +9,7 @@ from typing import Any
 
 from ..files import write_atomic
 from ..models.checkpoint import half, save_tensors
-from .loop import averaged_weights
+from .loop import MAX_FILE, averaged_weights
 
 
 def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
     tensors, config = averaged_weights(run / "checkpoint.safetensors")
     train = config.pop("train")
     step, total = config.pop("step"), config.pop("total_steps")
-    save_tensors(weights, half(tensors), config)
+    save_tensors(weights, half(tensors), config, MAX_FILE)
     seen = step * train["batch_size"]
     card = {
         **card,

@@ -1,71 +1,33 @@
-"""Training runs: a recipe's name -> network, loss and configuration; a folder -> checkpoints and metrics."""
+"""Training runs: a recipe and a folder -> checkpoints and metrics; started again, a run goes on from where it was."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from ..errors import unknown
-from ..judge.digits import DigitReader, Warp
-from ..models.unet import UNet, UNetConfig
-from ..walk.noise import LinearPath
-from .data import mnist
-from .loop import Loss, TrainConfig, TrainState, load_run, log, save_run, start, train
-from .objectives import Objective
+from ..errors import UserError, unknown
+from .loop import TrainConfig, TrainState, load_run, log, save_run, start, train
+from .recipe import RECIPES, Recipe
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A network, its loss, its default configuration, and what its checkpoints say about it."""
-
-    network: Callable[[], nn.Module]
-    loss: Loss
-    config: TrainConfig
-    card: dict[str, Any]
-
-
-def flow() -> Recipe:
-    """Class-conditional flow matching of digits with the fast U-Net (label dropout 0.1)."""
-    shape = UNetConfig()
-    objective = Objective(LinearPath(), "flow_prediction", label_dropout=0.1, null_label=shape.num_classes)
-    card = {"network": "unet-fast", "config": asdict(shape), "schedule": "linear", "prediction_type": "flow_prediction"}
-    return Recipe(lambda: UNet(shape), objective.loss, TrainConfig(epochs=36), card)
-
-
-def classifier() -> Recipe:
-    """The digit reader, with random affine warps and smoothed labels."""
-    warp = Warp()
-
-    def loss(network: nn.Module, pictures: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        logits = network(warp(pictures, generator))
-        return F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=0.05)
-
-    config = TrainConfig(epochs=14, batch_size=128, learning_rate=3e-3, ema_decay=0.998, weight_decay=0.05)
-    return Recipe(DigitReader, loss, config, {"network": "digit-reader"})
-
-
-RECIPES: dict[str, Callable[[], Recipe]] = {"flow": flow, "classifier": classifier}
-
-
-def run(recipe: Recipe, config: TrainConfig, folder: Path, save_seconds: float = 300.0) -> Generator[TrainState, None, None]:
+def run(
+    recipe: Recipe, config: TrainConfig, folder: Path, save_seconds: float = 300.0, device: str = "cpu"
+) -> Generator[TrainState, None, None]:
     """Train into `folder`, going on from its checkpoint if it has one; a checkpoint every `save_seconds` and at the end.
 
     Closing the generator (Ctrl-C) saves first.
     """
     checkpoint = folder / "checkpoint.safetensors"
-    data = mnist("train")
+    data = recipe.data().to(torch.device(device))
     torch.manual_seed(config.seed)
-    state = start(recipe.network(), data, config)
+    state = start(recipe.network(), data, config, device)
     if checkpoint.exists():
-        state = load_run(checkpoint, state)
+        state = load_run(checkpoint, state, config)
     saved = began = time.monotonic()
     losses: list[float] = []
     try:
@@ -84,19 +46,32 @@ def run(recipe: Recipe, config: TrainConfig, folder: Path, save_seconds: float =
 
 
 def train_command(
-    name: str, folder: Path, epochs: float | None, minutes: float | None, seed: int, watch: Callable[[int, int], None]
+    name: str,
+    folder: Path,
+    epochs: float | None,
+    minutes: float | None,
+    seed: int,
+    watch: Callable[[int, int], None],
+    device: str = "auto",
 ) -> str:
     """Train a recipe by name until it is done or the minutes are over; says in a sentence how far it is.
 
+    Args:
+        device: "cpu", "cuda", or "auto" for cuda where there is one.
+
     Raises:
-        UserError: there is no such recipe.
+        UserError: there is no such recipe, or no such device.
     """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"the device '{device}' was asked for, but PyTorch sees no CUDA GPU; use --device cpu")
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
     recipe = RECIPES[name]()
     config = replace(recipe.config, seed=seed, epochs=recipe.config.epochs if epochs is None else epochs)
     end = time.monotonic() + (60 * minutes if minutes else float("inf"))
-    with closing(run(recipe, config, folder)) as training:
+    with closing(run(recipe, config, folder, device=device)) as training:
         for state in training:
             watch(state.step, state.total_steps)
             if time.monotonic() > end:

@@ -133,14 +133,14 @@ def package(short: str) -> Package:
     return next(p for p in PACKAGES if p.short == short)
 
 
-def fetch(folder: Path) -> Iterator[tuple[Package, bool]]:
+def fetch(folder: Path, packages: tuple[Package, ...] = PACKAGES) -> Iterator[tuple[Package, bool]]:
     """Bring every package that is missing into `folder` with `npm pack`, check all; yields (package, newly fetched).
 
     Raises:
         UserError: npm is missing or fails, or a file is not the pinned one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for pack in PACKAGES:
+    for pack in packages:
         missing = not (folder / pack.tarball).exists()
         if missing:
             _npm_pack(pack, folder)
@@ -184,7 +184,9 @@ def _npm_pack(pack: Package, folder: Path) -> None:
     npm = shutil.which("npm")
     ask = f"npm pack {pack.name}@{pack.version}"
     if npm is None:
-        raise UserError(f"{pack.tarball} is missing and npm was not found; run '{ask}' elsewhere and put the file into {folder}")
+        raise UserError(
+            f"{pack.tarball} is missing and npm was not found; run '{ask}' elsewhere and put the file into {folder}"
+        )
     command = [npm, "pack", f"{pack.name}@{pack.version}", "--pack-destination", str(folder), "--silent"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

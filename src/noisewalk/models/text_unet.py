@@ -1,0 +1,202 @@
+"""The text U-Net: the fast U-Net with words, for colour pictures from prompts.
+
+Words arrive as vectors of a static table. A small transformer reads them; its first output, the sentence as a whole,
+modulates every block together with the time, and all of them are attended to where pictures are coarse.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .unet import ResBlock, TimeEmbedding
+
+
+@dataclass(frozen=True)
+class TextUNetConfig:
+    """The shape of a `TextUNet`.
+
+    Args:
+        image_size: height and width of the pictures, pixels; divisible by patch * 2^(len(channels) - 1).
+        in_channels: 3 for colour.
+        patch: side of the pixel squares folded into channels.
+        channels: width of each resolution, from fine to coarse.
+        blocks: residual blocks a resolution, on the way down (one more on the way up).
+        attention: for each resolution, how many channels an attention head has; 0 for no attention there.
+        embed_dim: width of the embedding of time and sentence.
+        word_dim: length of a word's vector.
+        text_dim, text_layers, text_heads: of the transformer that reads the words.
+        max_tokens: most tokens in a prompt.
+        dropout: dropout probability inside residual blocks, training only.
+    """
+
+    image_size: int = 32
+    in_channels: int = 3
+    patch: int = 2
+    channels: tuple[int, ...] = (64, 128, 256)
+    blocks: int = 1
+    attention: tuple[int, ...] = (0, 64, 64)
+    embed_dim: int = 256
+    word_dim: int = 192
+    text_dim: int = 256
+    text_layers: int = 2
+    text_heads: int = 4
+    max_tokens: int = 24
+    dropout: float = 0.0
+
+
+def text_unet_config(data: dict[str, Any]) -> TextUNetConfig:
+    """A configuration as it comes out of JSON, where tuples are lists."""
+    return TextUNetConfig(**(data | {"channels": tuple(data["channels"]), "attention": tuple(data["attention"])}))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
+    """softmax(q k^T / sqrt(D) + mask) v for q (N, H, Q, D), k and v (N, H, K, D), seen (N, K) bool.
+
+    Written out on the CPU, where for these few positions PyTorch's fused kernel takes five times as long backwards.
+    """
+    mask = seen[:, None, None]
+    if q.is_cuda:
+        return F.scaled_dot_product_attention(q, k, v, mask)
+    bias = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
+    return torch.softmax(bias + (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1) @ v
+
+
+class ReaderLayer(nn.Module):
+    """A transformer layer, normalised first: h + attention(h), then h + perceptron(h)."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+
+    def forward(self, h: Tensor, seen: Tensor) -> Tensor:
+        n, length, dim = h.shape
+        q, k, v = self.qkv(self.norm1(h)).reshape(n, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        h = h + self.out(attend(q, k, v, seen).transpose(1, 2).reshape(n, length, dim))
+        out: Tensor = h + self.mlp(self.norm2(h))
+        return out
+
+
+class Reader(nn.Module):
+    """Word vectors (N, L, D) and their mask (N, L) -> (N, 1 + L, text_dim) and mask (N, 1 + L).
+
+    A learned start token stands before the words and is never masked: with no words at all it is the unconditional
+    sentence, and its output is the sentence as a whole.
+    """
+
+    def __init__(self, c: TextUNetConfig) -> None:
+        super().__init__()
+        self.words = nn.Linear(c.word_dim, c.text_dim)
+        self.start = nn.Parameter(torch.randn(1, 1, c.text_dim) * 0.02)
+        self.positions = nn.Parameter(torch.randn(1, c.max_tokens, c.text_dim) * 0.02)
+        self.layers = nn.ModuleList([ReaderLayer(c.text_dim, c.text_heads) for _ in range(c.text_layers)])
+        self.norm = nn.LayerNorm(c.text_dim)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        words = self.words(vectors) + self.positions[:, : vectors.shape[1]]
+        h = torch.cat([self.start.to(words.dtype).expand(len(words), -1, -1), words], dim=1)
+        seen = F.pad(mask, (1, 0), value=True)
+        for layer in self.layers:
+            h = layer(h, seen)
+        return self.norm(h), seen
+
+
+class Attention(nn.Module):
+    """x + attention of every position to all positions and to all words, in one softmax.
+
+    Words that are masked get no weight. Reference: Saharia et al., *Imagen*, 2022, appendix D (text keys and values are
+    added to the self-attention's), as in DeepFloyd IF.
+    """
+
+    def __init__(self, channels: int, head_dim: int, text_dim: int) -> None:
+        super().__init__()
+        self.heads = channels // head_dim
+        self.norm = nn.GroupNorm(channels // 16, channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.text = nn.Linear(text_dim, 2 * channels)
+        self.out = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, text: Tensor, seen: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (N, heads, HW, C / heads)
+        words = self.text(text).reshape(n, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        everything = F.pad(seen, (h * w, 0), value=True)
+        y = attend(q, torch.cat([k, words[0]], 2), torch.cat([v, words[1]], 2), everything)
+        y = y.transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
+        out: Tensor = x + self.out(y)
+        return out
+
+
+class Block(nn.Module):
+    """A residual block, then attention if `head_dim` is not 0."""
+
+    def __init__(self, c_in: int, c_out: int, head_dim: int, c: TextUNetConfig) -> None:
+        super().__init__()
+        self.residual = ResBlock(c_in, c_out, c.embed_dim, c.dropout)
+        self.attention = Attention(c_out, head_dim, c.text_dim) if head_dim else None
+
+    def forward(self, x: Tensor, embedding: Tensor, text: Tensor, seen: Tensor) -> Tensor:
+        h: Tensor = self.residual(x, embedding)
+        return h if self.attention is None else self.attention(h, text, seen)
+
+
+class TextUNet(nn.Module):
+    """(N, C, H, W) noisy picture, (N,) time in [0, 1], word vectors (N, L, D), mask (N, L) -> (N, C, H, W) output."""
+
+    def __init__(self, config: TextUNetConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        folded, widths = c.in_channels * c.patch**2, c.channels
+        self.time = TimeEmbedding(c.embed_dim)
+        self.reader = Reader(c)
+        self.sentence = nn.Linear(c.text_dim, c.embed_dim)
+        self.stem = nn.Conv2d(folded, widths[0], 3, padding=1)
+        self.down, self.up, skips, width = nn.ModuleList(), nn.ModuleList(), [widths[0]], widths[0]
+        for i, out in enumerate(widths):
+            if i:
+                self.down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
+                skips.append(width)
+            for _ in range(c.blocks):
+                self.down.append(Block(width, out, c.attention[i], c))
+                width = out
+                skips.append(width)
+        self.middle = Block(width, width, c.attention[-1], c)
+        for i, out in reversed(list(enumerate(widths))):
+            for _ in range(c.blocks + 1):
+                self.up.append(Block(width + skips.pop(), out, c.attention[i], c))
+                width = out
+            if i:
+                self.up.append(nn.Conv2d(width, 4 * widths[i - 1], 1))
+                width = widths[i - 1]
+        self.norm = nn.GroupNorm(width // 16, width)
+        self.head = nn.Conv2d(width, folded, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, t: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        text, seen = self.reader(vectors, mask)
+        embedding = F.silu(self.time(t) + self.sentence(text[:, 0]))
+        h = self.stem(F.pixel_unshuffle(x, self.config.patch))
+        skips = [h]
+        for layer in self.down:
+            h = layer(h, embedding, text, seen) if isinstance(layer, Block) else layer(h)
+            skips.append(h)
+        h = self.middle(h, embedding, text, seen)
+        for layer in self.up:
+            if isinstance(layer, Block):
+                h = layer(torch.cat([h, skips.pop()], dim=1), embedding, text, seen)
+            else:
+                h = F.pixel_shuffle(layer(h), 2)
+        out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
+        return out

@@ -1,0 +1,128 @@
+"""The training set: drawn icons of the chosen concepts, and the tokens of their captions."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ...errors import UserError
+from ...models.words import TextPrompts, WordTable
+from ...walk.prediction import Condition
+from .captions import captions, held_out
+
+RENDERED = 64
+Split = Literal["train", "held out"]
+
+
+@dataclass(frozen=True)
+class World:
+    """Which concepts are drawn.
+
+    Args:
+        min_styles: in at least so many of the seven coloured styles.
+        without: groups and subgroups of emojibase left out.
+    """
+
+    min_styles: int = 6
+    without: tuple[str, ...] = ("symbols", "time")
+
+    def concepts(self, index: Sequence[dict[str, Any]]) -> frozenset[str]:
+        """Keys of the concepts that are in it."""
+        styles: dict[str, set[str]] = {}
+        for row in index:
+            if row["style"] != "game-icons" and not {row["group"], row["subgroup"]} & set(self.without):
+                styles.setdefault(row["key"], set()).add(row["style"])
+        return frozenset(key for key, drawn in styles.items() if len(drawn) >= self.min_styles)
+
+
+@dataclass(frozen=True, eq=False)
+class Captioned:
+    """Pictures, each with several captions, one of which is drawn each time.
+
+    Args:
+        pictures: (N, 3, S, S) uint8.
+        tokens, masks: (N, V, L) rows of the word table, and where there are any.
+        table: the words' vectors.
+    """
+
+    pictures: Tensor
+    tokens: Tensor
+    masks: Tensor
+    table: WordTable
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
+        """Pictures, and as condition the word vectors (N, L, D) and mask (N, L) of one caption each."""
+        which = torch.randint(self.tokens.shape[1], rows.shape, generator=generator, device=generator.device)
+        return self.pictures[rows], (self.table.vectors(self.tokens[rows, which].long()), self.masks[rows, which])
+
+    def to(self, device: torch.device) -> Captioned:
+        """The same set on a device."""
+        table = WordTable(self.table.pieces, self.table.codes.to(device), self.table.scales.to(device))
+        return Captioned(self.pictures.to(device), self.tokens.to(device), self.masks.to(device), table)
+
+
+def captioned(size: int, world: World, prompts: TextPrompts, split: Split = "train", variants: int = 16) -> Captioned:
+    """The pictures of a world, or those held out of it, with `variants` captions each.
+
+    Args:
+        size: side of the pictures, pixels; the rendered ones are averaged down.
+
+    Raises:
+        UserError: the rendered pictures are missing or damaged.
+    """
+    pictures, index = read_pictures(RENDERED if size <= RENDERED else size)
+    concepts = world.concepts(index)
+    kept = [
+        (i, row)
+        for i, row in enumerate(index)
+        if row["key"] in concepts and held_out(row["key"], row["style"]) == (split == "held out")
+    ]
+    texts = [c for _, row in kept for c in captions(row["names"], row["keywords"], row["style"], variants)]
+    tokens, masks = prompts.rows(texts)
+    chosen = shrink(pictures[torch.tensor([i for i, _ in kept])], size)
+    shape = (len(kept), variants, prompts.max_tokens)
+    return Captioned(chosen, tokens.to(torch.int32).view(shape), masks.view(shape), prompts.table)
+
+
+def read_pictures(size: int) -> tuple[Tensor, list[dict[str, Any]]]:
+    """The rendered pictures (N, 3, size, size) uint8 and what they are, from NOISEWALK_DATA/emoji or NOISEWALK_DATA.
+
+    Raises:
+        UserError: NOISEWALK_DATA is not set, or the files are missing or do not belong together.
+    """
+    name = f"pictures-{size}.safetensors"
+    root = Path(os.environ.get("NOISEWALK_DATA", "."))
+    path = next((p for p in (root / "emoji" / name, root / name) if p.is_file()), None)
+    if path is None:
+        raise UserError(
+            f"{name} was not found in {root} (set NOISEWALK_DATA); make it with training/recipes/emoji/fetch.py and render.py"
+        )
+    try:
+        index: list[dict[str, Any]] = json.loads(path.with_suffix(".json").read_text())
+        with safe_open(path, framework="pt") as file:
+            pictures: Tensor = file.get_tensor("pictures")
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); render again") from error
+    if len(index) != len(pictures):
+        raise UserError(f"{path} has {len(pictures)} pictures, but its index {len(index)}; render again")
+    return pictures, index
+
+
+def shrink(pictures: Tensor, size: int) -> Tensor:
+    """uint8 pictures averaged over squares down to `size`."""
+    if pictures.shape[-1] == size:
+        return pictures
+    parts = [F.avg_pool2d(part.float(), part.shape[-1] // size) for part in torch.split(pictures, 1024)]
+    return torch.cat(parts).round().to(torch.uint8)

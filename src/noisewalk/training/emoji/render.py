@@ -1,0 +1,80 @@
+"""SVG -> uint8 pictures on white, into one safetensors file with a JSON index beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save
+from torch import Tensor
+
+from ...errors import UserError
+from ...files import write_atomic
+from .icons import Icon
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """How far rendering is.
+
+    Args:
+        icon: the one just drawn.
+        picture: (3, size, size) uint8, None if it does not render.
+        problem: why not.
+    """
+
+    icon: Icon
+    picture: Tensor | None
+    problem: str = ""
+
+
+def draw(svg: str, size: int) -> Tensor:
+    """An SVG on a white square: (3, size, size) uint8, centred, its proportions kept.
+
+    Raises:
+        ValueError: it does not render, or shows nothing at all.
+        UserError: resvg is not installed.
+    """
+    try:
+        from resvg_py import svg_to_bytes
+    except ModuleNotFoundError as error:
+        raise UserError("rendering SVG needs resvg: pip install 'noisewalk[train]'") from error
+    png = bytes(svg_to_bytes(svg_string=svg, width=size, background="#ffffff", skip_system_fonts=True))
+    with Image.open(io.BytesIO(png)) as opened:
+        picture = opened.convert("RGB")
+    if picture.size != (size, size):
+        picture.thumbnail((size, size), Image.Resampling.LANCZOS)
+        square = Image.new("RGB", (size, size), "white")
+        square.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
+        picture = square
+    pixels = np.asarray(picture)
+    if int(pixels.min()) > 250:
+        raise ValueError("the picture is empty")
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+
+
+def render(icons: Iterable[Icon], size: int) -> Iterator[Rendered]:
+    """Draw icons one after another; one that does not render is told, not raised."""
+    for icon in icons:
+        try:
+            yield Rendered(icon, draw(icon.svg, size))
+        except UserError:
+            raise
+        except (ValueError, OSError) as error:
+            yield Rendered(icon, None, str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+def save_pictures(folder: Path, size: int, done: list[Rendered]) -> Path:
+    """Write what was drawn as `pictures-SIZE.safetensors` (uint8, N x 3 x size x size) and its index as JSON."""
+    kept = [(r.icon, r.picture) for r in done if r.picture is not None]
+    index = [{"style": icon.style, "name": icon.name, **asdict(icon.concept)} for icon, _ in kept]
+    path = folder / f"pictures-{size}.safetensors"
+    write_atomic(path.with_suffix(".json"), json.dumps(index).encode())
+    write_atomic(path, save({"pictures": torch.stack([p for _, p in kept])}))
+    return path
