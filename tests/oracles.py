@@ -129,10 +129,14 @@ def moments(walk: Callable[[Tensor, Noise], Tensor], dim: int) -> tuple[Tensor, 
 
 
 class TinyNet(nn.Module):
-    """A random float64 convolutional network (x, t, label) -> output, smooth in t, different for every label."""
+    """A random float64 convolutional network (x, t, label) -> output, smooth in t, different for every label.
+
+    `rows` keeps the number of rows of every call.
+    """
 
     def __init__(self, channels: int = 3, out_channels: int | None = None, seed: int = 0) -> None:
         super().__init__()
+        self.rows: list[int] = []
         draw = torch.Generator().manual_seed(seed)
 
         def weight(*shape: int) -> Tensor:
@@ -142,6 +146,7 @@ class TinyNet(nn.Module):
         self.time, self.labels = weight(8), weight(16, 8)
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        self.rows.append(len(x))
         h = nn.functional.conv2d(x, self.first, padding=1) + (t.double()[:, None] * 7 * self.time).sin()[..., None, None]
         h = h if label is None else h + self.labels[label][..., None, None]
         return nn.functional.conv2d(h.tanh(), self.second, padding=1)

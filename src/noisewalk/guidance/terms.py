@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -66,17 +67,16 @@ class Mixture:
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
         answers = evaluate([d for d, _ in self._asked], [apply(maps, x_t) for _, maps in self._asked], level)
-        x0: Tensor | None = None
-        var_frac: Tensor | None = None
+        means: list[Tensor] = []
+        fractions: list[Tensor | None] = []
         for term, row in zip(self.terms, self._rows, strict=True):
-            part = apply(term.output, answers[row].x0)
-            x0 = part if x0 is None else x0 + part
-            fraction = answers[row].var_frac
-            if term.variance is not None and fraction is not None:
-                fraction = apply(term.variance, fraction)
-                var_frac = fraction if var_frac is None else var_frac + fraction
-        assert x0 is not None
-        return Prediction(x0, var_frac)
+            means.append(apply(term.output, answers[row].x0))
+            if term.variance is not None:
+                fraction = answers[row].var_frac
+                fractions.append(None if fraction is None else apply(term.variance, fraction))
+        known = [fraction for fraction in fractions if fraction is not None]
+        complete = known and len(known) == len(fractions)  # a part of the sum would be a fraction that nobody predicted
+        return Prediction(reduce(torch.add, means), reduce(torch.add, known) if complete else None)
 
 
 def apply(maps: Maps, x: Tensor) -> Tensor:
