@@ -59,7 +59,7 @@ def dictionary(folder: Path) -> Dictionary:
     extra = members(package("emojilib"), folder, ("dist/emoji-en-US.json",))["dist/emoji-en-US.json"]
     groups = base["meta/groups.json"]
     codes: dict[str, list[str]] = {}
-    for table in (base[n] for n in SHORTCODES):
+    for table in (base[n] for n in SHORTCODES if n in base):
         for code, names in table.items():
             codes.setdefault(code, []).extend([names] if isinstance(names, str) else names)
     known = Dictionary({}, {}, {})

@@ -1,0 +1,68 @@
+"""Words as vectors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from noisewalk import UserError
+from noisewalk.models.checkpoint import save_tensors
+from noisewalk.models.words import BUNDLED, TextPrompts, WordTable, load_words, words
+
+TABLE = WordTable(
+    {name: i for i, name in enumerate(["a", "rock", "rocket", "##et", "##s", ",", "ship"])},
+    torch.arange(14, dtype=torch.int8).view(7, 2),
+    torch.full((7,), 0.5, dtype=torch.float16),
+)
+
+
+def test_words_are_spelled_with_the_longest_pieces() -> None:
+    names = {i: name for name, i in TABLE.pieces.items()}
+    spelled = [names[i] for i in TABLE.tokens("A rockets, ROCKET ship; xylophone")]
+    assert spelled == ["a", "rocket", "##s", ",", "rocket", "ship"]
+    assert TABLE.tokens("") == TABLE.tokens("日本 🚀") == TABLE.tokens("a" * 101) == []
+    assert words("Ünïcode, it's") == ["unicode", ",", "it", "'", "s"]
+
+
+def test_vectors_are_codes_times_scales() -> None:
+    assert torch.equal(TABLE.vectors(torch.tensor([[1, 6]])), torch.tensor([[[1.0, 1.5], [6.0, 6.5]]]))
+
+
+def test_prompts_are_padded_cut_and_empty_ones_say_nothing() -> None:
+    prompts = TextPrompts(TABLE, 3)
+    vectors, mask = prompts("a rocket")
+    assert vectors.shape == (1, 3, 2)
+    assert mask.tolist() == [[True, True, False]]
+    assert prompts("a a a a a")[1].all()
+    assert not prompts("")[1].any()
+
+
+def test_the_bundled_table_is_small_and_knows_what_is_alike() -> None:
+    table = load_words()
+    assert BUNDLED.stat().st_size + BUNDLED.with_suffix(".json").stat().st_size <= 10e6
+
+    def vector(text: str) -> torch.Tensor:
+        return table.vectors(torch.tensor(table.tokens(text))).mean(0)
+
+    def like(a: str, b: str) -> float:
+        return float(F.cosine_similarity(vector(a), vector(b), dim=0))
+
+    assert like("spaceship", "rocket") > like("spaceship", "pizza") + 0.2
+    assert like("kitten", "cat") > like("kitten", "house") + 0.2
+    assert len(table.tokens("an oil painting of a snowy mountain village")) == 8
+
+
+def test_a_table_that_is_missing_or_does_not_fit_its_tokens_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "words.safetensors"
+    with pytest.raises(UserError, match="cannot read"):
+        load_words(path)
+    save_tensors(path, {"codes": TABLE.codes, "scales": TABLE.scales}, {})
+    with pytest.raises(UserError, match="reinstall noisewalk or make it again"):
+        load_words(path)
+    path.with_suffix(".json").write_text(json.dumps({"pieces": ["a"]}))
+    with pytest.raises(UserError, match="has 7 vectors, but 1 tokens are listed"):
+        load_words(path)
