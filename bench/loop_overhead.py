@@ -1,0 +1,120 @@
+"""What the loop costs on top of the network: time of `sample` over time of the bare network calls it makes.
+
+    python bench/loop_overhead.py [--pairs 15] [--batch 16] [--steps 20]
+
+The bundled digits model, ddim, 20 steps, batch 16, alone and under a guided two-view anagram. The bare calls are the walk's
+own, recorded once and repeated. Both are timed in one process, in pairs one right after the other and in turn, so that
+whatever else the machine does falls on both. Target: a median ratio of at most 1.05, and one network call a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+import noisewalk
+from noisewalk.guidance import VIEWS, anagram, cfg
+from noisewalk.models.network import NetworkModel
+from noisewalk.walk import Bound, Denoiser, SeededNoise, ddim, levels, linspace, sample
+
+TARGET = 1.05
+
+
+@dataclass
+class Recorder:
+    """A network that keeps what it was called with."""
+
+    network: Callable[..., Tensor]
+    calls: list[tuple[Tensor, ...]] = field(default_factory=list)
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        self.calls.append(inputs)
+        return self.network(*inputs)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: medians over pairs, seconds."""
+
+    name: str
+    calls: int
+    rows: int
+    walk: float
+    bare: float
+    ratio: float
+
+
+def guided_anagram(prompt: Callable[[str], Bound]) -> Denoiser:
+    empty = prompt("")
+    return anagram([cfg(prompt("6"), empty, 3), cfg(prompt("9"), empty, 3)], [VIEWS["identity"], VIEWS["rotate180"]])
+
+
+def measure(name: str, guide: Callable[[Callable[[str], Bound]], Denoiser], batch: int, steps: int, pairs: int) -> Row:
+    """Time one kind of walk against its own network calls."""
+    pretrained = noisewalk.load("digits")
+    model = pretrained.model
+    assert isinstance(model, NetworkModel)
+    path = levels(pretrained.schedule, linspace(pretrained.schedule, steps))
+    start = SeededNoise(range(batch))(torch.empty(batch, *pretrained.shape))
+
+    def walk(model: NetworkModel) -> None:
+        denoiser = guide(lambda prompt: Bound(model, pretrained.encode(prompt)))
+        for _ in sample(denoiser, start, path, ddim(), SeededNoise(range(batch), "step")):
+            pass
+
+    recorder = Recorder(model.network)
+    walk(replace(model, network=recorder))  # also warms up
+
+    def bare() -> None:
+        with torch.no_grad():
+            for inputs in recorder.calls:
+                model.network(*inputs)
+
+    times: dict[str, list[float]] = {"walk": [], "bare": []}
+    pair: list[tuple[str, Callable[[], None]]] = [("walk", lambda: walk(model)), ("bare", bare)]
+    for i in range(pairs):
+        for which, work in pair if i % 2 else reversed(pair):
+            times[which].append(seconds(work))
+    ratio = statistics.median(w / b for w, b in zip(times["walk"], times["bare"], strict=True))
+    walked, bared = (statistics.median(times[which]) for which in ("walk", "bare"))
+    return Row(name, len(recorder.calls), len(recorder.calls[0][0]), walked, bared, ratio)
+
+
+def seconds(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=15, help="timed pairs of a walk and its bare network calls")
+    parser.add_argument("--batch", type=int, default=16, help="pictures in a walk")
+    parser.add_argument("--steps", type=int, default=20, help="steps of a walk")
+    options = parser.parse_args()
+    machine = f"{os.cpu_count()} CPUs, {torch.get_num_threads()} threads, torch {torch.__version__}, {platform.machine()}"
+    print(f"{machine}; digits, ddim, {options.steps} steps, batch {options.batch}, {options.pairs} pairs")
+    kinds: dict[str, Callable[[Callable[[str], Bound]], Denoiser]] = {
+        "one prompt": lambda prompt: prompt("7"),
+        "guided two-view anagram": guided_anagram,
+    }
+    print(f"{'walk':<25} {'calls':>5} {'rows':>5} {'sample':>9} {'network':>9} {'ratio':>6}")
+    for name, guide in kinds.items():
+        row = measure(name, guide, options.batch, options.steps, options.pairs)
+        times = f"{1e3 * row.walk:>6.1f} ms {1e3 * row.bare:>6.1f} ms"
+        print(f"{row.name:<25} {row.calls:>5} {row.rows:>5} {times} {row.ratio:>6.3f}")
+        verdict = "yes" if row.calls == options.steps else f"no, {row.calls / options.steps:g}"
+        reached = "reached" if row.ratio <= TARGET else "missed"
+        print(f"  one network call a step: {verdict}; target {TARGET} {reached}")
+
+
+if __name__ == "__main__":
+    main()
