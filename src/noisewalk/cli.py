@@ -139,7 +139,7 @@ def run_models(rest: list[str]) -> int:
 
     parse(Models, rest, "noisewalk models")
     for name, card in bundled().items():
-        measured = "; ".join(f"{k} {v}" for k, v in card.get("quality", {}).items())
+        measured = ", ".join(f"{k} {v}" for k, v in card.get("quality", {}).items())
         print(f"{name:10} {card['what']}. {card['parameters'] / 1e6:.1f} M parameters. {measured}")
     print("Or give --model a run folder or a .safetensors file that `noisewalk train` wrote.")
     return 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import signal
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tyro.conf import Positional
@@ -15,26 +16,49 @@ from .terminal import progress, writable
 class TrainCommand:
     """Train a model from scratch into a run folder; started again, it goes on from where it stopped."""
 
-    recipe: Positional[str]
-    """flow (class-conditional digits) or classifier (the digit reader)."""
+    objective: Positional[str]
+    """denoiser, pure-noise, ddpm, flow, emoji, or classifier (the digit reader)."""
     out: Path = Path("runs/flow")
-    """The run folder."""
+    """The run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html."""
+    recipe: str = "fast"
+    """fast, or course for the course's exact network and recipe."""
+    classes: bool = False
+    """Tell the network the class, and drop it for one picture in ten, so that guidance works."""
+    data: str = "mnist"
+    """mnist, fashion-mnist, or a folder of pictures (of one folder a class)."""
+    size: int = 28
+    """Side of the pictures of a folder, pixels, divisible by 4."""
+    channels: int = 3
+    """Of the pictures of a folder: 1 for grey, 3 for colour."""
     epochs: float | None = None
     """Passes over the data instead of the recipe's."""
     minutes: float | None = None
     """Stop (and save) after so many minutes; the same command goes on later."""
+    learning_rate: float | None = None
+    """Instead of the recipe's."""
+    decay: str | None = None
+    """cosine, exponential or none, instead of the recipe's."""
     seed: int = 0
     """Of the weights, the order of pictures, times and noise."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
 
 
 def run_train(rest: list[str]) -> int:
-    from .training.runs import train_command
+    from .report.lab import RunSpec, train_into
 
-    command = parse(TrainCommand, rest, "noisewalk train")
-    writable(command.out / "checkpoint.safetensors")
-    with progress(f"train {command.recipe}") as watch:
-        print(train_command(command.recipe, command.out, command.epochs, command.minutes, command.seed, watch))
+    asked = parse(TrainCommand, rest, "noisewalk train")
+    writable(asked.out / "checkpoint.safetensors")
+    spec = RunSpec(**{field.name: getattr(asked, field.name) for field in fields(RunSpec)})
+    signal.signal(signal.SIGTERM, _stop)
+    with progress(f"train {asked.objective}") as watch:
+        print(train_into(asked.out, spec, asked.minutes, asked.device, watch))
     return 0
+
+
+def _stop(number: int, frame: object) -> None:
+    """A polite kill saves, as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 @dataclass(frozen=True)

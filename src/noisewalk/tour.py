@@ -90,14 +90,20 @@ STOPS = (
         "Noise a picture part of the way and walk back: what is left of it decides what grows. "
         "The later the walk starts, the more of the picture is kept.",
         f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε <b>at the start</b> t, <b>then the walk from there</b>",
-        ("edit {inputs}/web-house-number.png --start 1 3 5 7 10 20", "edit {inputs}/digit-4.png --start 1 3 5 7 10 20"),
+        (
+            "edit {inputs}/web-house-number.png --start 1 3 5 7 10 20 --seed 3",
+            "edit {inputs}/digit-4.png --start 1 3 5 7 10 20 --seed 2",
+        ),
     ),
     Stop(
         "SDEdit: three hand drawings",
         "The same with drawings the model has never seen the like of: early starts keep only the rough place of the ink. "
         "Black ink on white paper is inverted, and you are told so.",
         f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε <b>at the start</b> t, <b>then the walk from there</b>",
-        tuple(f"edit {{inputs}}/drawing-{name}.png --start 1 3 5 7 10 20" for name in ("snowman", "seven", "snail")),
+        tuple(
+            f"edit {{inputs}}/drawing-{name}.png --start 1 3 5 7 10 20 --seed {seed}"
+            for name, seed in (("snowman", 3), ("seven", 3), ("snail", 5))
+        ),
     ),
     Stop(
         "Inpainting, with 1 and with 10 resamples",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,13 @@ from typing import Any
 import torch
 
 from ..errors import UserError, unknown
-from ..walk.noise import LinearPath, Schedule
+from ..walk.noise import Rescaled, Schedule
 from ..walk.prediction import Bound, Condition, Model
 from .checkpoint import fingerprint, load_tensors, single
+from .kinds import SCHEDULES, build, prompts
 from .network import NetworkModel
-from .text import DigitPrompts
-from .text_unet import TextUNet, text_unet_config
-from .unet import UNet, unet_config
-from .words import TextPrompts, load_words
 
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
-SCHEDULES: dict[str, Callable[[], Schedule]] = {"linear": LinearPath}
 
 
 @dataclass(frozen=True)
@@ -81,46 +77,14 @@ class Pretrained:
         return f"<noisewalk model '{self.name}', {'x'.join(map(str, self.shape))}, weights {self.fingerprint}>"
 
 
-Shape = tuple[int, int, int]
-Built = tuple[Shape, torch.nn.Module, Callable[[str], Condition]]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of network that checkpoints name: how to build it, and what is usual with it."""
-
-    build: Callable[[dict[str, Any]], Built]
-    defaults: Defaults = Defaults()
-    dark_background: bool = False
-
-
-def _fast(fields: dict[str, Any]) -> Built:
-    shape = unet_config(fields)
-    return (shape.in_channels, shape.image_size, shape.image_size), UNet(shape), DigitPrompts()
-
-
-def _text(fields: dict[str, Any]) -> Built:
-    shape = text_unet_config(fields)
-    prompts = TextPrompts(load_words(), shape.max_tokens)
-    return (shape.in_channels, shape.image_size, shape.image_size), TextUNet(shape), prompts
-
-
-NETWORKS: dict[str, Kind] = {
-    "unet-fast": Kind(_fast, dark_background=True),
-    "unet-text": Kind(_text, Defaults(guidance_scale=3.0)),
-}
-"""By the name in a checkpoint's configuration."""
-
-
 def bundled() -> dict[str, dict[str, Any]]:
     """The cards of the models that come with the package, by name."""
     cards = {path.stem: json.loads(path.read_text()) for path in sorted(WEIGHTS.glob("*.json"))}
     return {name: card for name, card in cards.items() if card.get("kind") == "model"}
 
 
-@cache
 def load(name: str) -> Pretrained:
-    """A model by name, loaded once and kept.
+    """A model by name; kept, so that asking again costs nothing while its file is the same.
 
     Args:
         name: a bundled model ("digits"), or the path of a .safetensors file or run folder that `noisewalk train` wrote.
@@ -129,42 +93,48 @@ def load(name: str) -> Pretrained:
         UserError: there is no such model (the nearest name is suggested), or its weights are missing or damaged.
     """
     cards = bundled()
-    if name in cards:
-        path = WEIGHTS / f"{name}.safetensors"
-        model = _read(name, path, cards[name])
-        if (found := model.fingerprint) != (expected := cards[name]["sha256"][:16]):
-            raise UserError(f"the bundled weights {path} are damaged (SHA-256 {found}…, not {expected}…); reinstall noisewalk")
-        return model
-    path = Path(name)
+    card = cards.get(name, {})
+    path = WEIGHTS / f"{name}.safetensors" if card else Path(name)
     if path.is_dir():
         path = path / "checkpoint.safetensors"
-    if path.suffix == ".safetensors" or path.parent != Path("."):
-        return _read(name, path, {})
-    raise unknown("model", name, cards)
-
-
-def _read(name: str, path: Path, card: dict[str, Any]) -> Pretrained:
+    if not card and path.suffix != ".safetensors" and path.parent == Path("."):
+        raise unknown("model", name, cards)
     if not path.is_file():
         raise UserError(f"the model '{name}' has no weights at {path}; `noisewalk models` lists the models there are")
+    model = _read(name, path.resolve(), path.stat().st_mtime_ns)
+    if card and model.fingerprint != card["sha256"][:16]:
+        raise UserError(
+            f"the bundled weights {path} are damaged (SHA-256 {model.fingerprint}…, not {card['sha256'][:16]}…); "
+            "reinstall noisewalk"
+        )
+    return replace(model, card=card, defaults=replace(model.defaults, **card.get("defaults", {})))
+
+
+@lru_cache(maxsize=4)
+def _read(name: str, path: Path, changed: int) -> Pretrained:
     tensors, config = load_tensors(path)
     averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
     try:
-        kind = NETWORKS[config.get("network", "unet-fast")]
-        shape, network, encode = kind.build(config["config"])
+        network = build(config)
         network.load_state_dict(single(averaged or tensors))
-        schedule = SCHEDULES[config["schedule"]]()
-        prediction_type = config["prediction_type"]
+        return pretrained(name, network, config, fingerprint(path))
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not a picture model of this version of noisewalk: {str(error).splitlines()[0]}") from error
+
+
+def pretrained(name: str, network: torch.nn.Module, config: dict[str, Any], fingerprint: str = "") -> Pretrained:
+    """A network and what its checkpoint says about it, as a model to draw with."""
     network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    schedule = SCHEDULES[config["schedule"]]()
+    unit = (0.5, 0.5) if config.get("unit_range") else (1.0, 0.0)
+    shape = config["config"]
     return Pretrained(
         name,
-        NetworkModel(network, schedule, prediction_type, row_multiple=4),
-        encode,
-        schedule,
-        shape,
-        replace(kind.defaults, **card.get("defaults", {})),
-        dark_background=kind.dark_background,
-        fingerprint=fingerprint(path),
-        card=card,
+        NetworkModel(network, schedule, config["prediction_type"], 0, 4, *unit),
+        prompts(config),
+        Rescaled(schedule, 2.0) if config.get("unit_range") else schedule,
+        (shape["in_channels"], shape["image_size"], shape["image_size"]),
+        replace(Defaults(), **config.get("defaults", {})),
+        dark_background=shape["in_channels"] == 1,
+        fingerprint=fingerprint,
     )

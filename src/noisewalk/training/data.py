@@ -19,7 +19,18 @@ from ..walk.prediction import Condition
 Split = Literal["train", "test"]
 
 _PREFIX = {"train": "train", "test": "t10k"}
-_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+_MIRRORS = {
+    "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "fashion-mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+}
+_MD5 = {  # of the files as their authors publish them
+    "fashion-mnist": {
+        "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
+        "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
+        "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
+    }
+}
 _SHA256 = {  # of the decompressed files, so that any compression of the same digits is accepted
     "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -75,9 +86,18 @@ def mnist(split: Split) -> Labelled:
     Raises:
         UserError: the files are nowhere and cannot be downloaded.
     """
+    return _idx("mnist", split)
+
+
+def fashion_mnist(split: Split) -> Labelled:
+    """Fashion-MNIST (Xiao et al. 2017): 60,000 training or 10,000 test garments of 10 classes, 28x28; found as MNIST is."""
+    return _idx("fashion-mnist", split)
+
+
+def _idx(name: str, split: Split) -> Labelled:
     prefix = _PREFIX[split]
-    images = _read_idx(_locate(f"{prefix}-images-idx3-ubyte.gz"))
-    labels = _read_idx(_locate(f"{prefix}-labels-idx1-ubyte.gz"))
+    images = _read_idx(_locate(name, f"{prefix}-images-idx3-ubyte.gz"), name)
+    labels = _read_idx(_locate(name, f"{prefix}-labels-idx1-ubyte.gz"), name)
     return Labelled(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
 
 
@@ -86,34 +106,34 @@ def to_unit(pictures: Tensor) -> Tensor:
     return pictures.float() / 127.5 - 1
 
 
-def _locate(name: str) -> Path:
+def _locate(name: str, file: str) -> Path:
     if root := os.environ.get("NOISEWALK_DATA"):
-        for folder in (Path(root) / "mnist", Path(root)):
-            if (folder / name).is_file():
-                return folder / name
+        for folder in (Path(root) / name, *([Path(root)] if name == "mnist" else [])):
+            if (folder / file).is_file():
+                return folder / file
     try:
         import pooch
     except ModuleNotFoundError as error:
         raise UserError(
-            f"{name} was not found under NOISEWALK_DATA, and downloading it needs pooch: pip install 'noisewalk[train]'"
+            f"{name}/{file} was not found under NOISEWALK_DATA, and downloading it needs pooch: pip install 'noisewalk[train]'"
         ) from error
-    cache = pooch.os_cache("noisewalk") / "mnist"
+    cache = pooch.os_cache("noisewalk") / name
     try:
-        return Path(pooch.retrieve(_MIRROR + name, known_hash=None, fname=name, path=cache))
+        return Path(pooch.retrieve(_MIRRORS[name] + file, known_hash=_MD5.get(name, {}).get(file), fname=file, path=cache))
     except (OSError, ValueError) as error:
         raise UserError(
-            f"MNIST could not be downloaded ({error}); put {name} into {cache}, or into a folder named by NOISEWALK_DATA"
+            f"{name} could not be downloaded ({error}); put {file} into {cache}, or into a folder named by NOISEWALK_DATA"
         ) from error
 
 
-def _read_idx(path: Path) -> np.ndarray:
+def _read_idx(path: Path, name: str) -> np.ndarray:
     """An IDX file: magic 0, 0, 8 (uint8), number of dimensions; the dimensions as big-endian int32; the bytes."""
     try:
         raw = gzip.decompress(path.read_bytes())
-        if hashlib.sha256(raw).hexdigest() != _SHA256[path.name]:
+        if name == "mnist" and hashlib.sha256(raw).hexdigest() != _SHA256[path.name]:
             raise ValueError("its checksum is not the official one")
         ndim = raw[3]
         shape = np.frombuffer(raw, ">i4", ndim, offset=4)
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
     except (OSError, EOFError, ValueError, IndexError) as error:
-        raise UserError(f"{path} is not a whole MNIST file ({error}); delete it and try again") from error
+        raise UserError(f"{path} is not a whole {name} file ({error}); delete it and try again") from error

@@ -11,6 +11,9 @@ from torch import Tensor
 from ..walk.noise import Schedule
 from ..walk.prediction import Condition, to_target
 
+Times = Callable[[int, torch.Generator], Tensor]
+"""(N, generator) -> (N,) times in [0, 1]."""
+
 Network = Callable[..., Tensor]
 """(x_t, t, *condition) -> output."""
 
@@ -18,6 +21,25 @@ Network = Callable[..., Tensor]
 def logit_normal_times(num: int, generator: torch.Generator, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """t = sigmoid(mean + std z): most of the effort where the walk decides (Esser et al. 2024, section 3.1)."""
     return torch.sigmoid(mean + std * torch.randn(num, generator=generator, device=generator.device))
+
+
+def uniform_times(num: int, generator: torch.Generator) -> Tensor:
+    """t ~ U[0, 1]."""
+    return torch.rand(num, generator=generator, device=generator.device)
+
+
+def discrete_times(steps: int) -> Times:
+    """t / T for t uniform in 1, ..., T."""
+
+    def times(num: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(1, steps + 1, (num,), generator=generator, device=generator.device) / steps
+
+    return times
+
+
+def fixed_time(t: float) -> Times:
+    """Always the same time: one level of noise."""
+    return lambda num, generator: torch.full((num,), t, device=generator.device)
 
 
 def drop_condition(cond: Condition, null: Condition, probability: float, generator: torch.Generator) -> Condition:
@@ -45,16 +67,21 @@ class Objective:
         prediction_type: a key of `TARGETS`.
         dropout: share of conditions replaced by `null`.
         null: the condition that means "anything", tensors (1, ...).
+        times: (N, generator) -> (N,) times of a batch.
+        unit_range: train on pictures in [0, 1], as the course does, instead of [-1, 1].
     """
 
     schedule: Schedule
     prediction_type: str
     dropout: float
     null: Condition
+    times: Times = logit_normal_times
+    unit_range: bool = False
 
     def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
         """(N,) per-picture losses for x0 (N, C, H, W) in [-1, 1]; all randomness from `generator`, on its device."""
-        t = logit_normal_times(len(x0), generator)
+        x0 = (x0 + 1) / 2 if self.unit_range else x0
+        t = self.times(len(x0), generator)
         eps = torch.randn(x0.shape, generator=generator, device=generator.device)
         cond = drop_condition(cond, self.null, self.dropout, generator)
         level = self.schedule(t[:, None, None, None])

@@ -30,5 +30,5 @@ def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
         "parameters": sum(t.numel() for t in tensors.values()),
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
-    write_atomic(weights.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    write_atomic(weights.with_suffix(".json"), (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
     return card

@@ -1,44 +1,55 @@
-"""What a training run needs to know, and the recipes there are, by name."""
+"""The recipes there are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import UserError, unknown
 from ..judge.digits import DigitReader, Warp
+from ..models.kinds import SCHEDULES
 from ..models.text_unet import TextUNet, TextUNetConfig
 from ..models.unet import UNet, UNetConfig
 from ..models.words import TextPrompts, load_words
 from ..walk.noise import LinearPath
 from ..walk.prediction import Condition
-from .data import Data, mnist
+from . import course
+from .data import mnist
 from .emoji.dataset import World, captioned
-from .loop import Loss, TrainConfig
-from .objectives import Objective
+from .loop import TrainConfig
+from .objectives import Objective, Times, discrete_times, logit_normal_times
+from .recipe_type import Recipe
+from .sources import Source, source
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A network, its data and loss, its default configuration, and what its checkpoints say about it."""
+def fast(objective: str, data: Source, classes: bool) -> Recipe:
+    """The fast U-Net: AdamW with warm-up and cosine decay, averaged weights, bfloat16, logit-normal times.
 
-    network: Callable[[], nn.Module]
-    data: Callable[[], Data]
-    loss: Loss
-    config: TrainConfig
-    card: dict[str, Any]
-
-
-def flow() -> Recipe:
-    """Class-conditional flow matching of digits with the fast U-Net (label dropout 0.1)."""
-    shape = UNetConfig()
-    objective = Objective(LinearPath(), "flow_prediction", dropout=0.1, null=(torch.tensor([shape.num_classes]),))
-    card = {"network": "unet-fast", "config": asdict(shape), "schedule": "linear", "prediction_type": "flow_prediction"}
-    return Recipe(lambda: UNet(shape), lambda: mnist("train"), objective.loss, TrainConfig(epochs=36), card)
+    Args:
+        objective: "flow", or "ddpm" for epsilon prediction on the linear betas of 1000 steps.
+    """
+    names = data.names if classes else ()
+    shape = UNetConfig(data.size, data.channels, num_classes=len(names))
+    times: Times
+    if objective == "ddpm":
+        schedule, prediction_type, times = "ddpm-1000", "epsilon", discrete_times(1000)
+    else:
+        schedule, prediction_type, times = "linear", "flow_prediction", logit_normal_times
+    null = (torch.tensor([len(names)]),)
+    dropout = 0.1 if classes else 1.0  # without classes, every picture is of "no label"
+    target = Objective(SCHEDULES[schedule](), prediction_type, dropout, null, times)
+    card = {
+        "network": "unet-fast",
+        "config": asdict(shape),
+        "schedule": schedule,
+        "prediction_type": prediction_type,
+        "labels": list(names),
+        "defaults": {"guidance_scale": 1.5 if classes else 1.0},
+    }
+    return Recipe(lambda: UNet(shape), data.load, target.loss, TrainConfig(epochs=24), card, target)
 
 
 def classifier() -> Recipe:
@@ -66,7 +77,36 @@ def emoji() -> Recipe:
         "world": asdict(world),
     }
     config = TrainConfig(epochs=1200, hold=0.8)
-    return Recipe(lambda: TextUNet(shape), lambda: captioned(shape.image_size, world, prompts), objective.loss, config, card)
+    return Recipe(
+        lambda: TextUNet(shape), lambda: captioned(shape.image_size, world, prompts), objective.loss, config, card, objective
+    )
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"flow": flow, "classifier": classifier, "emoji": emoji}
+OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", "classifier", "emoji")
+
+
+def find(objective: str, style: str = "fast", data: Source | None = None, classes: bool = False) -> Recipe:
+    """A recipe.
+
+    Args:
+        objective: one of `OBJECTIVES`.
+        style: "course" for the course's exact recipe, "fast" for ours.
+        data: what to train on; MNIST if None.
+        classes: whether the network is told the class.
+
+    Raises:
+        UserError: there is no such recipe.
+    """
+    if objective not in OBJECTIVES:
+        raise unknown("objective", objective, OBJECTIVES)
+    if style not in ("course", "fast"):
+        raise unknown("recipe", style, ("course", "fast"))
+    if objective in ("classifier", "emoji"):
+        return {"classifier": classifier, "emoji": emoji}[objective]()
+    data = data or source("mnist")
+    if classes and len(data.names) < 2:
+        raise UserError(f"{data.name} has {len(data.names)} classes; put the pictures of each class into a folder of its own")
+    one_step = {"denoiser": course.denoiser, "pure-noise": course.mean_of_noise}  # these have the course's recipe only
+    if objective in one_step or style == "course":
+        return (one_step | {"ddpm": course.ddpm, "flow": course.flow})[objective](data, classes)
+    return fast(objective, data, classes)

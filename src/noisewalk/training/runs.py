@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
 
-from ..errors import UserError, unknown
+from ..errors import UserError
 from .loop import TrainConfig, TrainState, load_run, log, save_run, start, train
-from .recipe import RECIPES, Recipe
+from .recipe_type import Recipe
 
 
 def run(
@@ -45,35 +43,14 @@ def run(
         save_run(checkpoint, state, config, recipe.card)
 
 
-def train_command(
-    name: str,
-    folder: Path,
-    epochs: float | None,
-    minutes: float | None,
-    seed: int,
-    watch: Callable[[int, int], None],
-    device: str = "auto",
-) -> str:
-    """Train a recipe by name until it is done or the minutes are over; says in a sentence how far it is.
-
-    Args:
-        device: "cpu", "cuda", or "auto" for cuda where there is one.
+def choose_device(device: str) -> str:
+    """ "auto" is cuda where there is one.
 
     Raises:
-        UserError: there is no such recipe, or no such device.
+        UserError: cuda was asked for and there is none.
     """
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"the device '{device}' was asked for, but PyTorch sees no CUDA GPU; use --device cpu")
-    if name not in RECIPES:
-        raise unknown("recipe", name, RECIPES)
-    recipe = RECIPES[name]()
-    config = replace(recipe.config, seed=seed, epochs=recipe.config.epochs if epochs is None else epochs)
-    end = time.monotonic() + (60 * minutes if minutes else float("inf"))
-    with closing(run(recipe, config, folder, device=device)) as training:
-        for state in training:
-            watch(state.step, state.total_steps)
-            if time.monotonic() > end:
-                break
-    return f"{folder}: {state.step} of {state.total_steps} steps, loss {state.loss:.4f}"
+    return device

@@ -1,0 +1,134 @@
+"""A training run as a folder: what was asked, how it went, what it draws, and a page of all of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UserError, unknown
+from ..files import write_atomic
+from ..images import encode_png
+from ..models.zoo import Pretrained, pretrained
+from ..training.loop import TrainConfig, TrainState
+from ..training.recipe import find
+from ..training.recipe_type import Recipe
+from ..training.runs import choose_device, run
+from ..training.sources import Source, source
+from . import run_page
+from .result import Watch
+
+EPOCHS = (1, 5, 10, 15, 20)
+"""After which a run draws samples, besides its last."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a run was asked to be; kept in its folder as spec.json.
+
+    Args:
+        objective: denoiser, pure-noise, ddpm, flow, classifier or emoji.
+        recipe: "course" for the course's exact recipe, "fast" for ours.
+        data: mnist, fashion-mnist or a folder.
+        classes: whether the network is told the class.
+        size, channels: of the pictures of a folder.
+        epochs: passes over the data; None for the recipe's.
+        learning_rate, decay: instead of the recipe's; None for the recipe's.
+        seed: of the weights, the order of pictures, times and noise.
+    """
+
+    objective: str
+    recipe: str = "fast"
+    data: str = "mnist"
+    classes: bool = False
+    size: int = 28
+    channels: int = 3
+    epochs: float | None = None
+    learning_rate: float | None = None
+    decay: str | None = None
+    seed: int = 0
+
+
+def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, watch: Watch | None = None) -> str:
+    """Train into a folder until done, or for some minutes; the same call goes on later. Says how far it is.
+
+    Raises:
+        UserError: the folder holds a run of another spec (it says what differs), or the spec cannot be trained.
+    """
+    recipe, data = prepare(spec)
+    keep_spec(folder, spec)
+    config = configure(recipe.config, spec)
+    end = time.monotonic() + (60 * minutes if minutes else float("inf"))
+    reached = f"{folder} was done already"
+    with closing(run(recipe, config, folder, device=choose_device(device))) as training:
+        epoch = None
+        for state in training:
+            if watch:
+                watch(state.step, state.total_steps)
+            now = int(state.step * config.epochs / state.total_steps)
+            last = state.step == state.total_steps
+            if recipe.objective and (last or (now != epoch and now in EPOCHS)):
+                draw(folder, f"epoch-{now:02d}", spec, recipe, state)
+            epoch = now
+            reached = f"{folder}: {state.step} of {state.total_steps} steps, loss {state.loss:.4f}"
+            if time.monotonic() > end:
+                break
+    run_page.write(folder, asdict(spec), data.skipped if data else ())
+    return f"{reached}; see {folder / 'report.html'}"
+
+
+def configure(config: TrainConfig, spec: RunSpec) -> TrainConfig:
+    """A recipe's configuration with what the spec asks for instead."""
+    changes: dict[str, Any] = {"epochs": spec.epochs, "learning_rate": spec.learning_rate, "decay": spec.decay}
+    if spec.decay not in (None, "cosine", "exponential", "none"):
+        raise unknown("decay", str(spec.decay), ("cosine", "exponential", "none"))
+    return replace(config, seed=spec.seed, **{k: v for k, v in changes.items() if v is not None})
+
+
+def prepare(spec: RunSpec) -> tuple[Recipe, Source | None]:
+    """The recipe and the data a spec speaks of."""
+    if spec.objective in ("classifier", "emoji"):
+        return find(spec.objective), None
+    data = source(spec.data, spec.size, spec.channels)
+    return find(spec.objective, spec.recipe, data, spec.classes), data
+
+
+def keep_spec(folder: Path, spec: RunSpec) -> None:
+    """Write spec.json, or see that the one that is there is the same."""
+    path = folder / "spec.json"
+    if not path.exists():
+        write_atomic(path, (json.dumps(asdict(spec), indent=2) + "\n").encode())
+        return
+    try:
+        before: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); choose another folder with --out") from error
+    differ = [f"{k} was {before.get(k)}, is {v}" for k, v in asdict(spec).items() if before.get(k) != v]
+    if differ:
+        raise UserError(
+            f"{folder} holds another run: {'; '.join(differ)}. Choose another folder with --out, or ask for the same"
+        )
+
+
+def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainState) -> None:
+    """Save what the averaged network draws now: a sheet of samples, or what the denoiser makes of the test set."""
+    fresh = recipe.network()
+    fresh.load_state_dict(state.averaged.state_dict())
+    model = pretrained(spec.objective, fresh, recipe.card)
+    with torch.random.fork_rng(devices=[]):  # drawing must not change how the run goes on
+        for title, image in sheets(model, spec, recipe).items():
+            write_atomic(folder / "samples" / f"{name}-{title}.png", encode_png(image))
+
+
+def sheets(model: Pretrained, spec: RunSpec, recipe: Recipe) -> dict[str, Any]:
+    """The pictures to show of a model in training, by title."""
+    if spec.objective == "denoiser":
+        return run_page.denoising(model)
+    if spec.objective == "pure-noise":
+        return run_page.means(model)
+    return run_page.samples(model, recipe.card.get("labels", []))

@@ -1,0 +1,89 @@
+"""The course's four trainings (CS180, part B), exactly by its recipes.
+
+Pictures in [0, 1], the course U-Net, Adam, no averaging of weights, no clipping, float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from ..models.course import CourseUNet, CourseUNetConfig
+from ..walk.noise import VE, LinearPath, NoiseLevel, linear_betas, vp_schedule
+from .loop import TrainConfig
+from .objectives import Objective, discrete_times, fixed_time, uniform_times
+from .recipe_type import Recipe
+from .sources import Source
+
+SIGMA = 0.5
+"""The noise the denoiser is trained to remove, on pictures in [0, 1]."""
+
+_PLAIN = TrainConfig(1, warmup=0, decay="none", optimizer="adam", ema_decay=0, clip=0, bf16=False, compile=False)
+
+
+def denoiser(data: Source, classes: bool) -> Recipe:
+    """z = x + sigma eps, sigma = 0.5; loss || network(z) - x ||^2; D = 128, batch 256, 5 epochs, Adam 1e-4."""
+    time = VE().time(NoiseLevel(torch.ones((), dtype=torch.float64), torch.full((), SIGMA, dtype=torch.float64)))
+    objective = Objective(VE(), "sample", 0.0, _null(data), fixed_time(float(time)), unit_range=True)
+    config = replace(_PLAIN, epochs=5, batch_size=256, learning_rate=1e-4)
+    shape = _shape(data, CourseUNetConfig(hidden=128))
+    return _recipe(data, shape, objective, config, "ve", {"steps": 1, "step_rule": "ddim"})
+
+
+def mean_of_noise(data: Source, classes: bool) -> Recipe:
+    """The denoiser shown pure noise and nothing else: its best answer is the mean of the training set (course, 1.2.3)."""
+    made = denoiser(data, classes)
+    objective = Objective(LinearPath(), "sample", 0.0, _null(data), fixed_time(1.0), unit_range=True)
+    return replace(made, loss=objective.loss, objective=objective, card=made.card | {"schedule": "linear"})
+
+
+def ddpm(data: Source, classes: bool) -> Recipe:
+    """epsilon prediction, T = 300, beta from 1e-4 to 0.02, t / T fed; D = 64, batch 128, 20 epochs, Adam 1e-3 to a tenth."""
+    schedule = vp_schedule(linear_betas(300))
+    objective = Objective(schedule, "epsilon", 0.1 * classes, _null(data), discrete_times(300), unit_range=True)
+    config = replace(_PLAIN, epochs=20, batch_size=128, learning_rate=1e-3, decay="exponential")
+    shape = _conditioned(data, classes, CourseUNetConfig(time=True, edition="add"))
+    defaults = {"steps": 300, "step_rule": "ddpm-large", "guidance_scale": 5.0 if classes else 1.0}
+    return _recipe(data, shape, objective, config, "ddpm-300", defaults)
+
+
+def flow(data: Source, classes: bool) -> Recipe:
+    """x_t = (1 - t) x + t eps, target eps - x, t uniform; D = 64, batch 64, 10 epochs, Adam 1e-2 to a tenth.
+
+    The course's own flow runs the other way (t = 0 is noise, target x - eps): the network's time is 1 - t of the course's
+    and its output the opposite, which is the same training.
+    """
+    objective = Objective(LinearPath(), "flow_prediction", 0.1 * classes, _null(data), uniform_times, unit_range=True)
+    config = replace(_PLAIN, epochs=10, batch_size=64, learning_rate=1e-2, decay="exponential")
+    shape = _conditioned(data, classes, CourseUNetConfig(time=True, edition="scale"))
+    defaults = {"steps": 300 if classes else 50, "step_rule": "euler", "guidance_scale": 5.0 if classes else 1.0}
+    return _recipe(data, shape, objective, config, "linear", defaults)
+
+
+def _recipe(
+    data: Source, shape: CourseUNetConfig, objective: Objective, config: TrainConfig, schedule: str, defaults: dict[str, Any]
+) -> Recipe:
+    card = {
+        "network": "unet-course",
+        "config": asdict(shape),
+        "schedule": schedule,
+        "prediction_type": objective.prediction_type,
+        "unit_range": True,
+        "labels": list(data.names) if shape.num_classes else [],
+        "defaults": defaults,
+    }
+    return Recipe(lambda: CourseUNet(shape), data.load, objective.loss, config, card, objective)
+
+
+def _shape(data: Source, shape: CourseUNetConfig) -> CourseUNetConfig:
+    return replace(shape, in_channels=data.channels, image_size=data.size)
+
+
+def _conditioned(data: Source, classes: bool, shape: CourseUNetConfig) -> CourseUNetConfig:
+    return _shape(data, replace(shape, num_classes=len(data.names) if classes else 0))
+
+
+def _null(data: Source) -> tuple[torch.Tensor, ...]:
+    return (torch.tensor([len(data.names)]),)

@@ -1,0 +1,149 @@
+"""Training from the command line: run folders, resuming after a kill, data of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import noisewalk as nw
+from noisewalk.cli import main
+from noisewalk.models.checkpoint import load_tensors
+from noisewalk.report.run_page import read_metrics
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def shapes() -> str:
+    """A folder of two classes of 16x16 pictures, and files that are none."""
+    draw = np.random.default_rng(0)
+    for name, value in (("dark", 40), ("light", 200)):
+        (Path("shapes") / name).mkdir(parents=True)
+        for i in range(6):
+            pixels = draw.integers(value - 30, value + 30, (20, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(f"shapes/{name}/{i}.png")
+    Path("shapes/dark/notes.txt").write_text("not a picture")
+    Path("shapes/light/empty.png").touch()
+    return "shapes"
+
+
+def _train(*arguments: str) -> int:
+    return main(["train", *arguments, "--device", "cpu"])
+
+
+def test_a_run_on_a_folder_is_a_model_for_every_technique(shapes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["flow", "--classes", "--data", shapes, "--size", "16", "--epochs", "50", "--out", "run"]
+    assert _train(*line) == 0
+    assert "2 of 2 steps" in capsys.readouterr().out
+    report = Path("run/report.html").read_text()
+    assert "2 pictures could not be used" in report
+    assert "notes.txt" in report
+    assert {path.name for path in Path("run").iterdir()} >= {"spec.json", "checkpoint.safetensors", "samples", "report.html"}
+    model = nw.load("run")
+    assert model.shape == (3, 16, 16)
+    assert nw.generate(model, "dark", steps=2).tensor.shape == (1, 3, 16, 16)
+    assert nw.anagram(model, ["dark", "light"], steps=2).tensor.shape == (1, 3, 16, 16)
+    assert main(["generate", "drak", "--model", "run"]) == 2
+    assert "did you mean 'dark'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("objective", ["ddpm", "flow"])
+@pytest.mark.parametrize("recipe", ["course", "fast"])
+def test_every_recipe_trains_without_classes_and_draws(shapes: str, objective: str, recipe: str) -> None:
+    line = [objective, "--recipe", recipe, "--data", shapes, "--size", "16", "--channels", "1", "--epochs", "20"]
+    assert _train(*line, "--out", "run") == 0
+    model = nw.load("run")
+    assert model.shape == (1, 16, 16)
+    assert nw.generate(model, "", steps=2).tensor.isfinite().all()
+    with pytest.raises(nw.UserError, match="trained without classes"):
+        nw.generate(model, "dark")
+
+
+def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["flow", "--data", shapes, "--size", "16", "--epochs", "40", "--out", "run"]
+    assert _train(*line) == 0
+    assert _train(*line) == 0  # already done: nothing happens
+    capsys.readouterr()
+    assert _train(*line, "--seed", "1") == 2
+    assert "run holds another run: seed was 0, is 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["flwo"], "unknown objective 'flwo'; did you mean 'flow'?"),
+        (["flow", "--recipe", "fats"], "unknown recipe 'fats'; did you mean 'fast'?"),
+        (["flow", "--data", "minst"], "there is no data set 'minst'"),
+        (["flow", "--data", "none"], "has 0 readable pictures"),
+        (["flow", "--data", "lonely"], "the class folder lonely/b has 1 readable pictures"),
+        (["flow", "--data", "shapes", "--size", "30"], "--size must be divisible by 4"),
+        (["flow", "--data", "shapes/dark", "--classes"], "has 0 classes"),
+        (["flow", "--data", "shapes", "--decay", "cosin"], "did you mean 'cosine'?"),
+        (["flow", "--data", "shapes", "--device", "cuda"], "sees no CUDA GPU"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_clear_line(
+    shapes: str, line: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "cuda" in line and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    Path("none").mkdir()
+    for name, count in (("a", 2), ("b", 1)):
+        Path(f"lonely/{name}").mkdir(parents=True)
+        for i in range(count):
+            Image.new("L", (16, 16), i).save(f"lonely/{name}/{i}.png")
+    assert main(["train", *line, "--out", "run"]) == 2
+    said_instead = capsys.readouterr().err
+    assert said in said_instead
+    assert said_instead.count("\n") == 1
+
+
+def test_metrics_survive_a_line_cut_short_and_steps_done_twice() -> None:
+    rows = [{"step": 50, "loss": 1.0}, {"step": 100, "loss": 0.9}, {"step": 100, "loss": 0.8}]
+    Path("metrics.jsonl").write_text("\n".join(json.dumps(row) for row in rows) + '\n{"step": 15')
+    assert [row["loss"] for row in read_metrics(Path("metrics.jsonl"))] == [1.0, 0.8]
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(shapes: str, tmp_path: Path) -> None:
+    """SIGKILL leaves a whole checkpoint, and the run goes on from it bit for bit."""
+    code = (
+        "import sys\n"
+        "from noisewalk.training import runs\n"
+        "run = runs.run\n"
+        "import noisewalk.report.lab as lab\n"
+        "lab.run = lambda recipe, config, folder, device: run(recipe, config, folder, 0.5, device)\n"
+        "from noisewalk.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    arguments = ["flow", "--classes", "--data", shapes, "--size", "16", "--epochs", "3000", "--device", "cpu"]
+
+    def start(out: str) -> subprocess.Popen[bytes]:
+        line = [sys.executable, "-c", code, "train", *arguments, "--out", out]
+        return subprocess.Popen(line, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+    assert start("whole").wait(600) == 0
+    draw = random.Random(0)
+    for _ in range(10):
+        process = start("killed")
+        time.sleep(draw.uniform(3, 9))
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+    assert start("killed").wait(600) == 0
+    whole, killed = (load_tensors(tmp_path / out / "checkpoint.safetensors") for out in ("whole", "killed"))
+    assert whole[1]["step"] == killed[1]["step"]
+    assert all(torch.equal(whole[0][name], killed[0][name]) for name in whole[0])
