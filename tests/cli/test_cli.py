@@ -117,7 +117,7 @@ def _wrong_mask() -> str:
             lambda: ["replay", _damaged_record(UNKNOWN_VERB)],
             "unknown technique 'x'",
         ),
-        (lambda: ["train", "flwo"], "unknown recipe 'flwo'; did you mean 'flow'?"),
+        (lambda: ["train", "flwo"], "unknown objective 'flwo'; did you mean 'flow'?"),
         (lambda: ["tour", "--model", "digit"], "unknown model 'digit'"),
         (lambda: ["pack", "nowhere", "--out", "x.safetensors"], "nowhere"),
     ],
