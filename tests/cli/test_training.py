@@ -147,3 +147,36 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(shapes: str,
     whole, killed = (load_tensors(tmp_path / out / "checkpoint.safetensors") for out in ("whole", "killed"))
     assert whole[1]["step"] == killed[1]["step"]
     assert all(torch.equal(whole[0][name], killed[0][name]) for name in whole[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["digit"], "unknown model 'digit'; did you mean 'digits'?"),
+        (["digits", "--num", "55"], "--num must be a multiple of 10 and at least 100, 55 was asked for"),
+        (["digits", "--num", "100", "--step-rule", "eulr"], "did you mean 'euler'?"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_clear_line(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", *line]) == 2
+    said_instead = capsys.readouterr().err
+    assert said in said_instead
+    assert said_instead.count("\n") == 1
+
+
+def test_evaluate_says_how_it_was_measured_and_what_to_read_it_against(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On 100 digits and a part of MNIST; the real figures are bench/digits_quality.py's."""
+    from noisewalk.report import evaluation
+    from noisewalk.training.data import Labelled, mnist
+
+    try:
+        test = mnist("test")
+    except nw.UserError as error:
+        pytest.skip(str(error))
+    halves = {"train": slice(0, 5000), "test": slice(5000, None)}
+    monkeypatch.setattr(evaluation, "mnist", lambda split: Labelled(test.pictures[halves[split]], test.labels[halves[split]]))
+    assert main(["evaluate", "digits", "--num", "100", "--steps", "8"]) == 0
+    rows = dict(line.rsplit("  ", 1) for line in capsys.readouterr().out.splitlines()[2:4])
+    assert float(rows[next(row for row in rows if row.startswith("read as asked"))]) >= 0.95

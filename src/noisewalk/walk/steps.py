@@ -149,7 +149,8 @@ def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], no
     Args:
         step: the step to wrap; it is taken `num_resamples` times.
         reference: (N or 1, C, H, W) clean, in [-1, 1].
-        component: a linear projection, keeping the part of a picture to pin.
+        component: a linear projection (a mask, a mean over colours), keeping the part of a picture to pin. A Gaussian blur is
+            not quite one: blurring twice blurs more, so what is kept is then x - blur(x) + blur(reference).
         noise: for the reference and for going back up; its own stream, so that pinning does not change the step's noise.
         num_resamples: number of times each transition is made; network calls grow in proportion.
     """
