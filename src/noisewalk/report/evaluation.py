@@ -12,7 +12,7 @@ from ..judge.evaluate import Evaluation, evaluate
 from ..models.zoo import Pretrained, load
 from ..techniques.generate import Generate
 from ..training.data import mnist, to_unit
-from .result import Watch, make
+from .result import Watch, make, ready
 
 
 def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | None = None) -> str:
@@ -25,6 +25,7 @@ def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | Non
     if num < 100 or num % 10:
         raise UserError(f"--num must be a multiple of 10 and at least 100, {num} was asked for")
     model = load(name)
+    ready("generate", Generate("0", **walk), model)  # what cannot be drawn is said before the digits are read
     train, test = to_unit(mnist("train").pictures), to_unit(mnist("test").pictures)
     each = num // 10
     drawn = []

@@ -77,6 +77,8 @@ def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, 
             epoch = now
             reached = f"{folder}: {state.step} of {state.total_steps} steps, loss {state.loss:.4f}"
             if time.monotonic() > end:
+                if recipe.objective and not last:
+                    draw(folder, "latest", spec, recipe, state)
                 break
     run_page.write(folder, asdict(spec), data.skipped if data else ())
     return f"{reached}; see {folder / 'report.html'}"
