@@ -122,7 +122,8 @@ def _locate(name: str, file: str) -> Path:
         return Path(pooch.retrieve(_MIRRORS[name] + file, known_hash=_MD5.get(name, {}).get(file), fname=file, path=cache))
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{name} could not be downloaded ({error}); put {file} into {cache}, or into a folder named by NOISEWALK_DATA"
+            f"{name} could not be downloaded ({type(error).__name__}); is there a network? "
+            f"Or put {file} into {cache}, or into a folder named by NOISEWALK_DATA"
         ) from error
 
 
