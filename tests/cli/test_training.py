@@ -53,6 +53,7 @@ def test_a_run_on_a_folder_is_a_model_for_every_technique(shapes: str, capsys: p
     assert "2 pictures could not be used" in report
     assert "notes.txt" in report
     assert {path.name for path in Path("run").iterdir()} >= {"spec.json", "checkpoint.safetensors", "samples", "report.html"}
+    assert {path.suffix for path in Path("run/samples").iterdir()} == {".png", ".gif"}
     model = nw.load("run")
     assert model.shape == (3, 16, 16)
     assert nw.generate(model, "dark", steps=2).tensor.shape == (1, 3, 16, 16)

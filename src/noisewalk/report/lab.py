@@ -27,6 +27,10 @@ EPOCHS = (1, 5, 10, 15, 20)
 """After which a run draws samples, besides its last."""
 
 
+ONE_STEP = ("denoiser", "pure-noise")
+"""Objectives whose networks do not walk."""
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """What a run was asked to be; kept in its folder as spec.json.
@@ -125,6 +129,9 @@ def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainSta
     with torch.random.fork_rng(devices=[]):  # drawing must not change how the run goes on
         for title, image in sheets(model, spec, recipe).items():
             write_atomic(folder / "samples" / f"{name}-{title}.png", encode_png(image))
+        if spec.objective not in ONE_STEP:
+            label = next(iter(recipe.card.get("labels", [])), "")
+            write_atomic(folder / "samples" / f"{name}-generation.gif", run_page.generation(model, label))
 
 
 def sheets(model: Pretrained, spec: RunSpec, recipe: Recipe) -> dict[str, Any]:
