@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from noisewalk import UserError, load
 from noisewalk.images import prepare
 from noisewalk.judge.digits import features, read
 from noisewalk.judge.evaluate import evaluate, nearest_neighbours
 from noisewalk.judge.frechet import Moments, frechet, moments
+from noisewalk.judge.scorer import DigitScorer, get_scorer
 from noisewalk.tour import PICTURES
 from noisewalk.training.data import Labelled, to_unit
 
@@ -64,3 +68,25 @@ def test_copies_of_the_training_set_are_called_copies(mnist_test: Labelled) -> N
     assert found.agreement > 0.98
     assert sum(found.per_digit) == pytest.approx(1)
     assert evaluate(test[:300], None, train, test).copies <= 0.03
+
+
+def test_the_digit_scorer_scores_what_the_reader_reads() -> None:
+    """Columns follow the prompts, however they are put; '' takes the clearest digit."""
+    pictures = torch.cat([prepare(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor for digit in (4, 5, 7)])
+    scores = get_scorer("auto", load("digits")).score(pictures, ["seven", "4", "", "a handwritten 5"])
+    torch.testing.assert_close(scores.exp()[:, [1, 3, 0]], read(pictures)[:, [4, 5, 7]])
+    assert torch.equal(scores[:, 2], scores[:, [1, 3, 0]].diagonal())
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (3, 28, 28)])
+def test_the_digit_scorer_refuses_what_it_cannot_read(shape: tuple[int, int, int]) -> None:
+    with pytest.raises(UserError, match="reads pictures of 1x28x28"):
+        DigitScorer().score(torch.zeros(1, *shape), ["7"])
+
+
+def test_a_model_without_a_scorer_says_so() -> None:
+    model = replace(load("digits"), name="mine", encode=lambda prompt: (), card={})
+    with pytest.raises(UserError, match="'mine' has no scorer of its own; choose one with --scorer: digits"):
+        get_scorer("auto", model)
+    with pytest.raises(UserError, match="unknown scorer 'digit'; did you mean 'digits'"):
+        get_scorer("digit", model)

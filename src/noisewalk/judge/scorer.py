@@ -1,0 +1,85 @@
+"""Scorers: how well a picture shows a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError, unknown
+from ..models.text import DigitPrompts
+from ..models.zoo import Pretrained
+from .digits import read
+
+
+class Scorer(Protocol):
+    """Anything that can say how well pictures show prompts.
+
+    >>> class Brightness:
+    ...     def score(self, pictures, prompts):
+    ...         return pictures.mean((1, 2, 3))[:, None].expand(-1, len(prompts))
+    >>> scorer: Scorer = Brightness()
+    """
+
+    def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
+        """Scores of every picture for every prompt; larger is better.
+
+        Args:
+            pictures: (N, C, H, W) float, data in [-1, 1] (values outside are clipped), N >= 1, of the size the scorer's model
+                draws; a picture's scores do not depend on the others of the batch.
+            prompts: P of them, as they are given to the model.
+
+        Returns:
+            (N, P) float32 on the CPU: logits, such that softmax over a row is the probability of each prompt among those
+            asked (of a CLIP: cosine similarity over its temperature), or log-probabilities among all that the scorer knows.
+
+        Raises:
+            UserError: the scorer cannot read such pictures, or does not know a prompt.
+        """
+        ...
+
+
+class DigitScorer:
+    """The bundled digit reader: log-probabilities of the digit that a prompt names; '' is the clearest digit, whichever.
+
+    >>> DigitScorer().score(-torch.ones(2, 1, 28, 28), ["7", "a handwritten four"]).shape
+    torch.Size([2, 2])
+    """
+
+    def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
+        if pictures.shape[1:] != (1, 28, 28):
+            shape = "x".join(map(str, pictures.shape[1:]))
+            raise UserError(f"the digit reader reads pictures of 1x28x28, not of {shape}; choose another --scorer")
+        encoder = DigitPrompts()
+        labels = [encoder.label(prompt) for prompt in prompts]
+        logs = read(pictures.cpu().clamp(-1, 1)).clamp(min=1e-12).log()
+        clearest = logs.max(1).values
+        return torch.stack([clearest if label == encoder.null_label else logs[:, label] for label in labels], dim=1)
+
+
+SCORERS: dict[str, Callable[[], Scorer]] = {"digits": DigitScorer}
+"""The bundled scorers by name. A model's card names its own (`"scorer": "digits"`)."""
+
+
+def get_scorer(name: str, model: Pretrained) -> Scorer:
+    """A scorer by name, or with "auto" the one that belongs to the model.
+
+    Args:
+        name: "auto" or a name in `SCORERS`.
+        model: whose pictures are to be scored.
+
+    Raises:
+        UserError: there is no such scorer, or none belongs to the model.
+    """
+    if name == "auto":
+        own = model.card.get("scorer") or ("digits" if isinstance(model.encode, DigitPrompts) else None)
+        if own is None:
+            raise UserError(
+                f"the model '{model.name}' has no scorer of its own; choose one with --scorer: {', '.join(sorted(SCORERS))}"
+            )
+        name = own
+    if name not in SCORERS:
+        raise unknown("scorer", name, SCORERS)
+    return SCORERS[name]()
