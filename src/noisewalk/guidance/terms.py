@@ -12,7 +12,7 @@ network call however deep the nesting.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import torch
@@ -62,7 +62,7 @@ class Mixture:
             if not same:
                 asked.append(question)
         object.__setattr__(self, "terms", flat)
-        object.__setattr__(self, "_asked", tuple(asked))
+        object.__setattr__(self, "_asked", tuple((_seen_through(d, maps), maps) for d, maps in asked))
         object.__setattr__(self, "_rows", tuple(rows))
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
@@ -115,13 +115,20 @@ def evaluate(denoisers: Sequence[Denoiser], inputs: Sequence[Tensor], level: Noi
         sizes = [len(inputs[i]) for i in rows]
         conds = [
             torch.cat([c.expand(n, *c.shape[1:]) for c, n in zip(parts, sizes, strict=True)])
-            for parts in zip(*(b.cond for b in bound), strict=True)
+            for parts in zip(*(b.inputs for b in bound), strict=True)
         ]
         together = bound[0].model(torch.cat([inputs[i] for i in rows]), level, *conds)
         x0s = torch.split(together.x0, sizes)
         fracs = [None] * len(rows) if together.var_frac is None else torch.split(together.var_frac, sizes)
         answers |= {i: Prediction(x0, frac) for i, x0, frac in zip(rows, x0s, fracs, strict=True)}
     return [answers[i] for i in range(len(denoisers))]
+
+
+def _seen_through(denoiser: Denoiser, maps: Maps) -> Denoiser:
+    """A denoiser whose x_t will be seen through `maps`, with the pictures beside x_t seen through them too."""
+    if not isinstance(denoiser, Bound) or not denoiser.beside or not maps:
+        return denoiser
+    return replace(denoiser, beside=tuple(apply(maps, picture) for picture in denoiser.beside))
 
 
 def _flatten(term: Term) -> tuple[Term, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,68 +12,14 @@ from typing import Any
 import torch
 
 from ..errors import UserError, unknown
-from ..walk.noise import Rescaled, Schedule
-from ..walk.prediction import Bound, Condition, Model
+from ..walk.noise import Rescaled
 from .checkpoint import fingerprint, load_tensors, single
 from .kinds import SCHEDULES, build, prompts
 from .network import NetworkModel
+from .pretrained import Defaults as Defaults
+from .pretrained import Pretrained as Pretrained
 
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What a technique uses where the user is silent.
-
-    Args:
-        steps, step_rule, grid: of a walk.
-        guidance_scale: of a plain prompt; 1 is no guidance.
-        threshold: a key of `THRESHOLDS`.
-    """
-
-    steps: int = 20
-    step_rule: str = "ddim"
-    grid: str = "linspace"
-    guidance_scale: float = 1.0
-    threshold: str = "none"
-
-
-@dataclass(frozen=True, eq=False)
-class Pretrained:
-    """A model one can draw with: the network, its words, the shape of its pictures, and where to start.
-
-    Args:
-        name: what it was loaded by.
-        model: the network as a `Model`.
-        encode: prompt -> condition; "" is unconditional.
-        schedule: the path walked by default (the one it was trained on).
-        shape: (C, H, W) of its pictures.
-        defaults: of walks.
-        dark_background: pictures are light strokes on black, so that an input on white is inverted.
-        fingerprint: first 16 hexadecimal digits of the weights' SHA-256, kept in every picture's metadata.
-        card: data, licence, recipe, seed, steps, measured quality.
-    """
-
-    name: str
-    model: Model
-    encode: Callable[[str], Condition]
-    schedule: Schedule
-    shape: tuple[int, int, int]
-    defaults: Defaults = Defaults()
-    dark_background: bool = False
-    fingerprint: str = ""
-    card: dict[str, Any] = field(default_factory=dict)
-
-    def bind(self, prompt: str) -> Bound:
-        """The model with a prompt bound.
-
-        Raises:
-            UserError: the model does not know the prompt.
-        """
-        return Bound(self.model, self.encode(prompt))
-
-    def __repr__(self) -> str:
-        return f"<noisewalk model '{self.name}', {'x'.join(map(str, self.shape))}, weights {self.fingerprint}>"
 
 
 def bundled() -> dict[str, dict[str, Any]]:

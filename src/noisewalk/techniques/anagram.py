@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..guidance.illusions import anagram
 from ..guidance.views import get_view
 from ..models.zoo import Pretrained
+from ..walk.prediction import Denoiser
 from .panels import Exhibits, Panel, guided_all, walk_panel
 from .spec import Walk, argument, option
 
@@ -29,15 +30,19 @@ class Anagram(Walk):
     weights: Sequence[float] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0)
 
 
+def guide(spec: Anagram, model: Pretrained) -> Denoiser:
+    views = [get_view(name) for name in spec.views]
+    return anagram(guided_all(model, spec, spec.prompts), views, spec.weights or None)
+
+
 def panels(spec: Anagram, model: Pretrained) -> list[Panel]:
     views = [get_view(name) for name in spec.views]
     if len(views) != len(spec.prompts):
         raise UserError(f"{len(spec.prompts)} prompts need as many --views, {len(views)} were given: {' '.join(spec.views)}")
     if spec.weights and len(spec.weights) != len(spec.prompts):
         raise UserError(f"{len(spec.prompts)} prompts need as many --weights, {len(spec.weights)} were given")
-    denoiser = anagram(guided_all(model, spec, spec.prompts), views, spec.weights or None)
 
     def show(x: Tensor) -> Exhibits:
         return [(f"{view.name}: {prompt}", view.forward(x)) for view, prompt in zip(views, spec.prompts, strict=True)]
 
-    return [walk_panel(" / ".join(spec.prompts), model, spec, denoiser, show=show)]
+    return [walk_panel(" / ".join(spec.prompts), model, spec, guide, show=show)]

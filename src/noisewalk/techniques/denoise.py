@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import unknown
 from ..guidance.components import gaussian_blur
 from ..guidance.threshold import THRESHOLDS
 from ..models.zoo import Pretrained
+from ..walk.prediction import Denoiser
 from .panels import Exhibits, Panel, guided, level_at, noised, still, times_from, walk_panel
 from .spec import Source, Walk, option, picture
 
@@ -35,17 +37,20 @@ class Denoise(Walk):
     grid: str | None = option("course", "where the steps are")
 
 
+def guide(spec: Denoise, model: Pretrained) -> Denoiser:
+    return guided(model, spec, spec.prompt)
+
+
 def panels(spec: Denoise, model: Pretrained) -> list[Panel]:
     if spec.method not in (*METHODS, "all"):
         raise unknown("method", spec.method, (*METHODS, "all"))
-    image = spec.image.tensor  # type: ignore[union-attr]
+    image = spec.image.tensor.to(model.blank(0))  # type: ignore[union-attr]
     return [replace(panel, row=row) for row, t in enumerate(spec.t) for panel in _at(spec, model, image, t)]
 
 
 def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
     level = level_at(model, t)
     x_t = noised(model, image, level, spec)
-    denoiser = guided(model, spec, spec.prompt)
 
     def compared(caption: str) -> Callable[[Tensor], Exhibits]:
         return lambda x: [(f"{caption}, {psnr(x, image):.1f} dB", x)]
@@ -57,16 +62,21 @@ def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
         made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):
         with torch.no_grad():
-            once = THRESHOLDS[spec.threshold or "none"](denoiser)(x_t, level).x0
+            once = THRESHOLDS[spec.threshold or "none"](guide(spec, model))(x_t, level).x0
         made.append(replace(still(f"t = {t}, one-step", once, level, outcome=True), show=compared("one-step")))
     if spec.method in ("iterative", "all"):
         times = times_from(model, spec, t)
         show = compared(f"iterative, {len(times) - 1} steps")
-        made.append(walk_panel(f"t = {t}, iterative", model, spec, denoiser, image=image, times=times, show=show))
+        made.append(walk_panel(f"t = {t}, iterative", model, spec, guide, image=image, times=times, show=show))
     return [still("original", image, level_at(model, 0)), still(f"noisy, t = {t}", x_t, level), *made]
 
 
 def psnr(x: Tensor, reference: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of pictures in [-1, 1] (peak 2), over the batch: 10 log10(4 / mean error^2)."""
+    """Peak signal-to-noise ratio in dB of pictures in [-1, 1] (peak 2), over the batch: 10 log10(4 / mean error^2).
+
+    An upsampled picture is first brought back to the reference's size by averaging.
+    """
+    if x.shape[2:] != reference.shape[2:]:
+        x = F.interpolate(x, reference.shape[2:], mode="area")
     error = (x.clamp(-1, 1) - reference).square().mean()
     return float(10 * torch.log10(4 / error.clamp(min=1e-12)))

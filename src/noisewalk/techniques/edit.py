@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..models.zoo import Pretrained
+from ..walk.prediction import Denoiser
 from .panels import Panel, guided, level_at, still, walk_panel
 from .spec import Source, Walk, option, picture
 
@@ -33,14 +34,17 @@ def starts(spec: Edit) -> list[tuple[str, int]]:
     return [(f"start {i}", i) for i in spec.start]
 
 
+def guide(spec: Edit, model: Pretrained) -> Denoiser:
+    return guided(model, spec, spec.prompt)
+
+
 def panels(spec: Edit, model: Pretrained) -> list[Panel]:
-    image = spec.image.tensor  # type: ignore[union-attr]
-    denoiser = guided(model, spec, spec.prompt)
+    image = spec.image.tensor.to(model.blank(0))  # type: ignore[union-attr]
     clean = level_at(model, 0)
     made = []
     for label, start in starts(spec):
         if spec.strength and start == spec.steps:  # strength 0: nothing is walked, the picture stays
             made.append(still(label, image.expand(spec.num, *image.shape[1:]), clean, outcome=True))
         else:
-            made.append(walk_panel(label, model, spec, denoiser, image=image, start=start))
+            made.append(walk_panel(label, model, spec, guide, image=image, start=start))
     return [still("original", image, clean), *made]

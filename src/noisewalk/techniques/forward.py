@@ -24,7 +24,7 @@ class Forward:
 
 
 def panels(spec: Forward, model: Pretrained) -> list[Panel]:
-    image = spec.image.tensor  # type: ignore[union-attr]
+    image = spec.image.tensor.to(model.blank(0))  # type: ignore[union-attr]
     shown = []
     for t in spec.t:
         level = level_at(model, t)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..models.zoo import Pretrained
+from ..walk.prediction import Denoiser
 from .panels import Panel, guided, walk_panel
 from .spec import Walk, argument
 
@@ -19,5 +20,9 @@ class Generate(Walk):
     prompt: str = field(kw_only=False, metadata=argument("what to draw; '' lets the model choose"))
 
 
+def guide(spec: Generate, model: Pretrained) -> Denoiser:
+    return guided(model, spec, spec.prompt)
+
+
 def panels(spec: Generate, model: Pretrained) -> list[Panel]:
-    return [walk_panel(spec.prompt or "(any)", model, spec, guided(model, spec, spec.prompt))]
+    return [walk_panel(spec.prompt or "(any)", model, spec, guide)]

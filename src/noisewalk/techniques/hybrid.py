@@ -9,8 +9,10 @@ from torch import Tensor
 from ..guidance.components import gaussian_blur, high_pass, low_pass
 from ..guidance.illusions import factorize
 from ..models.zoo import Pretrained
+from ..walk.prediction import Denoiser
 from .panels import Exhibits, Panel, guided_all, walk_panel
 from .spec import Walk, argument, option
+from .upsample import scaled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,16 +24,21 @@ class Hybrid(Walk):
 
     far: str = field(kw_only=False, metadata=argument("what is seen from far away, or with eyes half closed"))
     near: str = field(kw_only=False, metadata=argument("what is seen from near"))
-    sigma: float = option(2.0, "standard deviation of the low pass, pixels: more gives more to the near prompt", 0.01, 100)
-    kernel_size: int = option(33, "size of the low pass, pixels, odd", 1, 999)
+    sigma: float = option(
+        2.0, "standard deviation of the low pass, pixels: more gives more to the near prompt", 0.01, 100, pixels=True
+    )
+    kernel_size: int = option(33, "size of the low pass, pixels, odd", 1, 999, pixels=True)
+
+
+def guide(spec: Hybrid, model: Pretrained) -> Denoiser:
+    parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
+    return factorize(guided_all(model, spec, (spec.far, spec.near)), parts)
 
 
 def panels(spec: Hybrid, model: Pretrained) -> list[Panel]:
-    parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
-    denoiser = factorize(guided_all(model, spec, (spec.far, spec.near)), parts)
-
     def show(x: Tensor) -> Exhibits:
-        far = gaussian_blur(x, spec.sigma, spec.kernel_size)
+        here = scaled(spec, x.shape[-1] / model.shape[-1])
+        far = gaussian_blur(x, here.sigma, here.kernel_size)
         return [(f"near: {spec.near}", x), (f"far: {spec.far}", far)]
 
-    return [walk_panel(f"{spec.far} / {spec.near}", model, spec, denoiser, show=show)]
+    return [walk_panel(f"{spec.far} / {spec.near}", model, spec, guide, show=show)]

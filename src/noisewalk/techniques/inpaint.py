@@ -10,6 +10,7 @@ from torch import Tensor
 from ..guidance.components import masked
 from ..models.zoo import Pretrained
 from ..walk.noise import SeededNoise
+from ..walk.prediction import Denoiser
 from ..walk.steps import Step, pin
 from .panels import Panel, guided, level_at, still, walk_panel
 from .spec import Source, Walk, option, picture, seeds
@@ -36,18 +37,21 @@ class Inpaint(Walk):
     step_rule: str | None = option("ddpm", "how a step is made; resampling wants a random one")
 
 
-def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
-    image, mask = spec.image.tensor, spec.mask.tensor  # type: ignore[union-attr]
-    keep = (mask < 0).float()
+def guide(spec: Inpaint, model: Pretrained) -> Denoiser:
+    return guided(model, spec, spec.prompt)
 
-    denoiser = guided(model, spec, spec.prompt)
+
+def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
+    like = model.blank(0)
+    image, mask = spec.image.tensor.to(like), spec.mask.tensor.to(like)  # type: ignore[union-attr]
+    keep = (mask < 0).to(like.dtype)
 
     def repainted(num_resamples: int) -> Panel:
         def wrap(step: Step) -> Step:
             return pin(step, image, masked(keep), SeededNoise(seeds(spec), "pin"), num_resamples)
 
         label = f"{num_resamples} resample{'s' * (num_resamples > 1)}: {spec.prompt or '(any)'}"
-        return walk_panel(label, model, spec, denoiser, wrap=wrap)
+        return walk_panel(label, model, spec, guide, wrap=wrap)
 
     clean = level_at(model, 0)
     shown = [still("original", image, clean), still("to repaint", _hatched(image, keep), clean)]

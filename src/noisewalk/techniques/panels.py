@@ -18,6 +18,7 @@ from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
 from ..walk.steps import STEP_RULES, Step
 from .spec import seeds
+from .upsample import Guide, stages
 
 Exhibits = list[tuple[str, Tensor]]
 """Captioned batches (N, C, H, W): the ways to look at a result."""
@@ -74,7 +75,7 @@ def walk_panel(
     label: str,
     model: Pretrained,
     spec: Any,
-    denoiser: Denoiser,
+    guide: Guide,
     *,
     image: Tensor | None = None,
     start: int = 0,
@@ -82,28 +83,34 @@ def walk_panel(
     wrap: Callable[[Step], Step] | None = None,
     show: Callable[[Tensor], Exhibits] | None = None,
 ) -> Panel:
-    """The walk a spec describes.
+    """The walk a spec describes, and the upsampling stages that follow it.
 
     Args:
-        denoiser: guidance already applied; the spec's threshold is put around it here.
+        guide: the guidance, made anew for every stage; the spec's threshold is put around it here.
         image: (1, C, H, W) to start from, noised to the first level (SDEdit); None starts from noise.
         start: index in the grid to start from.
         times: a grid to use instead of the spec's.
-        wrap: a constraint around the step.
+        wrap: a constraint around the step, in the first stage.
     """
     times = truncate(walk_times(spec.grid, model.schedule, spec.steps) if times is None else times, start)
     path = levels(model.schedule, times)
-    noise = SeededNoise(seeds(spec))
     step = STEP_RULES[spec.step_rule]()
     step = wrap(step) if wrap else step
-    denoiser = THRESHOLDS[spec.threshold](denoiser)
+    denoiser = THRESHOLDS[spec.threshold](guide(spec, model))
+    above = stages(spec, model)
 
     def walk() -> Iterator[State]:
-        blank = _blank(model, spec.num)
-        x = path[0].sigma * noise(blank) if image is None else add_noise(image.expand_as(blank), path[0], noise)
-        return sample(denoiser, x, path, step, noise.stream("step"))
+        noise = SeededNoise(seeds(spec))
+        x = model.start(path[0], spec.num, noise) if image is None else noised(model, image, path[0], spec)
+        for state in sample(denoiser, x, path, step, noise.stream("step")):
+            yield state
+            x = state.x_t
+        for stage in above:
+            for state in stage.walk(x, guide):
+                yield state
+                x = state.x_t
 
-    return Panel(label, len(path) - 1, _lazy(walk), show)
+    return Panel(label, len(path) - 1 + sum(len(stage.path) - 1 for stage in above), walk(), show)
 
 
 def noised(model: Pretrained, image: Tensor, level: NoiseLevel, spec: Any) -> Tensor:
@@ -120,11 +127,3 @@ def times_from(model: Pretrained, spec: Any, timestep: int) -> Tensor:
 
 def _time(timestep: int) -> Tensor:
     return torch.tensor([(timestep + 1) / 1000], dtype=torch.float64)
-
-
-def _blank(model: Pretrained, num: int) -> Tensor:
-    return torch.empty(num, *model.shape)
-
-
-def _lazy(walk: Callable[[], Iterator[State]]) -> Iterator[State]:
-    yield from walk()

@@ -34,9 +34,13 @@ _CHOICES: dict[str, tuple[str, Mapping[str, object]]] = {
 }
 
 
-def option(default: Any, help: str, least: float | None = None, most: float | None = None) -> Any:
-    """A keyword field of a spec: its default, help text, and bounds (both inclusive; of each item for sequences)."""
-    return field(default=default, metadata={"help": help, "least": least, "most": most})
+def option(default: Any, help: str, least: float | None = None, most: float | None = None, pixels: bool = False) -> Any:
+    """A keyword field of a spec: its default, help text, and bounds (both inclusive; of each item for sequences).
+
+    Args:
+        pixels: it is a length in pixels, and grows with the picture in upsampling stages.
+    """
+    return field(default=default, metadata={"help": help, "least": least, "most": most, "pixels": pixels})
 
 
 def argument(help: str) -> dict[str, Any]:
@@ -61,6 +65,10 @@ class Walk:
     threshold: str | None = option(None, f"how x0 is kept in range: {', '.join(THRESHOLDS)}")
     seed: int = option(0, "seed of the first picture", 0, 2**62)
     num: int = option(1, "number of pictures, of seeds seed, seed + 1, ...", 1, 4096)
+    upsample: int | None = option(None, "how many upsampling stages follow, for models that have them", 0, 2)
+    upsample_steps: Sequence[int] = option((), "steps of each upsampling stage, instead of the model's", 1, 1000)
+    upsample_guidance_scale: Sequence[float] = option((), "guidance of each, instead of the model's", -100, 100)
+    noise_level: Sequence[int] = option((), "timestep to which each noises the smaller picture", 0, 999)
 
 
 def seeds(spec: Any) -> range:

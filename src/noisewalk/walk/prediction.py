@@ -82,10 +82,23 @@ class Model(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """A model with its condition bound. Guidance batches the calls of all `Bound`s of one model into one."""
+    """A model with its condition bound. Guidance batches the calls of all `Bound`s of one model into one.
+
+    Args:
+        model: called as model(x_t, level, *beside, *cond).
+        cond: what the prompt became.
+        beside: pictures of x_t's size that the model sees beside it (the smaller picture that an upscaler enlarges), each
+            (1 or N, C, H, W). Views turn them as they turn x_t.
+    """
 
     model: Model
     cond: Condition = ()
+    beside: Condition = ()
+
+    @property
+    def inputs(self) -> Condition:
+        """Everything the model is called with after x_t and the level."""
+        return (*self.beside, *self.cond)
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
-        return self.model(x_t, level, *(c.expand(len(x_t), *c.shape[1:]) for c in self.cond))
+        return self.model(x_t, level, *(c.expand(len(x_t), *c.shape[1:]) for c in self.inputs))

@@ -1,0 +1,130 @@
+"""Models to draw with, and the cascades that enlarge what they draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..walk.noise import Noise, NoiseLevel, Schedule, add_noise
+from ..walk.prediction import Bound, Condition, Model
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a technique uses where the user is silent.
+
+    Args:
+        steps, step_rule, grid: of a walk.
+        guidance_scale: of a plain prompt; 1 is no guidance.
+        threshold: a key of `THRESHOLDS`.
+        upsample: how many upsampling stages follow.
+    """
+
+    steps: int = 20
+    step_rule: str = "ddim"
+    grid: str = "linspace"
+    guidance_scale: float = 1.0
+    threshold: str = "none"
+    upsample: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A model one can draw with: the network, its words, the shape of its pictures, and where to start.
+
+    Args:
+        name: what it was loaded by.
+        model: the network as a `Model`.
+        encode: prompt -> condition; "" is unconditional.
+        schedule: the path walked by default (the one it was trained on).
+        shape: (C, H, W) of its pictures.
+        defaults: of walks.
+        dark_background: pictures are light strokes on black, so that an input on white is inverted.
+        fingerprint: first 16 hexadecimal digits of the weights' SHA-256, kept in every picture's metadata.
+        card: data, licence, recipe, seed, steps, measured quality.
+        beside: pictures the model is shown beside x_t, see `Bound`; set by `Upscaler.given`.
+        upscaler: loads the next stage of a cascade, None if there is none.
+        unit_start: walks start from noise of deviation 1, as every diffusers pipeline does, instead of the first level's sigma
+            (.9999 at DeepFloyd IF's timestep 990).
+        device, dtype: of the pictures that are walked; the network may compute in another type.
+    """
+
+    name: str
+    model: Model
+    encode: Callable[[str], Condition]
+    schedule: Schedule
+    shape: tuple[int, int, int]
+    defaults: Defaults = Defaults()
+    dark_background: bool = False
+    fingerprint: str = ""
+    card: dict[str, Any] = field(default_factory=dict)
+    beside: Condition = ()
+    upscaler: Callable[[], Upscaler] | None = None
+    unit_start: bool = False
+    device: torch.device = torch.device("cpu")
+    dtype: torch.dtype = torch.float32
+
+    def bind(self, prompt: str) -> Bound:
+        """The model with a prompt bound.
+
+        Raises:
+            UserError: the model does not know the prompt.
+        """
+        return Bound(self.model, self.encode(prompt), self.beside)
+
+    def blank(self, num: int) -> Tensor:
+        """An unset (num, C, H, W) of what is walked."""
+        return torch.empty(num, *self.shape, device=self.device, dtype=self.dtype)
+
+    def start(self, level: NoiseLevel, num: int, noise: Noise) -> Tensor:
+        """(num, C, H, W) noise to start a walk from at `level`."""
+        drawn = noise(self.blank(num))
+        return drawn if self.unit_start else level.sigma * drawn
+
+    def __repr__(self) -> str:
+        return f"<noisewalk model '{self.name}', {'x'.join(map(str, self.shape))}, weights {self.fingerprint}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Upscaler:
+    """A stage of a cascade: a model of larger pictures that is shown a smaller one beside x_t.
+
+    The small picture is enlarged to the stage's size (bilinear, corners aligned) and noised a little, so that the faults of
+    the stage before are painted over rather than copied (Ho et al., *Cascaded Diffusion Models*, 2022, section 4):
+
+        beside = alpha_k enlarge(low) + sigma_k eps,     k = noise_level
+
+    Args:
+        pretrained: the stage's model, called as model(x_t, level, beside, k, *cond) with k (N,) int64 timesteps; its `encode`
+            gives `cond` alone, its `upscaler` the stage after.
+        schedule: of the noise on the small picture.
+        noise_level: timestep k used where the user is silent, 0 (almost clean) to 999.
+    """
+
+    pretrained: Pretrained
+    schedule: Schedule
+    noise_level: int = 250
+
+    def given(self, low: Tensor, noise: Noise, noise_level: int | None = None) -> Pretrained:
+        """The stage's model for pictures to enlarge: to be guided and walked like any other.
+
+        Args:
+            low: (N, C, h, w) of the stage before.
+            noise: for the small picture.
+            noise_level: timestep k; None for the stage's own.
+        """
+        k = self.noise_level if noise_level is None else noise_level
+        stage = self.pretrained
+        large = F.interpolate(low, stage.shape[1:], mode="bilinear", align_corners=True).to(stage.device, stage.dtype)
+        level = self.schedule(torch.tensor((k + 1) / 1000, dtype=torch.float64))
+        label = torch.tensor([k])
+
+        def encode(prompt: str) -> Condition:
+            return (label, *stage.encode(prompt))
+
+        return replace(stage, beside=(add_noise(large, level, noise),), encode=encode)

@@ -1,0 +1,136 @@
+"""Laws of cascades: what is beside x_t is seen through the same views, and a stage is a walk like any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from oracles import F64, TinyNet, at, tape
+from torch import Tensor
+
+import noisewalk as nw
+from noisewalk.guidance import VIEWS, anagram, cfg, factorize, get_view, high_pass, low_pass
+from noisewalk.models.pretrained import Defaults, Pretrained, Upscaler
+from noisewalk.techniques.hybrid import Hybrid
+from noisewalk.techniques.upsample import scaled
+from noisewalk.walk import (
+    Bound,
+    LinearPath,
+    NoiseLevel,
+    Prediction,
+    SeededNoise,
+    add_noise,
+    cosine_schedule,
+    ddim,
+    leading,
+    levels,
+    sample,
+)
+
+NET = TinyNet(6, 3)
+LEVEL = at(LinearPath(), 0.5)
+
+
+def upscale(x_t: Tensor, level: NoiseLevel, low: Tensor, k: Tensor, label: Tensor) -> Prediction:
+    """A toy stage II: shown the small picture as more channels, and told how noisy it is."""
+    t = (level.sigma + k / 1000).float().expand(len(x_t))
+    return Prediction(NET(torch.cat([x_t, low], 1), t, label))
+
+
+def label(prompt: str) -> tuple[Tensor, ...]:
+    return (torch.tensor([len(prompt)]),)
+
+
+def bound(prompt: str, low: Tensor) -> Bound:
+    return Bound(upscale, (torch.tensor([250]), *label(prompt)), (low,))
+
+
+@pytest.mark.parametrize("names", [("identity", "rotate180", "negate"), ("rotate90", "skew", "inner-circle")])
+def test_the_small_picture_is_seen_through_the_same_views(names: tuple[str, ...]) -> None:
+    x, low = tape(1)(torch.empty(2, 3, 8, 8)), tape(2)(torch.empty(2, 3, 8, 8))
+    prompts = ("a", "bb", "ccc")
+    views = [get_view(name) for name in names]
+    ours = anagram([cfg(bound(p, low), bound("", low), 7) for p in prompts], views)(x, LEVEL).x0
+    parts = []
+    for prompt, view in zip(prompts, views, strict=True):
+        seen, k = (view.forward(x), LEVEL, view.forward(low)), torch.full((2,), 250)
+        cond = upscale(*seen, k, torch.full((2,), len(prompt))).x0
+        uncond = upscale(*seen, k, torch.zeros(2, dtype=torch.long)).x0
+        parts.append(view.inverse(uncond + 7 * (cond - uncond)))
+    torch.testing.assert_close(ours, sum(parts) / 3, rtol=0, atol=1e-12)
+
+
+def test_a_stage_costs_one_call_a_step() -> None:
+    low = tape(2)(torch.empty(2, 3, 8, 8))
+    empty = bound("", low)
+    both = factorize([cfg(bound(p, low), empty, 4) for p in ("a", "bb")], [low_pass(1, 5), high_pass(1, 5)])
+    NET.rows.clear()
+    both(tape(1)(torch.empty(2, 3, 8, 8)), LEVEL)
+    assert NET.rows == [6]  # the two prompts and the shared empty one, two pictures each
+
+
+class Stage1:
+    """A toy stage I."""
+
+    def __init__(self) -> None:
+        self.net = TinyNet(3)
+
+    def __call__(self, x_t: Tensor, level: NoiseLevel, label: Tensor) -> Prediction:
+        return Prediction(self.net(x_t, level.sigma.float().expand(len(x_t)), label))
+
+
+def cascade() -> Pretrained:
+    options: Any = {"dtype": F64, "defaults": Defaults(steps=3, guidance_scale=2.0)}
+    second = Pretrained("second", upscale, label, cosine_schedule(), (3, 16, 16), **options)
+    second = replace(second, defaults=Defaults(steps=2, grid="leading", guidance_scale=4.0))
+    first = Pretrained("first", Stage1(), label, LinearPath(), (3, 4, 4), **options)
+    return replace(first, upscaler=lambda: Upscaler(second, cosine_schedule(), 100))
+
+
+def test_upsampling_is_the_walk_of_the_next_stage() -> None:
+    """A hybrid, written out: its low pass grows with the picture, guidance, steps and noise level are the stage's own."""
+    model = cascade()
+    asked: Any = {"sigma": 0.5, "kernel_size": 3, "seed": 5, "num": 2}
+    ours = nw.hybrid(model, "a", "bb", upsample=1, noise_level=[300], upsample_steps=[4], **asked).tensor
+    low = nw.hybrid(model, "a", "bb", **asked).states[-1].x_t
+    noise = SeededNoise((5, 6), "stage 2")
+    large = F.interpolate(low, (16, 16), mode="bilinear", align_corners=True)
+    beside = add_noise(large, at(cosine_schedule(), 0.301), noise.stream("stage 2, low"))
+    far, near, empty = (Bound(upscale, (torch.tensor([300]), *label(p)), (beside,)) for p in ("a", "bb", ""))
+    hybrid = factorize([cfg(far, empty, 4.0), cfg(near, empty, 4.0)], [low_pass(2, 13), high_pass(2, 13)])
+    path = levels(cosine_schedule(), leading(cosine_schedule(), 4))
+    x = path[0].sigma * noise(torch.empty(2, 3, 16, 16, dtype=F64))
+    *_, last = sample(hybrid, x, path, ddim(), noise.stream("stage 2, step"))
+    torch.testing.assert_close(ours, last.x_t.clamp(-1, 1), rtol=0, atol=1e-12)
+
+
+def test_the_first_stage_is_the_same_with_and_without_upsampling() -> None:
+    model = cascade()
+    alone, first = nw.generate(model, "a", seed=3), nw.generate(model, "a", seed=3, upsample=1)
+    assert torch.equal(alone.states[-1].x_t, first.states[2].x_t)
+    assert [tuple(state.x_t.shape[2:]) for state in first.states] == [(4, 4)] * 3 + [(16, 16)] * 2
+
+
+def test_lengths_in_pixels_grow_as_published() -> None:
+    """Kernel 33 and sigma 2 at 64x64 are 133 and 8 at 256x256 in the public implementation."""
+    large = scaled(Hybrid("far", "near", sigma=2.0, kernel_size=33), 4.0)
+    assert (large.sigma, large.kernel_size) == (8.0, 133)
+
+
+def test_more_stages_than_the_cascade_has() -> None:
+    with pytest.raises(nw.UserError, match="'first' can be upsampled 1 times, 2 were asked for"):
+        nw.generate(cascade(), "a", upsample=2)
+    with pytest.raises(nw.UserError, match="'digits' can be upsampled 0 times, 1 were asked for"):
+        nw.generate(nw.load("digits"), "7", upsample=1)
+
+
+def test_views_of_any_name_turn_the_small_picture_too() -> None:
+    """For one prompt and one view, walking the turned pair and turning back is walking the pair as the view shows it."""
+    x, low = tape(3)(torch.empty(1, 3, 8, 8)), tape(4)(torch.empty(1, 3, 8, 8))
+    for view in VIEWS.values():
+        through = anagram([bound("a", low)], [view])(x, LEVEL).x0
+        direct = view.inverse(bound("a", view.forward(low))(view.forward(x), LEVEL).x0)
+        torch.testing.assert_close(through, direct, rtol=0, atol=1e-12, msg=view.name)
