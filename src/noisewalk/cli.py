@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import UserError, unknown
 from .terminal import progress, writable
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line; exit status 0, 2 for something that cannot be done, 130 for Ctrl-C."""
     try:
-        return _main(sys.argv[1:] if arguments is None else arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _say_warning  # type: ignore[assignment]
+            return _main(sys.argv[1:] if arguments is None else arguments)
     except UserError as error:
         print(f"noisewalk: {error}", file=sys.stderr)
         return 2
@@ -35,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone (| head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _say_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """One line on standard error, without the line of code it comes from."""
+    print(f"noisewalk: {message}", file=sys.stderr)
 
 
 def _main(arguments: list[str]) -> int:
@@ -54,14 +62,14 @@ def _main(arguments: list[str]) -> int:
 
 
 def _verbs() -> dict[str, Callable[[list[str]], int]]:
-    from .cli_training import run_evaluate, run_pack, run_train
+    from .cli_training import run_compare, run_evaluate, run_pack, run_train
     from .techniques import TECHNIQUES
 
     def technique(verb: str) -> Callable[[list[str]], int]:
         return lambda rest: run_technique(verb, rest)
 
     own = {"replay": run_replay, "models": run_models, "tour": run_tour}
-    own |= {"train": run_train, "pack": run_pack, "evaluate": run_evaluate}
+    own |= {"train": run_train, "pack": run_pack, "evaluate": run_evaluate, "compare": run_compare}
     return {verb: technique(verb) for verb in TECHNIQUES} | own
 
 
@@ -149,21 +157,27 @@ def run_models(rest: list[str]) -> int:
 class TourCommand:
     """Run every experiment once and put all of it on one page, out/tour/index.html."""
 
-    out: Path = Path("out/tour")
-    """The folder to write."""
+    part: Literal["a", "b"] = "a"
+    """a: sampling a pretrained model; b: training from scratch."""
+    out: Path | None = None
+    """The folder to write; out/tour, or out/tour-b."""
     model: str = "digits"
-    """The model to show."""
+    """The model to show (part a)."""
+    minutes: float = 2.0
+    """How long to train at most (part b)."""
 
 
 def run_tour(rest: list[str]) -> int:
     from .commands import parse
     from .tour import tour
+    from .tour_training import tour_training
 
     command = parse(TourCommand, rest, "noisewalk tour")
-    writable(command.out)
+    out = command.out or Path("out/tour" if command.part == "a" else "out/tour-b")
+    writable(out)
     began = time.monotonic()
     with progress("tour") as watch:
-        page = tour(command.out, command.model, watch)
+        page = tour(out, command.model, watch) if command.part == "a" else tour_training(out, command.minutes, watch)
     print(f"{page} ({time.monotonic() - began:.0f} s); open it in a browser")
     return 0
 
@@ -178,6 +192,7 @@ def _overview(verbs: dict[str, Any]) -> str:
         "train": "Train a model from scratch.",
         "pack": "Turn a training run into a small weights file.",
         "evaluate": "Measure a model's samples against real digits.",
+        "compare": "Put several training runs on one page.",
     }
     lines = [f"  {verb:10} {(TECHNIQUES[verb].spec.__doc__ or '').splitlines()[0]}" for verb in verbs if verb in TECHNIQUES]
     lines += [f"  {verb:10} {text}" for verb, text in other.items()]

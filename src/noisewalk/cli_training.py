@@ -1,14 +1,15 @@
-"""The verbs of training: train, pack, evaluate."""
+"""The verbs of training: train, pack, evaluate, compare."""
 
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from tyro.conf import Positional
 
 from .commands import parse
+from .errors import UserError
 from .terminal import progress, writable
 
 
@@ -16,10 +17,14 @@ from .terminal import progress, writable
 class TrainCommand:
     """Train a model from scratch into a run folder; started again, it goes on from where it stopped."""
 
-    objective: Positional[str]
+    objective: Positional[str | None] = None
     """denoiser, pure-noise, ddpm, flow, emoji, or classifier (the digit reader)."""
-    out: Path = Path("runs/flow")
-    """The run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html."""
+    out: Path | None = None
+    """The run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html; runs/OBJECTIVE by default."""
+    resume: Path | None = None
+    """Go on with the run in this folder, as its spec.json says; --minutes and --device may be given too."""
+    network: str | None = None
+    """unet-course or unet-fast, instead of the recipe's."""
     recipe: str = "fast"
     """fast, or course for the course's exact network and recipe."""
     classes: bool = False
@@ -45,14 +50,24 @@ class TrainCommand:
 
 
 def run_train(rest: list[str]) -> int:
-    from .report.lab import RunSpec, train_into
+    from .report.lab import RunSpec, read_spec, train_into
 
     asked = parse(TrainCommand, rest, "noisewalk train")
-    writable(asked.out / "checkpoint.safetensors")
-    spec = RunSpec(**{field.name: getattr(asked, field.name) for field in fields(RunSpec)})
+    if asked.resume:
+        if replace(asked, resume=None, minutes=None, device="auto") != TrainCommand():
+            raise UserError(f"--resume takes everything but --minutes and --device from {asked.resume}/spec.json")
+        folder, spec = asked.resume, read_spec(asked.resume)
+    elif asked.objective:
+        folder = asked.out or Path("runs") / asked.objective
+        spec = RunSpec(**{field.name: getattr(asked, field.name) for field in fields(RunSpec)})
+    else:
+        raise UserError("say what to train (denoiser, pure-noise, ddpm, flow, emoji, classifier), or --resume RUN")
+    writable(folder / "checkpoint.safetensors")
     signal.signal(signal.SIGTERM, _stop)
-    with progress(f"train {asked.objective}") as watch:
-        print(train_into(asked.out, spec, asked.minutes, asked.device, watch))
+    with progress(f"train {spec.objective}") as watch:
+        said = train_into(folder, spec, asked.minutes, asked.device, watch)
+    if said:
+        print(said)
     return 0
 
 
@@ -93,6 +108,8 @@ class EvaluateCommand:
     """How a step is made, instead of the model's default."""
     guidance_scale: float | None = None
     """Guidance, instead of the model's default."""
+    out: Path | None = None
+    """Also write the table and a picture of the samples nearest to training digits here; into the run, if MODEL is one."""
 
 
 def run_evaluate(rest: list[str]) -> int:
@@ -101,5 +118,28 @@ def run_evaluate(rest: list[str]) -> int:
     command = parse(EvaluateCommand, rest, "noisewalk evaluate")
     with progress("evaluate") as watch:
         walk = {"steps": command.steps, "step_rule": command.step_rule, "guidance_scale": command.guidance_scale}
-        print(evaluate_model(command.model, command.num, walk, watch))
+        out = command.out or (Path(command.model) if (Path(command.model) / "spec.json").exists() else None)
+        said = evaluate_model(command.model, command.num, walk, watch, out)
+    print(said)
+    return 0
+
+
+@dataclass(frozen=True)
+class CompareCommand:
+    """Put several runs on one page: what they differ in, their losses in one figure, the samples of each."""
+
+    runs: Positional[tuple[Path, ...]]
+    """Run folders."""
+    out: Path = Path("compare.html")
+    """The page to write."""
+
+
+def run_compare(rest: list[str]) -> int:
+    from .report.lab import read_spec
+    from .report.run_page import compare
+
+    command = parse(CompareCommand, rest, "noisewalk compare")
+    for run in command.runs:
+        read_spec(run)
+    print(compare(command.runs, command.out))
     return 0

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -174,10 +175,129 @@ def test_evaluate_says_how_it_was_measured_and_what_to_read_it_against(
 
     try:
         test = mnist("test")
-    except nw.UserError as error:
+    except (nw.UserError, UserWarning) as error:
         pytest.skip(str(error))
     halves = {"train": slice(0, 5000), "test": slice(5000, None)}
     monkeypatch.setattr(evaluation, "mnist", lambda split: Labelled(test.pictures[halves[split]], test.labels[halves[split]]))
     assert main(["evaluate", "digits", "--num", "100", "--steps", "8"]) == 0
     rows = dict(line.rsplit("  ", 1) for line in capsys.readouterr().out.splitlines()[2:4])
     assert float(rows[next(row for row in rows if row.startswith("read as asked"))]) >= 0.95
+
+
+def test_resume_goes_on_as_the_run_was_asked_to(shapes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["flow", "--classes", "--data", shapes, "--size", "8", "--epochs", "50", "--network", "unet-course", "--out", "run"]
+    assert _train(*line, "--minutes", "0.0001") == 0
+    assert "1 of 2 steps" in capsys.readouterr().out
+    assert Path("run/samples/latest-samples.png").exists()
+    assert _train("--resume", "run") == 0
+    assert "2 of 2 steps" in capsys.readouterr().out
+    assert load_tensors(Path("run/checkpoint.safetensors"))[1]["network"] == "unet-course"
+    assert _train("--resume", "run", "--epochs", "60") == 2
+    assert "--resume takes everything but --minutes and --device" in capsys.readouterr().err
+    assert _train("--resume", "shapes") == 2
+    assert "cannot be read as the spec of a run" in capsys.readouterr().err
+    assert _train() == 2
+    assert "say what to train" in capsys.readouterr().err
+
+
+def test_either_network_trains_by_either_recipe(shapes: str) -> None:
+    for recipe, network in (("course", "unet-fast"), ("fast", "unet-course")):
+        line = ["flow", "--recipe", recipe, "--network", network, "--data", shapes, "--size", "8", "--epochs", "10"]
+        assert _train(*line, "--out", recipe) == 0
+        assert nw.generate(nw.load(recipe), "", steps=2).tensor.isfinite().all()
+
+
+def test_several_runs_are_compared_on_one_page(shapes: str) -> None:
+    for rate in ("1e-3", "1e-4"):
+        line = ["flow", "--data", shapes, "--size", "8", "--epochs", "20", "--learning-rate", rate]
+        assert _train(*line, "--out", rate) == 0
+    assert main(["compare", "1e-3", "1e-4", "--out", "compare.html"]) == 0
+    page = Path("compare.html").read_text()
+    assert "2 runs that differ in learning_rate" in page
+    assert "learning_rate 0.0001" in page
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-1000]), "it may be cut short"),
+        (lambda path: Path("run/spec.json").write_text(Path("run/spec.json").read_text()[:20]), "cannot be read as the spec"),
+        (
+            lambda path: [file.replace(path.parent / file.name) for file in Path("other").glob("*.safetensors")],
+            "another network",
+        ),
+    ],
+)
+def test_a_damaged_run_is_one_clear_line_and_stays_as_it_is(
+    shapes: str, damage: Callable[[Path], object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["flow", "--data", shapes, "--size", "8", "--epochs", "40"]
+    assert _train(*line, "--out", "run", "--minutes", "0.0001") == 0
+    assert _train(*line, "--out", "other", "--network", "unet-course", "--minutes", "0.0001") == 0
+    path = Path("run/checkpoint.safetensors")
+    damage(path)
+    before = path.read_bytes()
+    capsys.readouterr()
+    assert _train(*line, "--out", "run") == 2
+    said_instead = capsys.readouterr().err
+    assert said in said_instead
+    assert said_instead.count("\n") == 1
+    assert path.read_bytes() == before
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_the_last_checkpoint(shapes: str) -> None:
+    """A limit on the size of files stands for the full disk: both make write() fail half-way."""
+    line = ["train", "flow", "--data", shapes, "--size", "8", "--epochs", "40", "--out", "run", "--device", "cpu"]
+    assert main([*line, "--minutes", "0.0001"]) == 0
+    before = {path.name: path.read_bytes() for path in Path("run").glob("*.safetensors")}
+    code = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
+        "from noisewalk.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    full = subprocess.run([sys.executable, "-c", code, *line], capture_output=True, text=True, timeout=300)
+    assert full.returncode == 2
+    assert "File too large; choose another place" in full.stderr
+    assert full.stderr.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in Path("run").iterdir() if path.suffix == ".safetensors"} == before
+    assert not [path for path in Path("run").iterdir() if path.name.startswith(".")]
+
+
+def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
+    shapes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["flow", "--recipe", "course", "--data", shapes, "--size", "8", "--epochs", "20", "--out", "run"]
+    assert _train(*line, "--minutes", "0.0001") == 0
+    before = Path("run/checkpoint.safetensors").read_bytes()
+    monkeypatch.setattr("noisewalk.training.loop.to_unit", lambda raw: torch.full(raw.shape, torch.nan))
+    capsys.readouterr()
+    assert _train(*line) == 2
+    assert "the loss became nan at step 1" in capsys.readouterr().err
+    assert Path("run/checkpoint.safetensors").read_bytes() == before
+
+
+def test_two_processes_train_as_one(shapes: str, tmp_path: Path) -> None:
+    """The same global batch dealt out to two processes gives the same losses and weights, up to rounding."""
+    Path("train.py").write_text(
+        "import sys\n"
+        "from dataclasses import replace\n"
+        "import noisewalk.report.lab as lab\n"
+        "configure = lab.configure\n"
+        "lab.configure = lambda c, spec: replace(configure(c, spec), bf16=False, batch_size=16, warmup=5)\n"
+        "from noisewalk.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    line = ["train", "flow", "--classes", "--data", shapes, "--size", "8", "--epochs", "67", "--device", "cpu"]
+    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    for name, start in (("one", []), ("two", launch)):
+        command = [sys.executable, *start, "train.py", *line, "--out", name]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("50 of 50 steps") == 1, "the first process speaks, and it alone"
+    one, two = (load_tensors(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two"))
+    losses = [read_metrics(tmp_path / name / "metrics.jsonl")[0]["loss"] for name in ("one", "two")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    moved = max(float((one[0][k] - two[0][k]).abs().max()) for k in one[0] if k.startswith("averaged."))
+    assert moved < 1e-4

@@ -13,7 +13,7 @@ def mnist_test() -> Labelled:
     """The official test digits; skipped where they are neither at hand nor to be downloaded (never in CI)."""
     try:
         return mnist("test")
-    except UserError as error:
+    except (UserError, UserWarning) as error:
         pytest.skip(str(error))
 
 
@@ -21,5 +21,5 @@ def mnist_test() -> Labelled:
 def mnist_train() -> Labelled:
     try:
         return mnist("train")
-    except UserError as error:
+    except (UserError, UserWarning) as error:
         pytest.skip(str(error))

@@ -2,44 +2,82 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
+from torch import Tensor
 
 from ..errors import UserError
+from ..files import write_atomic
+from ..images import encode_png
 from ..judge.evaluate import Evaluation, evaluate
+from ..models.text import LabelPrompts
 from ..models.zoo import Pretrained, load
 from ..techniques.generate import Generate
 from ..training.data import mnist, to_unit
+from . import run_page
+from .figures import sheet
 from .result import Watch, make, ready
 
 
-def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | None = None) -> str:
+def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | None = None, out: Path | None = None) -> str:
     """Draw `num` digits, a tenth of each, and say how good they are, as a table.
 
     Args:
         name: of a digits model.
         walk: fields of `Generate` to use instead of the model's defaults; None for the default.
+        out: a folder for the table and a picture of the samples nearest to training digits; a run's own is `name` itself.
     """
     if num < 100 or num % 10:
         raise UserError(f"--num must be a multiple of 10 and at least 100, {num} was asked for")
     model = load(name)
-    ready("generate", Generate("0", **walk), model)  # what cannot be drawn is said before the digits are read
+    if model.shape != (1, 28, 28):
+        raise UserError(f"evaluate reads 1x28x28 digits; '{name}' draws {'x'.join(map(str, model.shape))}")
+    ready(
+        "generate", Generate("0" if conditional(model) else "", **walk), model
+    )  # what cannot be drawn is said before the digits are read
     train, test = to_unit(mnist("train").pictures), to_unit(mnist("test").pictures)
-    each = num // 10
-    drawn = []
+    drawn, spec = draw_digits(model, num, walk, watch)
+    asked = torch.arange(10).repeat_interleave(num // 10) if conditional(model) else None
+    found = evaluate(drawn, asked, train, test)
+    said = table(model, spec, found)
+    if out:
+        write_atomic(out / "evaluation.txt", (said + "\n").encode())
+        write_atomic(out / "evaluation-nearest.png", encode_png(nearest_pairs(drawn, train, found)))
+        if (out / "spec.json").exists():
+            run_page.write(out, json.loads((out / "spec.json").read_text()))
+    return said
+
+
+def draw_digits(model: Pretrained, num: int, walk: dict[str, Any], watch: Watch | None = None) -> tuple[Tensor, Generate]:
+    """`num` digits, a tenth of each (or any, from a model without classes), (num, 1, 28, 28), and the spec of the last."""
+    each, drawn = num // 10, []
     for digit in range(10):
-        spec = Generate(str(digit), num=each, seed=digit * each, **walk)
+        prompt = str(digit) if conditional(model) else ""
 
         def part(step: int, steps: int, before: int = digit) -> None:
             if watch:
                 watch(before * steps + step, 10 * steps)
 
-        result = make("generate", spec, model, part, keep_states=False)
+        result = make("generate", Generate(prompt, num=each, seed=digit * each, **walk), model, part, keep_states=False)
         drawn.append(result.tensor)
-    found = evaluate(torch.cat(drawn), torch.arange(10).repeat_interleave(each), train, test)
-    return table(model, result.spec, found)
+    return torch.cat(drawn), result.spec
+
+
+def conditional(model: Pretrained) -> bool:
+    """Whether the model can be asked for a digit."""
+    return not (isinstance(model.encode, LabelPrompts) and not model.encode.names)
+
+
+def nearest_pairs(drawn: Tensor, train: Tensor, found: Evaluation, count: int = 16) -> Image.Image:
+    """The samples nearest to a training digit, above those digits, with the distance."""
+    rows = found.nearest.argsort()[:count]
+    pairs = [(f"rms {found.nearest[i]:.3f}", torch.stack([drawn[i], train[found.nearest_rows[i]]])) for i in rows]
+    return sheet([pairs], 84, 8)
 
 
 def network_calls(spec: Any) -> int:
@@ -52,7 +90,7 @@ def table(model: Pretrained, spec: Any, found: Evaluation) -> str:
     how = f"{spec.step_rule}, {spec.steps} steps ({network_calls(spec)} network calls), guidance {spec.guidance_scale:g}"
     machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
     rows = {
-        "read as asked": f"{found.agreement:.4f}",
+        "read as asked": "-" if found.agreement is None else f"{found.agreement:.4f}",
         "Fréchet distance to the test set": f"{found.distance:.4f}",
         "  all training digits to it": f"{found.real_distance:.4f}   ratio {found.distance / found.real_distance:.2f}",
         "  as many training digits to it": f"{found.alike_distance:.4f}   ratio {found.distance / found.alike_distance:.2f}"

@@ -15,11 +15,14 @@ from ..errors import UserError, unknown
 from ..files import write_atomic
 from ..images import encode_png
 from ..models.zoo import Pretrained, pretrained
-from ..training.loop import TrainConfig, TrainState
+from ..training.data import to_unit
+from ..training.loop import TrainConfig, TrainState, log
+from ..training.objectives import Objective
 from ..training.recipe import find
 from ..training.recipe_type import Recipe
 from ..training.runs import choose_device, run
 from ..training.sources import Source, source
+from ..training.workers import launched
 from . import run_page
 from .result import Watch
 
@@ -44,6 +47,7 @@ class RunSpec:
         epochs: passes over the data; None for the recipe's.
         learning_rate, decay: instead of the recipe's; None for the recipe's.
         seed: of the weights, the order of pictures, times and noise.
+        network: "unet-course" or "unet-fast" instead of the recipe's.
     """
 
     objective: str
@@ -56,34 +60,42 @@ class RunSpec:
     learning_rate: float | None = None
     decay: str | None = None
     seed: int = 0
+    network: str | None = None
 
 
 def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, watch: Watch | None = None) -> str:
     """Train into a folder until done, or for some minutes; the same call goes on later. Says how far it is.
 
+    Under `accelerate launch`, all processes make this call; the first writes and answers, the others answer "".
+
     Raises:
         UserError: the folder holds a run of another spec (it says what differs), or the spec cannot be trained.
     """
     recipe, data = prepare(spec)
-    keep_spec(folder, spec)
+    workers, device = launched(choose_device(device))
+    if workers.main:
+        keep_spec(folder, spec)
     config = configure(recipe.config, spec)
     end = time.monotonic() + (60 * minutes if minutes else float("inf"))
     reached = f"{folder} was done already"
-    with closing(run(recipe, config, folder, device=choose_device(device))) as training:
+    with closing(run(recipe, config, folder, device=device, workers=workers)) as training:
         epoch = None
         for state in training:
-            if watch:
+            if watch and workers.main:
                 watch(state.step, state.total_steps)
             now = int(state.step * config.epochs / state.total_steps)
             last = state.step == state.total_steps
-            if recipe.objective and (last or (now != epoch and now in EPOCHS)):
-                draw(folder, f"epoch-{now:02d}", spec, recipe, state)
+            enough = workers.any(time.monotonic() > end)
+            name = f"epoch-{now:02d}" if last or (now != epoch and now in EPOCHS) else "latest" if enough else ""
+            if name and recipe.objective and workers.main:
+                draw(folder, name, spec, recipe, state, data)
             epoch = now
             reached = f"{folder}: {state.step} of {state.total_steps} steps, loss {state.loss:.4f}"
-            if time.monotonic() > end:
-                if recipe.objective and not last:
-                    draw(folder, "latest", spec, recipe, state)
+            if enough:
                 break
+    workers.close()
+    if not workers.main:
+        return ""
     run_page.write(folder, asdict(spec), data.skipped if data else ())
     return f"{reached}; see {folder / 'report.html'}"
 
@@ -99,9 +111,9 @@ def configure(config: TrainConfig, spec: RunSpec) -> TrainConfig:
 def prepare(spec: RunSpec) -> tuple[Recipe, Source | None]:
     """The recipe and the data a spec speaks of."""
     if spec.objective in ("classifier", "emoji"):
-        return find(spec.objective), None
+        return find(spec.objective, network=spec.network), None
     data = source(spec.data, spec.size, spec.channels)
-    return find(spec.objective, spec.recipe, data, spec.classes), data
+    return find(spec.objective, spec.recipe, data, spec.classes, spec.network), data
 
 
 def keep_spec(folder: Path, spec: RunSpec) -> None:
@@ -110,28 +122,48 @@ def keep_spec(folder: Path, spec: RunSpec) -> None:
     if not path.exists():
         write_atomic(path, (json.dumps(asdict(spec), indent=2) + "\n").encode())
         return
-    try:
-        before: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({error}); choose another folder with --out") from error
-    differ = [f"{k} was {before.get(k)}, is {v}" for k, v in asdict(spec).items() if before.get(k) != v]
+    before, now = asdict(read_spec(folder)), asdict(spec)
+    differ = [f"{k} was {before[k]}, is {v}" for k, v in now.items() if before[k] != v]
     if differ:
         raise UserError(
             f"{folder} holds another run: {'; '.join(differ)}. Choose another folder with --out, or ask for the same"
         )
 
 
-def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainState) -> None:
+def read_spec(folder: Path) -> RunSpec:
+    """What the run in a folder was asked to be.
+
+    Raises:
+        UserError: the folder holds no run.
+    """
+    path = folder / "spec.json"
+    try:
+        return RunSpec(**json.loads(path.read_text()))
+    except (OSError, json.JSONDecodeError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as the spec of a run ({error}); choose another folder") from error
+
+
+def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainState, data: Source | None) -> None:
     """Save what the averaged network draws now: a sheet of samples, or what the denoiser makes of the test set."""
     fresh = recipe.network()
     fresh.load_state_dict(state.averaged.state_dict())
     model = pretrained(spec.objective, fresh, recipe.card)
+    if data and recipe.objective and spec.objective not in ONE_STEP:
+        log(folder / "levels.jsonl", level_losses(name, fresh, recipe.objective, data))
     with torch.random.fork_rng(devices=[]):  # drawing must not change how the run goes on
         for title, image in sheets(model, spec, recipe).items():
             write_atomic(folder / "samples" / f"{name}-{title}.png", encode_png(image))
         if spec.objective not in ONE_STEP:
             label = next(iter(recipe.card.get("labels", [])), "")
             write_atomic(folder / "samples" / f"{name}-generation.gif", run_page.generation(model, label))
+
+
+def level_losses(name: str, network: torch.nn.Module, objective: Objective, data: Source) -> dict[str, Any]:
+    """The loss at ten noise levels on 128 held-out pictures (of the training set, if none are held out)."""
+    pictures = (data.held_out or data.load)()
+    raw, cond = pictures.batch(torch.arange(min(128, len(pictures))), torch.Generator())
+    times, losses = objective.loss_by_level(network, to_unit(raw), cond)
+    return {"at": name, "held_out": data.held_out is not None, "t": times, "loss": losses}
 
 
 def sheets(model: Pretrained, spec: RunSpec, recipe: Recipe) -> dict[str, Any]:

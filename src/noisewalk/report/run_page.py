@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import UserError
 from ..files import write_atomic
 from ..models.zoo import Pretrained
 from ..techniques.denoise import psnr
 from ..techniques.generate import Generate
 from ..training.data import mnist, to_unit
 from ..walk.noise import NoiseLevel, SeededNoise, add_noise
+from .curves import curves
 from .figures import contact, gif, sheet
 from .page import Section, Shown, render
 from .result import make
@@ -29,50 +28,72 @@ SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 def write(folder: Path, spec: dict[str, Any], skipped: Sequence[str] = ()) -> Path:
     """Write `folder`/report.html from what is in the folder."""
-    rows = read_metrics(folder / "metrics.jsonl")
     asked = ", ".join(f"{k} {v}" for k, v in spec.items() if v is not None)
-    sections = [
-        Section("Loss", f"Mean of every 50 steps. The run: {asked}.", "", [Shown("", [("loss curve", loss_curve(rows))])])
-    ]
-    if skipped:
-        listed = "; ".join(skipped[:5]) + ("; …" if len(skipped) > 5 else "")
-        sections.append(Section("Left out", f"{len(skipped)} pictures could not be used: {listed}", "", []))
-    drawn = sorted((folder / "samples").glob("*.png")) + sorted((folder / "samples").glob("*.gif"))
-    if drawn:
-        shown = [Shown("", [(file.stem, file.read_bytes())], file.stem.replace("-", " ")) for file in drawn]
-        sections.append(Section("What it draws, by epoch", "Always from the same noise, by the averaged weights.", "", shown))
     page = folder / "report.html"
-    write_atomic(page, render(f"Training run {folder.name}", asked, sections, "noisewalk").encode())
+    write_atomic(page, render(f"Training run {folder.name}", asked, sections(folder, skipped), "noisewalk").encode())
     return page
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The rows of metrics.jsonl; a last line cut short by a killed process is left out, and steps done twice count once."""
-    rows: dict[float, dict[str, float]] = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            try:
-                row = json.loads(line)
-                rows[row["step"]] = row
-            except (json.JSONDecodeError, KeyError, TypeError):
-                continue
+def sections(folder: Path, skipped: Sequence[str] = ()) -> list[Section]:
+    """The sections of a run's page: loss, loss by level, what was left out, what was measured, what it draws."""
+    made = [Section("Loss", "Mean of every 50 steps.", "", [Shown("", [("loss curve", loss_curve({"": folder}))])])]
+    if by_level := read_rows(folder / "levels.jsonl"):
+        whose = "held-out" if by_level[-1]["held_out"] else "training"
+        idea = f"Of the averaged weights, on the same {whose} pictures under the same noise: t = 0 is the picture, 1 is noise."
+        named = {row["at"].replace("-", " "): (row["t"], row["loss"]) for row in by_level}
+        image = curves(named, "t", "loss", marker="o")
+        made.append(Section("Loss by noise level", idea, "", [Shown("", [("loss by noise level", image)])]))
+    if skipped:
+        listed = "; ".join(skipped[:5]) + ("; …" if len(skipped) > 5 else "")
+        made.append(Section("Left out", f"{len(skipped)} pictures could not be used: {listed}", "", []))
+    if (measured := folder / "evaluation.txt").exists():
+        nearest = [("samples and their nearest training digits", file.read_bytes()) for file in folder.glob("evaluation-*.png")]
+        idea = "Each sample with the training digit nearest to it below: the same pair twice would be a copy."
+        made.append(Section("Measured", idea, "", [Shown(measured.read_text().strip(), nearest)]))
+    drawn = sorted((folder / "samples").glob("*.png")) + sorted((folder / "samples").glob("*.gif"))
+    if drawn:
+        shown = [Shown("", [(file.stem, file.read_bytes())], file.stem.replace("-", " ")) for file in drawn]
+        made.append(Section("What it draws, by epoch", "Always from the same noise, by the averaged weights.", "", shown))
+    return made
+
+
+def compare(folders: Sequence[Path], page: Path) -> Path:
+    """Write a page of several runs: their losses in one figure, and the last samples of each."""
+    specs = {str(folder): json.loads((folder / "spec.json").read_text()) for folder in folders}
+    first = next(iter(specs.values()))
+    differ = sorted({k for spec in specs.values() for k in spec if spec.get(k) != first.get(k)})
+    made = [Section("Loss", "", "", [Shown("", [("loss curves", loss_curve({str(folder): folder for folder in folders}))])])]
+    for folder in folders:
+        asked = ", ".join(f"{k} {specs[str(folder)].get(k)}" for k in differ) or "the same as the first"
+        drawn = sorted((folder / "samples").glob("*.png"))
+        shown = [Shown("", [(file.stem, file.read_bytes())], file.stem.replace("-", " ")) for file in drawn]
+        made.append(Section(str(folder), f"{asked}.", "", shown))
+    lead = f"{len(folders)} runs that differ in {', '.join(differ) or 'nothing'}."
+    write_atomic(page, render("Training runs compared", lead, made, "noisewalk").encode())
+    return page
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl in the order of their steps; steps done twice, before and after a kill, count once."""
+    rows = {row["step"]: row for row in read_rows(path) if "step" in row}
     return [rows[step] for step in sorted(rows)]
 
 
-def loss_curve(rows: Sequence[dict[str, float]]) -> bytes:
-    """A PNG of the loss over the steps, the loss on a logarithmic scale."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise UserError("the report of a run needs matplotlib: pip install 'noisewalk[train]'") from error
-    figure = Figure(figsize=(8, 3.2), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    axes.plot([row["step"] for row in rows], [row["loss"] for row in rows], linewidth=1)
-    axes.set(xlabel="step", ylabel="loss", yscale="log")
-    axes.grid(alpha=0.3)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of JSON lines; a last line cut short by a killed process is left out."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def loss_curve(runs: Mapping[str, Path]) -> bytes:
+    """A PNG of the losses of runs over their steps."""
+    rows = {name: read_metrics(folder / "metrics.jsonl") for name, folder in runs.items()}
+    return curves({name: ([r["step"] for r in of], [r["loss"] for r in of]) for name, of in rows.items()}, "step", "loss")
 
 
 def samples(model: Pretrained, labels: Sequence[str], each: int = 4) -> dict[str, Image.Image]:

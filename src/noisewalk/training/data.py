@@ -1,11 +1,13 @@
-"""Training pictures: MNIST from NOISEWALK_DATA, the user's cache, or a checked download."""
+"""Training pictures: MNIST from NOISEWALK_DATA, the user's cache, a checked download, or the sample in the package."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import os
+import warnings
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
@@ -17,6 +19,9 @@ from ..errors import UserError
 from ..walk.prediction import Condition
 
 Split = Literal["train", "test"]
+
+SAMPLE = Path(str(files("noisewalk") / "data" / "mnist-sample"))
+"""The first 5,000 training and 1,000 test digits."""
 
 _PREFIX = {"train": "train", "test": "t10k"}
 _MIRRORS = {
@@ -81,10 +86,11 @@ def mnist(split: Split) -> Labelled:
     """The official MNIST files: 60,000 training or 10,000 test digits, 28x28, white on black.
 
     Looked for in `$NOISEWALK_DATA/mnist` (or `$NOISEWALK_DATA`), then in the user's cache, then downloaded there with
-    their checksums verified.
+    their checksums verified. Without a network it is the first 5,000 training and 1,000 test digits, which come with noisewalk,
+    and a warning says so.
 
     Raises:
-        UserError: the files are nowhere and cannot be downloaded.
+        UserError: a file that is there is not the official one.
     """
     return _idx("mnist", split)
 
@@ -96,9 +102,20 @@ def fashion_mnist(split: Split) -> Labelled:
 
 def _idx(name: str, split: Split) -> Labelled:
     prefix = _PREFIX[split]
-    images = _read_idx(_locate(name, f"{prefix}-images-idx3-ubyte.gz"), name)
-    labels = _read_idx(_locate(name, f"{prefix}-labels-idx1-ubyte.gz"), name)
+    try:
+        images, labels = (
+            _read_idx(_locate(name, f"{prefix}-{kind}-ubyte.gz"), name) for kind in ("images-idx3", "labels-idx1")
+        )
+    except NotFound as error:
+        if name != "mnist":
+            raise
+        images, labels = (_read_idx(SAMPLE / f"{prefix}-{kind}-ubyte.gz", "") for kind in ("images-idx3", "labels-idx1"))
+        warnings.warn(f"{error}. Until then: the {len(images):,} {split} digits that come with noisewalk", stacklevel=3)
     return Labelled(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
+
+
+class NotFound(UserError):
+    """Data that is nowhere and cannot be downloaded."""
 
 
 def to_unit(pictures: Tensor) -> Tensor:
@@ -114,14 +131,14 @@ def _locate(name: str, file: str) -> Path:
     try:
         import pooch
     except ModuleNotFoundError as error:
-        raise UserError(
+        raise NotFound(
             f"{name}/{file} was not found under NOISEWALK_DATA, and downloading it needs pooch: pip install 'noisewalk[train]'"
         ) from error
     cache = pooch.os_cache("noisewalk") / name
     try:
         return Path(pooch.retrieve(_MIRRORS[name] + file, known_hash=_MD5.get(name, {}).get(file), fname=file, path=cache))
     except (OSError, ValueError) as error:
-        raise UserError(
+        raise NotFound(
             f"{name} could not be downloaded ({type(error).__name__}); is there a network? "
             f"Or put {file} into {cache}, or into a folder named by NOISEWALK_DATA"
         ) from error

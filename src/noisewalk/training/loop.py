@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -18,8 +19,9 @@ from ..errors import UserError
 from ..models.checkpoint import load_tensors, save_tensors
 from ..walk.prediction import Condition
 from .data import Data, to_unit
+from .workers import Workers
 
-Loss = Callable[[nn.Module, Tensor, Condition, torch.Generator], Tensor]
+Loss = Callable[[Callable[..., Tensor], Tensor, Condition, torch.Generator], Tensor]
 """(network, pictures in [-1, 1], condition, generator) -> (N,) losses."""
 
 MAX_FILE = 16 * 2**20
@@ -34,7 +36,7 @@ class TrainConfig:
         epochs: passes over the data.
         batch_size: pictures a step.
         learning_rate: peak learning rate.
-        warmup: steps over which it rises linearly.
+        warmup: steps over which it rises linearly; at most a tenth of the run.
         decay: how it falls: "cosine" to zero; "exponential" to a tenth, by the same factor after each epoch (the course's);
             "none".
         hold: share of the run before the cosine begins to fall; until then the run may still be made longer or shorter.
@@ -62,9 +64,13 @@ class TrainConfig:
     compile: bool = True
 
 
+class Diverged(UserError):
+    """The loss or its gradient is no longer a number."""
+
+
 @dataclass
 class TrainState:
-    """Everything a run needs to go on from where it is, bit for bit."""
+    """Everything a run needs to go on from where it is, bit for bit; `seconds` were spent in steps."""
 
     step: int
     total_steps: int
@@ -73,6 +79,7 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     loss: float = math.nan
+    seconds: float = 0.0
 
 
 def start(network: nn.Module, data: Data, config: TrainConfig, device: torch.device | str = "cpu") -> TrainState:
@@ -92,43 +99,47 @@ def start(network: nn.Module, data: Data, config: TrainConfig, device: torch.dev
     return TrainState(0, total, network, averaged, optimizer, torch.Generator(device).manual_seed(config.seed))
 
 
-def train(state: TrainState, data: Data, loss: Loss, config: TrainConfig) -> Iterator[TrainState]:
+def train(
+    state: TrainState, data: Data, loss: Loss, config: TrainConfig, workers: Workers | None = None
+) -> Iterator[TrainState]:
     """Take optimisation steps until `total_steps`, yielding the (same, updated) state after each.
 
     Args:
         data: on the device of the state.
+        workers: the processes that share each batch.
 
     Raises:
-        UserError: the loss is no longer finite; the last checkpoint written outside is the good one.
+        Diverged: the loss or the gradient is no longer finite; the last checkpoint written outside is the good one.
     """
     state.network.train()
     device = state.generator.device
-    network: nn.Module = state.network
-    if config.compile and device.type == "cuda":
-        network = torch.compile(network)  # type: ignore[assignment]
+    call = (workers or Workers()).share(state.network, config.batch_size, config.compile and device.type == "cuda")
     while state.step < state.total_steps:
+        began = time.perf_counter()
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, state.total_steps, config)
         raw, cond = data.batch(epoch_rows(state.step, len(data), config).to(device), state.generator)
         pictures = to_unit(raw).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
-            value = loss(network, pictures, cond, state.generator).mean()
+            value = loss(call, pictures, cond, state.generator).mean()
         state.optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
-        if config.clip:
-            nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
+        norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.clip or math.inf)
         state.loss = value.item()
-        if not math.isfinite(state.loss):
-            raise UserError(f"the loss became {state.loss} at step {state.step}; lower --learning-rate and resume")
+        for name, number in (("loss", state.loss), ("gradient's norm", norm.item())):
+            if not math.isfinite(number):
+                raise Diverged(f"the {name} became {number} at step {state.step}; lower --learning-rate and start again")
         state.optimizer.step()
         state.step += 1
         _average(state, config.ema_decay)
+        state.seconds += time.perf_counter() - began
         yield state
 
 
 def learning_rate(step: int, total: int, config: TrainConfig) -> float:
     """Linear warm-up, and one of the decays of `TrainConfig`."""
-    rate = config.learning_rate * min(1.0, (step + 1) / max(config.warmup, 1))
+    warmup = max(1, min(config.warmup, total // 10))
+    rate = config.learning_rate * min(1.0, (step + 1) / warmup)
     if config.decay == "cosine":
         late = max(0.0, (step / total - config.hold) / (1 - config.hold))
         return rate * 0.5 * (1 + math.cos(math.pi * late))
@@ -179,7 +190,8 @@ def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str
     tensors["rng.torch"] = torch.get_rng_state()
     if state.generator.device.type == "cuda":
         tensors["rng.cuda"] = torch.cuda.get_rng_state(state.generator.device)
-    config_json = {"step": state.step, "total_steps": state.total_steps, "train": asdict(config), **extra}
+    reached = {"step": state.step, "total_steps": state.total_steps, "seconds": state.seconds}
+    config_json = reached | {"train": asdict(config), **extra}
     save_tensors(path, tensors, config_json, MAX_FILE)
 
 
@@ -208,7 +220,7 @@ def load_run(path: Path, state: TrainState, config: TrainConfig) -> TrainState:
         i, key = name.split(".", 1)
         optimizer.setdefault(int(i), {})[key] = tensor
     state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": optimizer})
-    state.step = step
+    state.step, state.seconds = step, float(saved.get("seconds", 0.0))
     _restore_random(tensors, state)
     return state
 
@@ -230,11 +242,18 @@ def averaged_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return _under(tensors, "averaged."), config
 
 
-def log(path: Path, row: dict[str, float]) -> None:
-    """Append one line of JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
+def log(path: Path, row: dict[str, Any]) -> None:
+    """Append one line of JSON.
+
+    Raises:
+        UserError: the disk is full, or the file may not be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; make room, and give the same command again") from error
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

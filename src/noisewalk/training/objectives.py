@@ -80,11 +80,23 @@ class Objective:
 
     def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
         """(N,) per-picture losses for x0 (N, C, H, W) in [-1, 1]; all randomness from `generator`, on its device."""
-        x0 = (x0 + 1) / 2 if self.unit_range else x0
         t = self.times(len(x0), generator)
         eps = torch.randn(x0.shape, generator=generator, device=generator.device)
-        cond = drop_condition(cond, self.null, self.dropout, generator)
+        return self.loss_at(network, x0, drop_condition(cond, self.null, self.dropout, generator), t, eps)
+
+    def loss_at(self, network: Network, x0: Tensor, cond: Condition, t: Tensor, eps: Tensor) -> Tensor:
+        """(N,) losses at given times (N,) and noise (N, C, H, W), nothing dropped."""
+        x0 = (x0 + 1) / 2 if self.unit_range else x0
         level = self.schedule(t[:, None, None, None])
         output = network(level.alpha * x0 + level.sigma * eps, t, *cond)
         target = to_target(x0, eps, level, self.prediction_type)
         return (output.float() - target).square().flatten(1).mean(1)
+
+    @torch.no_grad()
+    def loss_by_level(self, network: Network, x0: Tensor, cond: Condition, levels: int = 10) -> tuple[list[float], list[float]]:
+        """Times (i + 1/2) / levels, and the mean loss of given pictures at each, always under the same noise."""
+        null = tuple(each.expand(len(x0), *each.shape[1:]) for each in self.null)
+        cond = null if self.dropout == 1 else cond
+        eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
+        times = [(i + 0.5) / levels for i in range(levels)]
+        return times, [float(self.loss_at(network, x0, cond, torch.full((len(x0),), t), eps).mean()) for t in times]

@@ -20,7 +20,7 @@ def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
     """
     tensors, config = averaged_weights(run / "checkpoint.safetensors")
     train = config.pop("train")
-    step, total = config.pop("step"), config.pop("total_steps")
+    step, total, _ = config.pop("step"), config.pop("total_steps"), config.pop("seconds", 0)
     save_tensors(weights, half(tensors), config, MAX_FILE)
     seen = step * train["batch_size"]
     card = {

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import UserError, unknown
 from ..judge.digits import DigitReader, Warp
-from ..models.kinds import SCHEDULES
+from ..models.course import CourseUNetConfig
+from ..models.kinds import SCHEDULES, build
 from ..models.text_unet import TextUNet, TextUNetConfig
 from ..models.unet import UNet, UNetConfig
 from ..models.words import TextPrompts, load_words
@@ -20,7 +21,7 @@ from . import course
 from .data import mnist
 from .emoji.dataset import World, captioned
 from .loop import TrainConfig
-from .objectives import Objective, Times, discrete_times, logit_normal_times
+from .objectives import Network, Objective, Times, discrete_times, logit_normal_times
 from .recipe_type import Recipe
 from .sources import Source, source
 
@@ -56,7 +57,7 @@ def classifier() -> Recipe:
     """The digit reader, with random affine warps and smoothed labels."""
     warp = Warp()
 
-    def loss(network: nn.Module, pictures: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
+    def loss(network: Network, pictures: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
         logits = network(warp(pictures, generator))
         return F.cross_entropy(logits.float(), cond[0], reduction="none", label_smoothing=0.05)
 
@@ -82,10 +83,31 @@ def emoji() -> Recipe:
     )
 
 
+def with_network(recipe: Recipe, name: str, data: Source) -> Recipe:
+    """A recipe with another network: "unet-course" (D = 64, told the time) or "unet-fast" (its default width)."""
+    if name == recipe.card["network"]:
+        return recipe
+    assert recipe.objective
+    classes = recipe.card["config"]["num_classes"]
+    shape: UNetConfig | CourseUNetConfig
+    if name == "unet-fast":
+        shape = UNetConfig(data.size, data.channels, num_classes=classes)
+    elif name == "unet-course":
+        shape = CourseUNetConfig(in_channels=data.channels, image_size=data.size, time=True, num_classes=classes)
+    else:
+        raise unknown("network", name, ("unet-course", "unet-fast"))
+    card = recipe.card | {"network": name, "config": asdict(shape)}
+    null = (torch.tensor([classes]),)
+    target = replace(recipe.objective, null=null, dropout=recipe.objective.dropout if classes else 1.0)
+    return replace(recipe, network=lambda: build(card), card=card, objective=target, loss=target.loss)
+
+
 OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", "classifier", "emoji")
 
 
-def find(objective: str, style: str = "fast", data: Source | None = None, classes: bool = False) -> Recipe:
+def find(
+    objective: str, style: str = "fast", data: Source | None = None, classes: bool = False, network: str | None = None
+) -> Recipe:
     """A recipe.
 
     Args:
@@ -93,6 +115,7 @@ def find(objective: str, style: str = "fast", data: Source | None = None, classe
         style: "course" for the course's exact recipe, "fast" for ours.
         data: what to train on; MNIST if None.
         classes: whether the network is told the class.
+        network: "unet-course" or "unet-fast" instead of the recipe's own.
 
     Raises:
         UserError: there is no such recipe.
@@ -102,11 +125,15 @@ def find(objective: str, style: str = "fast", data: Source | None = None, classe
     if style not in ("course", "fast"):
         raise unknown("recipe", style, ("course", "fast"))
     if objective in ("classifier", "emoji"):
+        if network:
+            raise UserError(f"{objective} has a network of its own; leave out --network")
         return {"classifier": classifier, "emoji": emoji}[objective]()
     data = data or source("mnist")
     if classes and len(data.names) < 2:
         raise UserError(f"{data.name} has {len(data.names)} classes; put the pictures of each class into a folder of its own")
     one_step = {"denoiser": course.denoiser, "pure-noise": course.mean_of_noise}  # these have the course's recipe only
     if objective in one_step or style == "course":
-        return (one_step | {"ddpm": course.ddpm, "flow": course.flow})[objective](data, classes)
-    return fast(objective, data, classes)
+        recipe = (one_step | {"ddpm": course.ddpm, "flow": course.flow})[objective](data, classes)
+    else:
+        recipe = fast(objective, data, classes)
+    return with_network(recipe, network, data) if network else recipe

@@ -9,38 +9,50 @@ from pathlib import Path
 import torch
 
 from ..errors import UserError
-from .loop import TrainConfig, TrainState, load_run, log, save_run, start, train
+from .loop import Diverged, TrainConfig, TrainState, load_run, log, save_run, start, train
 from .recipe_type import Recipe
+from .workers import Workers
 
 
 def run(
-    recipe: Recipe, config: TrainConfig, folder: Path, save_seconds: float = 300.0, device: str = "cpu"
+    recipe: Recipe,
+    config: TrainConfig,
+    folder: Path,
+    save_seconds: float = 300.0,
+    device: str = "cpu",
+    workers: Workers | None = None,
 ) -> Generator[TrainState, None, None]:
     """Train into `folder`, going on from its checkpoint if it has one; a checkpoint every `save_seconds` and at the end.
 
-    Closing the generator (Ctrl-C) saves first.
+    Closing the generator (Ctrl-C) saves first. A run whose loss is no longer finite does not: its last checkpoint is good.
     """
+    workers = workers or Workers()
     checkpoint = folder / "checkpoint.safetensors"
     data = recipe.data().to(torch.device(device))
     torch.manual_seed(config.seed)
     state = start(recipe.network(), data, config, device)
     if checkpoint.exists():
         state = load_run(checkpoint, state, config)
-    saved = began = time.monotonic()
+    saved = time.monotonic()
     losses: list[float] = []
+    good = True
     try:
-        for _ in train(state, data, recipe.loss, config):
+        for _ in train(state, data, recipe.loss, config, workers):
             losses.append(state.loss)
-            if state.step % 50 == 0:
-                row = {"step": state.step, "loss": sum(losses) / len(losses), "seconds": time.monotonic() - began}
+            if state.step % 50 == 0 and workers.main:
+                row = {"step": state.step, "loss": sum(losses) / len(losses), "seconds": state.seconds}
                 log(folder / "metrics.jsonl", row)
                 losses.clear()
-            if time.monotonic() - saved > save_seconds:
+            if time.monotonic() - saved > save_seconds and workers.main:
                 save_run(checkpoint, state, config, recipe.card)
                 saved = time.monotonic()
             yield state
+    except Diverged:
+        good = False
+        raise
     finally:
-        save_run(checkpoint, state, config, recipe.card)
+        if good and workers.main:
+            save_run(checkpoint, state, config, recipe.card)
 
 
 def choose_device(device: str) -> str:

@@ -22,6 +22,7 @@ class Source:
         names: of its classes, in the order of their labels.
         load: reads it.
         skipped: pictures that were left out, and why.
+        held_out: reads pictures that are never trained on, if there are any.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Source:
     names: tuple[str, ...]
     load: Callable[[], Labelled]
     skipped: tuple[str, ...] = ()
+    held_out: Callable[[], Labelled] | None = None
 
 
 def source(name: str, size: int = 28, channels: int = 3) -> Source:
@@ -43,8 +45,9 @@ def source(name: str, size: int = 28, channels: int = 3) -> Source:
         UserError: it is not to be had, or not to be used.
     """
     if name == "mnist":
-        return Source(name, 1, 28, tuple(str(d) for d in range(10)), lambda: mnist("train"))
+        digits = tuple(str(d) for d in range(10))
+        return Source(name, 1, 28, digits, lambda: mnist("train"), held_out=lambda: mnist("test"))
     if name == "fashion-mnist":
-        return Source(name, 1, 28, GARMENTS, lambda: fashion_mnist("train"))
+        return Source(name, 1, 28, GARMENTS, lambda: fashion_mnist("train"), held_out=lambda: fashion_mnist("test"))
     data, names, skipped = folder(Path(name), size, channels)
     return Source(name, channels, size, names, lambda: data, skipped)

@@ -1,0 +1,155 @@
+"""How long until 2,000 class-conditional digits are as good as the course's: its plain training loop against `--recipe fast`.
+
+    python bench/time_to_quality.py [--epochs 4] [--samples 2000]
+    python bench/time_to_quality.py --record RUN     (RUN: a folder written by bench/course_loop.py)
+
+Measured now, in one process: the pictures a second of both loops, in alternating pairs of slices (medians), and the fast recipe
+in full: its training seconds, then the Fréchet distance and the reader's agreement of its samples. Recorded (by `--record`, in
+bench/records/course_loop.json): the Fréchet distance that the plain loop reaches after each epoch, at the best of several
+guidance scales. Its seconds are the recorded number of pictures divided by its rate measured now.
+
+Both are sampled by the same walk (ddim, 20 network calls). Needs MNIST.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from course_loop import CONFIG, training
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from noisewalk.judge.digits import features, read
+from noisewalk.judge.frechet import Moments, frechet, moments
+from noisewalk.models.course import CourseUNet
+from noisewalk.models.zoo import Pretrained, load, pretrained
+from noisewalk.report.evaluation import draw_digits
+from noisewalk.training.data import mnist, to_unit
+from noisewalk.training.loop import start, train
+from noisewalk.training.recipe import find
+from noisewalk.training.runs import run
+
+RECORD = Path(__file__).parent / "records" / "course_loop.json"
+SCALES = (1.0, 1.5, 2.5, 5.0)
+EPOCH = 60_000
+
+
+class Reversed(nn.Module):
+    """The course's direction of time (1 is the picture) in ours (1 is the noise)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
+        out: Tensor = -self.network(x, 1 - t, label)
+        return out
+
+
+def course_model(weights: Path) -> Pretrained:
+    network = CourseUNet(CONFIG)
+    network.load_state_dict(load_file(weights))
+    shape = {"in_channels": 1, "image_size": 28}
+    card = {"network": "unet-course", "config": shape, "schedule": "linear", "prediction_type": "flow_prediction"}
+    return pretrained(str(weights), Reversed(network), card | {"unit_range": True})
+
+
+def quality(model: Pretrained, scale: float, samples: int, target: Moments) -> tuple[float, float]:
+    """(Fréchet distance to the test digits, share read as asked)."""
+    walk = {"guidance_scale": scale, "steps": 20, "step_rule": "ddim"}
+    drawn, _ = draw_digits(model, samples, walk)
+    asked = torch.arange(10).repeat_interleave(samples // 10)
+    return frechet(moments(features(drawn)), target), float((read(drawn).argmax(1) == asked).float().mean())
+
+
+def record(folder: Path, samples: int, target: Moments) -> None:
+    """Measure a finished plain loop: its last epoch at every scale, the epochs 1, 2 and 5 at the best of them."""
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    last, rows = log[-1]["epoch"], []
+
+    def measure(epoch: int, scale: float) -> float:
+        distance, agreement = quality(course_model(folder / f"epoch-{epoch:02d}.safetensors"), scale, samples, target)
+        rows.append({"epoch": epoch, "guidance_scale": scale, "distance": distance, "agreement": agreement})
+        print(rows[-1], flush=True)
+        return distance
+
+    best = min(SCALES, key=lambda scale: measure(last, scale))
+    for epoch in sorted({1, 2, 5} & {row["epoch"] for row in log} - {last}):
+        measure(epoch, best)
+    RECORD.parent.mkdir(exist_ok=True)
+    kept = {
+        "samples": samples,
+        "epochs": last,
+        "note": (folder / "note.txt").read_text() if (folder / "note.txt").exists() else "",
+    }
+    RECORD.write_text(json.dumps(kept | {"log": log, "quality": rows}, indent=1) + "\n")
+
+
+def rates(pairs: int = 5, pictures: int = 2560) -> tuple[list[float], list[float]]:
+    """Pictures a second of the plain loop and of the fast recipe, in alternating slices."""
+    recipe, data = find("flow", classes=True), mnist("train")
+    fast = train(start(recipe.network(), data, recipe.config), data, recipe.loss, recipe.config)
+    next(fast)
+    plain_rates, fast_rates = [], []
+    for _ in range(pairs):
+        for _, _, _, seconds in training(limit=pictures // 64):
+            plain_rates.append(pictures / seconds)
+        began = time.perf_counter()
+        for _ in range(pictures // recipe.config.batch_size):
+            next(fast)
+        fast_rates.append(pictures / (time.perf_counter() - began))
+    return plain_rates, fast_rates
+
+
+def fast_run(epochs: float, folder: Path) -> Iterator[float]:
+    recipe = find("flow", classes=True)
+    with closing(run(recipe, replace(recipe.config, epochs=epochs), folder)) as steps:
+        for state in steps:
+            yield state.seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--record", type=Path)
+    args = parser.parse_args()
+    target = moments(features(to_unit(mnist("test").pictures)))
+    if args.record:
+        record(args.record, args.samples, target)
+        return
+    recorded = json.loads(RECORD.read_text())
+    last = [row for row in recorded["quality"] if row["epoch"] == recorded["epochs"]]
+    bar = min(last, key=lambda row: row["distance"])
+    plain, fast = rates()
+    ratio = statistics.median(f / p for f, p in zip(fast, plain, strict=True))
+    plain_seconds = recorded["epochs"] * EPOCH / statistics.median(plain)
+    print(f"rates now: plain {statistics.median(plain):.0f} pictures/s, fast {statistics.median(fast):.0f} ({ratio:.2f} times)")
+    print(
+        f"plain loop, recorded quality: Fréchet {bar['distance']:.4f}, read as asked {bar['agreement']:.4f} at guidance "
+        f"{bar['guidance_scale']:g} after {recorded['epochs']} epochs; at its rate now {plain_seconds:.0f} s"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        *_, seconds = fast_run(args.epochs, Path(folder))
+        model = load(folder)
+        for scale in (1.0, 1.25, 1.5):
+            distance, agreement = quality(model, scale, args.samples, target)
+            reached = distance <= bar["distance"] and agreement >= 0.99
+            print(
+                f"fast, {args.epochs:g} epochs in {seconds:.0f} s, guidance {scale:g}: Fréchet {distance:.4f}, read as asked "
+                f"{agreement:.4f}: {'reached, ' if reached else 'not reached, '}{plain_seconds / seconds:.1f} times faster",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

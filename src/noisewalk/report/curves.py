@@ -1,0 +1,30 @@
+"""Curves of numbers as pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+from ..errors import UserError
+
+Curve = tuple[Sequence[float], Sequence[float]]
+"""The x and the y of its points."""
+
+
+def curves(named: Mapping[str, Curve], x_label: str, y_label: str, logarithmic: bool = True, marker: str = "") -> bytes:
+    """A PNG of curves by name, y on a logarithmic scale unless told otherwise; a legend if there are several."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise UserError("the curves of a report need matplotlib: pip install 'noisewalk[train]'") from error
+    figure = Figure(figsize=(8, 3.2), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    for name, (x, y) in named.items():
+        axes.plot(x, y, linewidth=1, label=name, marker=marker, markersize=3)
+    axes.set(xlabel=x_label, ylabel=y_label, yscale="log" if logarithmic else "linear")
+    axes.grid(alpha=0.3)
+    if len(named) > 1:
+        axes.legend(fontsize="small", frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

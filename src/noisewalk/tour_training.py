@@ -1,0 +1,171 @@
+"""The second part of the tour: the trainings of part B, from runs that come with the package, and a small one made live."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+
+from .files import write_atomic
+from .report.curves import curves
+from .report.evaluation import evaluate_model
+from .report.lab import RunSpec, train_into
+from .report.page import Section, Shown, render
+from .report.result import Watch
+from .report.run_page import loss_curve, read_metrics, read_rows
+from .version import __version__
+
+RUNS = Path(str(files("noisewalk") / "runs"))
+"""What is shown of the runs that come with the package: their specs, metrics and samples, without weights."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training of part B.
+
+    Args:
+        name: its folder in `RUNS`.
+        title, idea, equation: see `Section`.
+        command: what makes the run.
+        minutes: of two CPU cores that it takes, about.
+    """
+
+    name: str
+    title: str
+    idea: str
+    equation: str
+    command: str
+    minutes: int
+
+
+_X = "x<sub>t</sub>"
+_FLOW = f"L = E || u({_X}, t) − (ε − x<sub>0</sub>) ||², <b>with</b> {_X} = (1 − t) x<sub>0</sub> + t ε"
+_DDPM = f"L = E || ε̂({_X}, t) − ε ||², <b>with</b> {_X} = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε"
+
+TRAININGS = (
+    Training(
+        "denoiser",
+        "A one-step denoiser",
+        "One network, one level of noise (σ = 0.5 on pictures in [0, 1]): the best guess of the clean digit. "
+        "Shown other levels than it was trained on, it does worse the farther away they are.",
+        "L = E || D(x + σ ε) − x ||²",
+        "train denoiser --out runs/denoiser",
+        140,
+    ),
+    Training(
+        "pure-noise",
+        "A denoiser of pure noise",
+        "Trained on noise that hides everything, the best guess is the same whatever the noise: the mean digit.",
+        "D(ε) → E[x<sub>0</sub>]",
+        "train pure-noise --out runs/pure-noise",
+        140,
+    ),
+    Training(
+        "flow",
+        "Flow matching",
+        "Told the time, one network answers for every level, and can be walked.",
+        _FLOW,
+        "train flow --recipe course --out runs/flow",
+        60,
+    ),
+    Training(
+        "flow-classes",
+        "Flow matching, told the digit",
+        "The label is dropped for one picture in ten, so that the same network knows digits with and without it: guidance.",
+        _FLOW,
+        "train flow --classes --recipe course --out runs/flow-classes",
+        60,
+    ),
+    Training(
+        "ddpm",
+        "DDPM",
+        "The same with 300 levels of the variance-preserving path, and the noise as target.",
+        _DDPM,
+        "train ddpm --recipe course --out runs/ddpm",
+        120,
+    ),
+    Training(
+        "ddpm-classes",
+        "DDPM, told the digit",
+        "And with labels.",
+        _DDPM,
+        "train ddpm --classes --recipe course --out runs/ddpm-classes",
+        120,
+    ),
+    Training(
+        "fast",
+        "The fast recipe",
+        "A network that works at half the resolution, noise levels where they matter, averaged weights and a cosine decay: "
+        "better digits than the course's recipe in a tenth of its time.",
+        _FLOW,
+        "train flow --classes --epochs 4 --out runs/fast",
+        8,
+    ),
+)
+
+
+def tour_training(folder: Path, minutes: float, watch: Watch) -> Path:
+    """Write the page into `folder` and return it.
+
+    Args:
+        minutes: to train the small run for.
+        watch: told (parts done, parts in all).
+    """
+    parts: list[Callable[[], Section]] = [lambda t=t: _shown(t) for t in TRAININGS]  # type: ignore[misc]
+    parts.append(lambda: _live(folder / "run", minutes))
+    sections = []
+    for done, part in enumerate(parts):
+        watch(done, len(parts))
+        sections.append(part())
+    lead = (
+        "Every training of part B. The long ones are shown as they went, from runs that come with noisewalk; the command under "
+        "each makes it again. The last was trained just now."
+    )
+    footer = f"noisewalk {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads."
+    page = folder / "index.html"
+    write_atomic(page, render("A tour of noisewalk: training", lead, sections, footer).encode())
+    watch(len(parts), len(parts))
+    return page
+
+
+def _shown(training: Training) -> Section:
+    run = RUNS / training.name
+    command = f"noisewalk {training.command}"
+    if not (run / "spec.json").exists():
+        note = f"This run does not come with the package yet; it takes about {training.minutes} minutes of two CPU cores."
+        return Section(training.title, training.idea, training.equation, [Shown(command, [], note)])
+    return Section(training.title, training.idea, training.equation, [Shown(command, list(images(run)), summary(run))])
+
+
+def images(run: Path) -> Iterator[tuple[str, bytes]]:
+    """The pictures of a run: its loss, its loss by noise level, and what it drew."""
+    yield "loss curve", loss_curve({"": run})
+    if by_level := read_rows(run / "levels.jsonl"):
+        named = {row["at"].replace("-", " "): (row["t"], row["loss"]) for row in by_level}
+        yield "loss by noise level", curves(named, "t", "loss", marker="o")
+    for file in sorted(run.glob("samples/*.png")) + sorted(run.glob("samples/*.gif")) + sorted(run.glob("evaluation*.png")):
+        yield file.stem.replace("-", " "), file.read_bytes()
+
+
+def summary(run: Path) -> str:
+    """How far a run went, and what was measured of it."""
+    last = read_metrics(run / "metrics.jsonl")[-1]
+    said = f"{last['step']} steps, loss {last['loss']:.4f}; samples by epoch, always from the same noise."
+    note = run / "note.txt"
+    measured = run / "evaluation.txt"
+    return " ".join([said, *(file.read_text().strip() for file in (note, measured) if file.exists())])
+
+
+def _live(run: Path, minutes: float) -> Section:
+    spec = RunSpec("flow", classes=True, epochs=0.5)
+    said = train_into(run, spec, minutes, "auto")
+    measured = evaluate_model(str(run), 100, {}, out=run)
+    asked = json.loads((run / "spec.json").read_text())
+    command = shlex.join(["noisewalk", "train", "flow", "--classes", "--epochs", f"{asked['epochs']:g}", "--out", str(run)])
+    idea = f"Half a pass over the digits ({minutes:g} minutes at most). {said.split(': ')[-1].split(';')[0]}."
+    return Section("Trained just now", idea, _FLOW, [Shown(command, list(images(run)), measured)])

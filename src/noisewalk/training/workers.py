@@ -1,0 +1,92 @@
+"""Several processes that train one network: `accelerate launch --num_processes 2 -m noisewalk train ...`.
+
+Every process holds the whole data and draws the same batch, times and noise from the same seed; each runs the network on its
+own rows, and the outputs are gathered, so that the loss is computed on the whole batch everywhere. A run is therefore the same
+run whatever the number of processes, up to the rounding of sums. The one exception is batch normalisation (the course's
+network), whose statistics are of a process's own rows on the CPU and of the whole batch on GPUs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes of a run; by default there is one.
+
+    Args:
+        count: how many there are.
+        rank: which this is; 0 is the one that writes and speaks.
+        accelerator: accelerate's `Accelerator`, if there are several.
+    """
+
+    count: int = 1
+    rank: int = 0
+    accelerator: Any = None
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes the files and speaks."""
+        return self.rank == 0
+
+    def share(self, network: nn.Module, batch_size: int, compile: bool = False) -> Callable[..., Tensor]:
+        """The network with the rows of each call dealt out to the processes and its outputs gathered.
+
+        Gradients: the gather's backward sums over processes what each of them, with the same loss, sends to the same rows,
+        which is count times the gradient; averaging over processes, as data-parallel training does, takes that back.
+
+        Raises:
+            UserError: the batch does not divide evenly.
+        """
+        if self.count == 1:
+            return torch.compile(network) if compile else network
+        if batch_size % self.count:
+            raise UserError(f"a batch of {batch_size} pictures cannot be dealt out evenly to {self.count} processes")
+        if self.accelerator.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        parallel = self.accelerator.prepare_model(torch.compile(network) if compile else network)
+
+        def call(*inputs: Tensor) -> Tensor:
+            from torch.distributed.nn.functional import all_gather
+
+            mine = parallel(*(each.tensor_split(self.count)[self.rank] for each in inputs))
+            return torch.cat(all_gather(mine.contiguous()))  # type: ignore[no-untyped-call]
+
+        return call
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so for any of the processes, so that all stop together."""
+        if self.count == 1:
+            return flag
+        return bool(self.accelerator.reduce(torch.tensor(float(flag), device=self.accelerator.device), "sum") > 0)
+
+    def close(self) -> None:
+        """Leave the group of processes."""
+        if self.count > 1:
+            self.accelerator.end_training()
+            torch.distributed.destroy_process_group()
+
+
+def launched(device: str) -> tuple[Workers, str]:
+    """The processes that `accelerate launch` (or torchrun) started, if it did, and the device of this one.
+
+    Raises:
+        UserError: there are several and accelerate is missing.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Workers(), device
+    try:
+        from accelerate import Accelerator
+    except ModuleNotFoundError as error:
+        raise UserError("training in several processes needs accelerate: pip install 'noisewalk[distributed]'") from error
+    accelerator = Accelerator(cpu=device == "cpu")
+    return Workers(accelerator.num_processes, accelerator.process_index, accelerator), str(accelerator.device)

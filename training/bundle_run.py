@@ -1,0 +1,23 @@
+"""Copy what is shown of a run (not its weights) into the package, for `noisewalk tour --part b`: bundle_run.py RUN NAME."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+SHOWN = ("spec.json", "metrics.jsonl", "levels.jsonl", "evaluation.txt", "evaluation-nearest.png", "note.txt")
+
+
+def main(run: Path, name: str) -> None:
+    into = Path(__file__).parents[1] / "src" / "noisewalk" / "runs" / name
+    shutil.rmtree(into, ignore_errors=True)
+    (into / "samples").mkdir(parents=True)
+    files = [run / file for file in SHOWN if (run / file).exists()]
+    for file in [*files, *run.glob("samples/epoch-*")]:
+        shutil.copyfile(file, into / file.relative_to(run))
+    print(f"{into}: {sum(f.stat().st_size for f in into.rglob('*') if f.is_file()) / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
