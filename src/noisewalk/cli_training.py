@@ -41,6 +41,8 @@ class TrainCommand:
     """Stop (and save) after so many minutes; the same command goes on later."""
     learning_rate: float | None = None
     """Instead of the recipe's."""
+    batch_size: int | None = None
+    """Pictures a step, instead of the recipe's."""
     decay: str | None = None
     """cosine, exponential or none, instead of the recipe's."""
     seed: int = 0

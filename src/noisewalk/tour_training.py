@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -162,10 +161,9 @@ def summary(run: Path) -> str:
 
 
 def _live(run: Path, minutes: float) -> Section:
-    spec = RunSpec("flow", classes=True, epochs=0.5)
+    spec = RunSpec("flow", classes=True, epochs=0.5, batch_size=64)
     said = train_into(run, spec, minutes, "auto")
     measured = evaluate_model(str(run), 100, {}, out=run)
-    asked = json.loads((run / "spec.json").read_text())
-    command = shlex.join(["noisewalk", "train", "flow", "--classes", "--epochs", f"{asked['epochs']:g}", "--out", str(run)])
+    command = shlex.join([*f"noisewalk train flow --classes --epochs {spec.epochs:g} --batch-size 64 --out".split(), str(run)])
     idea = f"Half a pass over the digits ({minutes:g} minutes at most). {said.split(': ')[-1].split(';')[0]}."
     return Section("Trained just now", idea, _FLOW, [Shown(command, list(images(run)), measured)])

@@ -48,6 +48,7 @@ class RunSpec:
         learning_rate, decay: instead of the recipe's; None for the recipe's.
         seed: of the weights, the order of pictures, times and noise.
         network: "unet-course" or "unet-fast" instead of the recipe's.
+        batch_size: pictures a step, instead of the recipe's.
     """
 
     objective: str
@@ -61,6 +62,7 @@ class RunSpec:
     decay: str | None = None
     seed: int = 0
     network: str | None = None
+    batch_size: int | None = None
 
 
 def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, watch: Watch | None = None) -> str:
@@ -102,7 +104,11 @@ def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, 
 
 def configure(config: TrainConfig, spec: RunSpec) -> TrainConfig:
     """A recipe's configuration with what the spec asks for instead."""
-    changes: dict[str, Any] = {"epochs": spec.epochs, "learning_rate": spec.learning_rate, "decay": spec.decay}
+    names = ("epochs", "learning_rate", "decay", "batch_size")
+    changes: dict[str, Any] = {name: getattr(spec, name) for name in names}
+    for name in ("epochs", "learning_rate", "batch_size"):
+        if changes[name] is not None and not changes[name] > 0:
+            raise UserError(f"--{name.replace('_', '-')} must be more than 0, {changes[name]} was asked for")
     if spec.decay not in (None, "cosine", "exponential", "none"):
         raise unknown("decay", str(spec.decay), ("cosine", "exponential", "none"))
     return replace(config, seed=spec.seed, **{k: v for k, v in changes.items() if v is not None})
