@@ -138,7 +138,7 @@ def _shown(training: Training) -> Section:
     if not (run / "spec.json").exists():
         note = f"This run does not come with the package yet; it takes about {training.minutes} minutes of two CPU cores."
         return Section(training.title, training.idea, training.equation, [Shown(command, [], note)])
-    return Section(training.title, training.idea, training.equation, [Shown(command, list(images(run)), summary(run))])
+    return Section(training.title, training.idea, training.equation, shown(run, command))
 
 
 def images(run: Path) -> Iterator[tuple[str, bytes]]:
@@ -151,19 +151,21 @@ def images(run: Path) -> Iterator[tuple[str, bytes]]:
         yield file.stem.replace("-", " "), file.read_bytes()
 
 
-def summary(run: Path) -> str:
-    """How far a run went, and what was measured of it."""
+def shown(run: Path, command: str) -> list[Shown]:
+    """A run's command and pictures, how far it went, and what was measured of it."""
     last = read_metrics(run / "metrics.jsonl")[-1]
-    said = f"{last['step']} steps, loss {last['loss']:.4f}; samples by epoch, always from the same noise."
+    how = f"{last['step']} steps, loss {last['loss']:.4f}; samples by epoch, always from the same noise."
     note = run / "note.txt"
-    measured = run / "evaluation.txt"
-    return " ".join([said, *(file.read_text().strip() for file in (note, measured) if file.exists())])
+    made = [Shown(command, list(images(run)), f"{how} {note.read_text().strip() if note.exists() else ''}".strip())]
+    if (measured := run / "evaluation.txt").exists():
+        made.append(Shown(measured.read_text().strip(), []))
+    return made
 
 
 def _live(run: Path, minutes: float) -> Section:
     spec = RunSpec("flow", classes=True, epochs=0.5, batch_size=64)
     said = train_into(run, spec, minutes, "auto")
-    measured = evaluate_model(str(run), 100, {}, out=run)
+    evaluate_model(str(run), 100, {}, out=run)
     command = shlex.join([*f"noisewalk train flow --classes --epochs {spec.epochs:g} --batch-size 64 --out".split(), str(run)])
     idea = f"Half a pass over the digits ({minutes:g} minutes at most). {said.split(': ')[-1].split(';')[0]}."
-    return Section("Trained just now", idea, _FLOW, [Shown(command, list(images(run)), measured)])
+    return Section("Trained just now", idea, _FLOW, shown(run, command))

@@ -39,7 +39,7 @@ def run(
     try:
         for _ in train(state, data, recipe.loss, config, workers):
             losses.append(state.loss)
-            if state.step % 50 == 0 and workers.main:
+            if (state.step % 50 == 0 or state.step == state.total_steps) and workers.main:
                 row = {"step": state.step, "loss": sum(losses) / len(losses), "seconds": state.seconds}
                 log(folder / "metrics.jsonl", row)
                 losses.clear()
