@@ -11,10 +11,12 @@ from . import walk as walk
 from .api import anagram as anagram
 from .api import denoise as denoise
 from .api import edit as edit
+from .api import factorize as factorize
 from .api import forward as forward
 from .api import generate as generate
 from .api import hybrid as hybrid
 from .api import inpaint as inpaint
+from .api import inverse as inverse
 from .errors import UserError as UserError
 from .models.zoo import Pretrained as Pretrained
 from .models.zoo import load as load

@@ -12,10 +12,12 @@ from .techniques import TECHNIQUES
 from .techniques.anagram import Anagram
 from .techniques.denoise import Denoise
 from .techniques.edit import Edit
+from .techniques.factorize import Factorize
 from .techniques.forward import Forward
 from .techniques.generate import Generate
 from .techniques.hybrid import Hybrid
 from .techniques.inpaint import Inpaint
+from .techniques.inverse import Inverse
 
 P = ParamSpec("P")
 
@@ -50,3 +52,5 @@ edit = Verb("edit", Edit)
 inpaint = Verb("inpaint", Inpaint)
 anagram = Verb("anagram", Anagram)
 hybrid = Verb("hybrid", Hybrid)
+factorize = Verb("factorize", Factorize)
+inverse = Verb("inverse", Inverse)

@@ -62,13 +62,14 @@ def _main(arguments: list[str]) -> int:
 
 
 def _verbs() -> dict[str, Callable[[list[str]], int]]:
+    from .cli_search import run_search
     from .cli_training import run_compare, run_evaluate, run_pack, run_train
     from .techniques import TECHNIQUES
 
     def technique(verb: str) -> Callable[[list[str]], int]:
         return lambda rest: run_technique(verb, rest)
 
-    own = {"replay": run_replay, "models": run_models, "tour": run_tour}
+    own = {"search": run_search, "replay": run_replay, "models": run_models, "tour": run_tour}
     own |= {"train": run_train, "pack": run_pack, "evaluate": run_evaluate, "compare": run_compare}
     return {verb: technique(verb) for verb in TECHNIQUES} | own
 
@@ -186,6 +187,7 @@ def _overview(verbs: dict[str, Any]) -> str:
     from .techniques import TECHNIQUES
 
     other = {
+        "search": "Search the seeds of a technique for the best pictures.",
         "replay": "Make a saved picture again from its metadata, and compare the pixels.",
         "models": "List the models there are.",
         "tour": "Run every experiment once and put all of it on one page.",

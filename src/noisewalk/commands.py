@@ -128,6 +128,8 @@ def _flag_type(hint: Any) -> Any:
     """The type tyro parses a spec's field as: file names for pictures, tuples for sequences."""
     if hint == Source:
         return str
+    if hint == Source | None:
+        return str | None
     if typing.get_origin(hint) is Sequence:
         return types.GenericAlias(tuple, (*typing.get_args(hint), ...))
     return hint
@@ -135,5 +137,7 @@ def _flag_type(hint: Any) -> Any:
 
 def _metavar(hint: Any) -> str | None:
     """INT rather than {None}|INT for what may be left to the model."""
+    if hint == Source | None:
+        return "PICTURE"
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
     return kinds[0].__name__.upper() if len(kinds) == 1 and type(None) in typing.get_args(hint) else None

@@ -135,13 +135,16 @@ def prepare(source: str | Path | Image.Image | Picture, shape: tuple[int, int, i
     return Picture(image, name, tuple(notes))
 
 
-def prepare_mask(source: str | Path | Image.Image | Picture, shape: tuple[int, int, int], original: tuple[int, int]) -> Picture:
+def prepare_mask(
+    source: str | Path | Image.Image | Picture, shape: tuple[int, int, int], original: tuple[int, int] | None
+) -> Picture:
     """Bring a mask to a model's size: white (above the middle) is repainted, black is kept.
 
     Args:
         source: as for `prepare`.
         shape: (C, H, W) of the model.
         original: (width, height) of the picture it belongs to, before it was prepared; the mask must match it or the model's.
+            None if it belongs to no picture: any size will do.
 
     Raises:
         UserError: it has another size, or leaves nothing to repaint.
@@ -154,7 +157,7 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: tuple[int, i
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
     image = image.convert("L").point(lambda v: 255 if v > 127 else 0)
-    if image.size not in (original, (width, height)):
+    if original is not None and image.size not in (original, (width, height)):
         raise UserError(
             f"the mask {name} is {image.width}x{image.height}, the picture {original[0]}x{original[1]}; "
             f"give a mask of the picture's size, or of the model's {width}x{height}"

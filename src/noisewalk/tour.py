@@ -126,6 +126,17 @@ STOPS = (
         f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε, <b>then the walk under guidance</b>",
         ("edit {inputs}/digit-4.png --prompt 9 --start 1 3 5 7 10 20",),
     ),
+    Stop(
+        "A prompt for each part",
+        "A picture is the sum of its parts: coarse and fine, or inside and outside. Each can be left to a prompt of its own, "
+        "or be kept from a real picture while a prompt decides the rest.",
+        f"x̂<sub>0</sub> = Σ<sub>i</sub> part<sub>i</sub>( model({_X}, prompt<sub>i</sub>) ), "
+        "<b>with</b> Σ<sub>i</sub> part<sub>i</sub> = 1",
+        (
+            "factorize 0 4 --split circle --guidance-scale 3 --num 4",
+            "inverse {inputs}/digit-4.png 9 --keep far --guidance-scale 3 --num 4",
+        ),
+    ),
 )
 
 ANAGRAMS = (

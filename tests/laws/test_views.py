@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from oracles import F64, tape
 from torch import Tensor
 
 from noisewalk import UserError
-from noisewalk.guidance import VIEWS, Map, View, check_isometry, gaussian_blur, get_view
+from noisewalk.guidance import VIEWS, Map, View, as_view, check_isometry, gaussian_blur, get_view, register
+from noisewalk.guidance.views import FAILURES, from_table
+from noisewalk.guidance.views.jigsaw import jigsaw_cut
 
-each_view = pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
-each_size = pytest.mark.parametrize("size", [28, 32, 64, 9])  # 9: an odd side has no middle to swap about
+SHUFFLED = from_table("mine", torch.randperm(8 * 8, generator=torch.Generator().manual_seed(5)))
+EVERY = {**VIEWS, **{name: get_view(name) for name in ("jigsaw:3", "patch-permute:1", "pixel-permute:2", "colour-permute:bgr")}}
+each_view = pytest.mark.parametrize("view", EVERY.values(), ids=EVERY)
+each_size = pytest.mark.parametrize("size", [28, 32, 64, 256, 9])  # 9: an odd side has no middle to swap about
 
 
-def matrix(view: Map, size: int) -> Tensor:
-    """What a view does, as a matrix: its columns are what it makes of each single pixel."""
-    pixels = torch.eye(size * size, dtype=F64).view(-1, 1, size, size)
+def matrix(view: Map, size: int, channels: int) -> Tensor:
+    """What a view does, as a matrix: its columns are what it makes of each single value."""
+    pixels = torch.eye(channels * size * size, dtype=F64).view(-1, channels, size, size)
     return view(pixels).flatten(1).T
 
 
@@ -45,9 +51,9 @@ def test_the_inverse_is_the_transpose(view: View, size: int) -> None:
 
 @each_view
 def test_its_matrix_is_orthogonal(view: View) -> None:
-    """Pitfall 25, the whole matrix at the size of the digits."""
-    a = matrix(view.forward, 28)
-    torch.testing.assert_close(a @ a.T, torch.eye(28 * 28, dtype=F64), rtol=0, atol=1e-12)
+    """Pitfall 25, the whole matrix, colours and all."""
+    a = matrix(view.forward, 12, 3)
+    torch.testing.assert_close(a @ a.T, torch.eye(len(a), dtype=F64), rtol=0, atol=1e-12)
 
 
 @each_view
@@ -71,8 +77,8 @@ def test_variances_go_back_the_way_pixels_came_but_stay_positive(view: View) -> 
     """Pitfall 23: independent pixels of variance v, seen through A, have variance (A * A) v (squared entries); going back
     undoes exactly that. Negation, whose inverse of a variance would be negative, is the case in point."""
     size = 8
-    squared = matrix(view.forward, size) ** 2
-    variances = tape(0)(torch.empty(1, 1, size, size)).exp()
+    squared = matrix(view.forward, size, 3) ** 2
+    variances = tape(0)(torch.empty(1, 3, size, size)).exp()
     seen = (squared @ variances.flatten()).view_as(variances)
     assert torch.equal(view.inverse_variance(seen), variances)
 
@@ -81,15 +87,47 @@ def test_variances_go_back_the_way_pixels_came_but_stay_positive(view: View) -> 
 def test_pictures_of_a_batch_and_colours_do_not_mix(view: View) -> None:
     x = pictures(8)
     seen = view.forward(x)
+    if view.name.startswith("colour-permute"):
+        assert torch.equal(view.forward(x[1:]), seen[1:])
+        return
     for n in range(2):
         for c in range(3):
             assert torch.equal(view.forward(x[n : n + 1, c : c + 1]), seen[n : n + 1, c : c + 1])
 
 
-@pytest.mark.parametrize("name", [name for name in VIEWS if name != "identity"])
-def test_a_view_shows_something_else(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "identity"])
+@pytest.mark.parametrize("size", [8, 28, 64])
+def test_a_view_shows_something_else(name: str, size: int) -> None:
     """A view that fails to do anything passes every law above."""
-    assert not torch.equal(VIEWS[name].forward(pictures(8)), pictures(8))
+    assert not torch.equal(EVERY[name].forward(pictures(size)), pictures(size))
+
+
+@pytest.mark.parametrize("name", ["jigsaw", "jigsaw:3", "patch-permute", "pixel-permute", "square-hinge", "polar-rings"])
+def test_stages_of_a_cascade_see_the_same(name: str) -> None:
+    """Pitfall 26: at 256 exactly the enlarged view of 64, or the second stage would undo the first one's puzzle."""
+    x, view = pictures(64), get_view(name)
+
+    def up(x: Tensor) -> Tensor:
+        return x.repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+    assert torch.equal(view.forward(up(x)), up(view.forward(x)))
+
+
+@pytest.mark.parametrize("name", ["jigsaw", "patch-permute", "pixel-permute"])
+def test_seeded_views_follow_their_seed(name: str) -> None:
+    """Pitfall 20: the same in every process, whatever was drawn before; another seed is another view."""
+    x = pictures(28)
+    torch.manual_seed(torch.randint(10**6, ()).item())
+    again = get_view(f"{name}:0").forward(x)
+    assert torch.equal(again, get_view(name).forward(x))
+    assert not torch.equal(again, get_view(f"{name}:1").forward(x))
+
+
+def test_the_first_pixels_of_seed_0_are_written_down() -> None:
+    """So that a saved picture can be replayed in years: the tables may never change."""
+    ramp = torch.arange(64.0).view(1, 1, 8, 8)
+    assert get_view("pixel-permute").forward(ramp).flatten()[:6].tolist() == [44, 46, 17, 3, 47, 21]
+    assert get_view("jigsaw").forward(ramp).flatten()[::9].tolist() == [56, 49, 45, 36, 21, 28, 14, 7]
 
 
 CORNERS = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
@@ -121,6 +159,86 @@ def test_the_inner_circle_turns_what_is_inside_and_leaves_what_is_outside() -> N
         for column in range(6):
             inside = (row - 2.5) ** 2 + (column - 2.5) ** 2 < 9
             assert seen[0, 0, row, column] == (x[0, 0, 5 - row, 5 - column] if inside else x[0, 0, row, column])
+
+
+def test_rings_turn_by_one_quarter_more_each() -> None:
+    x = pictures(28)
+    seen = VIEWS["polar-rings"].forward(x)
+    for k, (row, column) in enumerate([(1, 13), (4, 13), (8, 13), (12, 13)], 1):
+        assert torch.equal(seen[..., row, column], torch.rot90(x, k, (2, 3))[..., row, column])
+    assert torch.equal(seen[..., 0, 0], x[..., 0, 0])
+
+
+def test_hinged_squares_turn_opposite_ways() -> None:
+    x = pictures(28)
+    seen = VIEWS["square-hinge"].forward(x)
+    assert torch.equal(seen[..., :7, :7], torch.rot90(x[..., :7, :7], 3, (2, 3)))
+    assert torch.equal(seen[..., :7, 7:14], torch.rot90(x[..., :7, 7:14], 1, (2, 3)))
+
+
+@pytest.mark.parametrize("size", [28, 32, 64, 256])
+def test_jigsaw_pieces_interlock_and_all_move(size: int) -> None:
+    """Sixteen pieces, each in one part, with knobs beyond their cells; a solved puzzle has every piece in another place."""
+    owner = jigsaw_cut(size).owner
+    cell = size // 4
+    square = torch.arange(size) // cell
+    cells = square[:, None] * 4 + square[None, :]
+    assert torch.equal(owner.unique(), torch.arange(16))
+    assert ((owner != cells).float().mean() > 0.05).item()
+    seen = get_view("jigsaw").forward(owner[None, None])[0, 0]
+    for place in range(16):
+        assert len(seen[owner == place].unique()) == 1  # the shapes fit: one piece fills one place
+        assert seen[owner == place][0] != place
+
+
+def test_a_table_moves_blocks_of_larger_pictures() -> None:
+    x = pictures(8)
+    assert torch.equal(SHUFFLED.inverse(SHUFFLED.forward(x)), x)
+    large = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert torch.equal(SHUFFLED.forward(large), SHUFFLED.forward(x).repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (
+            lambda: SHUFFLED.forward(torch.zeros(1, 1, 28, 28)),
+            "'mine' orders the pixels of 8x8 pictures; this model draws 28x28",
+        ),
+        (lambda: from_table("t", torch.zeros(16)), "'t' is not a permutation: each of 0 to 15"),
+        (lambda: from_table("t", torch.arange(12)), "orders 12 pixels, which is no square"),
+        (lambda: VIEWS["jigsaw"].forward(torch.zeros(1, 1, 8, 9)), "'jigsaw' needs square pictures, not 9x8"),
+        (lambda: VIEWS["rotate90"].forward(torch.zeros(1, 1, 8, 9)), "quarter turn needs a square picture"),
+        (lambda: VIEWS["colour-permute"].forward(torch.zeros(1, 1, 8, 8)), "needs pictures of 3 colours"),
+        (lambda: get_view("colour-permute:rgx"), "'rgx' is none"),
+        (lambda: get_view("jigsaw:-1"), "a whole number as its seed, '-1' was given"),
+        (lambda: get_view("failure:blurr"), "did you mean 'blur'"),
+        (lambda: register(VIEWS["skew"], "x") and register(Mirror(), "skew"), "there is a view 'skew' already"),
+    ],
+)
+def test_views_that_do_not_fit_say_so(make: Callable[[], object], complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        make()
+
+
+class Mirror:
+    """A user's own view: two methods."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flip(3)
+
+    def inverse(self, x: Tensor) -> Tensor:
+        return x.flip(3)
+
+
+def test_a_view_of_ones_own_is_two_methods() -> None:
+    check_isometry(Mirror(), (3, 8, 8))
+    view = as_view(Mirror())
+    x = pictures(8)
+    assert view.name == "Mirror"
+    assert torch.equal(view.forward(x), VIEWS["flip-horizontal"].forward(x))
+    variance = view.inverse_variance(x)  # it does not say how variances move, so each picture's mean is used
+    torch.testing.assert_close(variance, x.mean((1, 2, 3), keepdim=True).expand_as(x))
 
 
 def test_the_skew_shifts_each_column_by_one_more() -> None:
@@ -174,6 +292,16 @@ def test_what_is_no_isometry_is_refused(forward: Map, inverse: Map, complaint: s
 
     with pytest.raises(UserError, match=complaint):
         check_isometry(View("mine", forward, inverse, inverse), (3, 8, 8), draw)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize("size", [28, 64])
+def test_the_teaching_failures_fail(name: str, size: int) -> None:
+    """They are refused, and standard noise seen through them is not standard: here by its variance."""
+    view = get_view(f"failure:{name}")
+    with pytest.raises(UserError, match=f"failure:{name}"):
+        check_isometry(view, (3, size, size))
+    assert abs(view.forward(tape(0)(torch.empty(8, 3, size, size))).var() - 1) > 0.02
 
 
 @each_view

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, unknown
 from .terms import Map
 
 
@@ -70,3 +70,42 @@ def colour(x: Tensor) -> Tensor:
 def masked(mask: Tensor) -> Map:
     """The pixels where `mask` (broadcastable to (N, C, H, W), 0 or 1) is 1."""
     return lambda x: mask.to(x.device, x.dtype) * x
+
+
+def motion_blur(length: int, direction: str = "diagonal") -> Map:
+    """What is left of a picture in motion: the mean of `length` copies along a line, continued by reflection.
+
+    Args:
+        length: pixels, odd.
+        direction: a key of `DIRECTIONS`.
+    """
+    if length < 1 or length % 2 == 0:
+        raise UserError(f"a motion blur is an odd number of pixels long, got {length}")
+    if direction not in DIRECTIONS:
+        raise unknown("direction", direction, DIRECTIONS)
+    down, right = DIRECTIONS[direction]
+    reach = length // 2
+
+    def blur(x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        if reach >= min(height, width):
+            raise UserError(
+                f"a motion of {length} pixels is too long for {width}x{height}; at most {2 * min(height, width) - 1}"
+            )
+        padded = F.pad(x, (reach, reach, reach, reach), mode="reflect")
+        copies = [
+            padded[:, :, reach + k * down : reach + k * down + height, reach + k * right : reach + k * right + width]
+            for k in range(-reach, reach + 1)
+        ]
+        return torch.stack(copies).mean(0)
+
+    return blur
+
+
+def rest_of(part: Map) -> Map:
+    """What a component leaves: x - part(x)."""
+    return lambda x: x - part(x)
+
+
+DIRECTIONS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1), "antidiagonal": (1, -1)}
+"""Directions of motion, (down, right)."""

@@ -44,39 +44,61 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Several sums of terms, asked together: each answers as it would alone, all in one batched call a model.
+
+    Args:
+        sums: the terms of each; none of them is a mixture itself (see `flat`).
+    """
+
+    sums: tuple[tuple[Term, ...], ...]
+    _asked: tuple[tuple[Denoiser, Maps], ...] = field(init=False, repr=False)
+    _rows: tuple[tuple[int, ...], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        asked: list[tuple[Denoiser, Maps]] = []
+
+        def row(term: Term) -> int:  # two terms that ask one model the same question (an unconditional branch) share the answer
+            same = [i for i, (d, maps) in enumerate(asked) if d is term.denoiser and maps == term.input]
+            if not same:
+                asked.append((term.denoiser, term.input))
+            return same[0] if same else len(asked) - 1
+
+        rows = tuple(tuple(row(term) for term in terms) for terms in self.sums)
+        object.__setattr__(self, "_asked", tuple((_seen_through(d, maps), maps) for d, maps in asked))
+        object.__setattr__(self, "_rows", rows)
+
+    def __call__(self, x_t: Tensor, level: NoiseLevel) -> list[Prediction]:
+        answers = evaluate([d for d, _ in self._asked], [apply(maps, x_t) for _, maps in self._asked], level)
+        return [_sum(terms, [answers[i] for i in rows]) for terms, rows in zip(self.sums, self._rows, strict=True)]
+
+
+def _sum(terms: Sequence[Term], answers: Sequence[Prediction]) -> Prediction:
+    means: list[Tensor] = []
+    fractions: list[Tensor | None] = []
+    for term, answer in zip(terms, answers, strict=True):
+        means.append(apply(term.output, answer.x0))
+        if term.variance is not None:
+            fractions.append(None if answer.var_frac is None else apply(term.variance, answer.var_frac))
+    known = [fraction for fraction in fractions if fraction is not None]
+    complete = known and len(known) == len(fractions)  # a part of the sum would be a fraction that nobody predicted
+    return Prediction(reduce(torch.add, means), reduce(torch.add, known) if complete else None)
+
+
+@dataclass(frozen=True)
 class Mixture:
     """A sum of terms: a denoiser. Terms that are mixtures themselves are flattened."""
 
     terms: tuple[Term, ...]
-    _asked: tuple[tuple[Denoiser, Maps], ...] = field(init=False, repr=False)
-    _rows: tuple[int, ...] = field(init=False, repr=False)
+    _together: Together = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        flat = tuple(inner for term in self.terms for inner in _flatten(term))
-        asked: list[tuple[Denoiser, Maps]] = []
-        rows = []
-        for term in flat:  # two terms that ask one model the same question (an unconditional branch, say) share the answer
-            question = (term.denoiser, term.input)
-            same = [i for i, (d, maps) in enumerate(asked) if d is question[0] and maps == question[1]]
-            rows.append(same[0] if same else len(asked))
-            if not same:
-                asked.append(question)
-        object.__setattr__(self, "terms", flat)
-        object.__setattr__(self, "_asked", tuple((_seen_through(d, maps), maps) for d, maps in asked))
-        object.__setattr__(self, "_rows", tuple(rows))
+        terms = tuple(inner for term in self.terms for inner in flat(term))
+        object.__setattr__(self, "terms", terms)
+        object.__setattr__(self, "_together", Together((terms,)))
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
-        answers = evaluate([d for d, _ in self._asked], [apply(maps, x_t) for _, maps in self._asked], level)
-        means: list[Tensor] = []
-        fractions: list[Tensor | None] = []
-        for term, row in zip(self.terms, self._rows, strict=True):
-            means.append(apply(term.output, answers[row].x0))
-            if term.variance is not None:
-                fraction = answers[row].var_frac
-                fractions.append(None if fraction is None else apply(term.variance, fraction))
-        known = [fraction for fraction in fractions if fraction is not None]
-        complete = known and len(known) == len(fractions)  # a part of the sum would be a fraction that nobody predicted
-        return Prediction(reduce(torch.add, means), reduce(torch.add, known) if complete else None)
+        return self._together(x_t, level)[0]
 
 
 def apply(maps: Maps, x: Tensor) -> Tensor:
@@ -131,7 +153,8 @@ def _seen_through(denoiser: Denoiser, maps: Maps) -> Denoiser:
     return replace(denoiser, beside=tuple(apply(maps, picture) for picture in denoiser.beside))
 
 
-def _flatten(term: Term) -> tuple[Term, ...]:
+def flat(term: Term) -> tuple[Term, ...]:
+    """A term as terms of which none is a mixture."""
     if not isinstance(term.denoiser, Mixture):
         return (term,)
     return tuple(

@@ -67,7 +67,7 @@ def get_scorer(name: str, model: Pretrained) -> Scorer:
     """A scorer by name, or with "auto" the one that belongs to the model.
 
     Args:
-        name: "auto" or a name in `SCORERS`.
+        name: "auto", a name in `SCORERS`, or clip:FOLDER or clip:HUB/ID for a CLIP.
         model: whose pictures are to be scored.
 
     Raises:
@@ -80,6 +80,10 @@ def get_scorer(name: str, model: Pretrained) -> Scorer:
                 f"the model '{model.name}' has no scorer of its own; choose one with --scorer: {', '.join(sorted(SCORERS))}"
             )
         name = own
+    if name.startswith("clip:"):
+        from .clip import ClipScorer
+
+        return ClipScorer(name.removeprefix("clip:"))
     if name not in SCORERS:
         raise unknown("scorer", name, SCORERS)
     return SCORERS[name]()

@@ -20,7 +20,7 @@ from ..images import Picture, encode_png, enlarge, open_image, prepare, prepare_
 from ..models.zoo import Pretrained
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Exhibits, Panel
-from ..techniques.spec import check, resolve, seeds, to_json
+from ..techniques.spec import check, resolve, seeds, some, to_json
 from ..version import __version__
 from ..walk.sampling import State
 from . import figures
@@ -150,7 +150,7 @@ class Result:
         for panel in outcomes:
             for row in range(len(panel.x)):
                 label = f"{slug(panel.label)}-" if len(outcomes) > 1 else ""
-                named.append((f"{label}seed{self.spec.seed + row}", {"kind": "picture", "index": index}))
+                named.append((f"{label}seed{seeds(self.spec)[row]}", {"kind": "picture", "index": index}))
                 index += 1
         return {folder / f"{name}.png": encode_png(self.render(what), self.metadata(what)) for name, what in named}
 
@@ -183,7 +183,7 @@ def make(
     """
     spec = ready(verb, spec, model)
     chunks = [
-        replace(spec, seed=spec.seed + i, num=min(batch, spec.num - i)) for i in range(0, spec.num, batch)
+        some(spec, i, batch) for i in range(0, spec.num, batch)
     ]  # a picture depends on its seed alone, so pictures made in parts are those made together
     planned = [TECHNIQUES[verb].panels(chunk, model) for chunk in chunks]
     total = sum(panel.steps for panels in planned for panel in panels)
@@ -206,7 +206,7 @@ def make(
         whole = finished[:-1] or finished
         walked = _merge(whole)
         made = sum(len(panels[0].x) for panels in whole if panels)
-        partial = Result(verb, replace(spec, num=made), model, walked) if any(w.outcome for w in walked) else None
+        partial = Result(verb, some(spec, 0, made), model, walked) if any(w.outcome for w in walked) else None
         raise Interrupted(partial) from None
     return Result(verb, spec, model, _merge(finished))
 
@@ -227,13 +227,15 @@ def ready(verb: str, spec: Any, model: Pretrained) -> Any:
     """The spec with the model's defaults filled in and its pictures brought to the model's shape."""
     check(spec)
     spec = resolve(spec, model)
-    size = (0, 0)
+    if getattr(spec, "seeds", ()):
+        spec = replace(spec, seed=spec.seeds[0], num=len(spec.seeds))
+    size: tuple[int, int] | None = None
     for f in fields(spec):
         value, role = getattr(spec, f.name), f.metadata.get("role")
         if role == "picture":
             size = value.image.size if isinstance(value, Picture) else open_image(value).size
             spec = replace(spec, **{f.name: prepare(value, model.shape, model.dark_background)})
-        if role == "mask":
+        if role == "mask" and value is not None:
             spec = replace(spec, **{f.name: prepare_mask(value, model.shape, size)})
     return spec
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models.zoo import Pretrained
-from . import anagram, denoise, edit, forward, generate, hybrid, inpaint
+from . import anagram, denoise, edit, factorize, forward, generate, hybrid, inpaint, inverse
 from .panels import Panel
 
 
@@ -27,5 +27,7 @@ TECHNIQUES: dict[str, Technique] = {
     "inpaint": Technique(inpaint.Inpaint, inpaint.panels),
     "anagram": Technique(anagram.Anagram, anagram.panels),
     "hybrid": Technique(hybrid.Hybrid, hybrid.panels),
+    "factorize": Technique(factorize.Factorize, factorize.panels),
+    "inverse": Technique(inverse.Inverse, inverse.panels),
 }
 """Techniques by verb."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
-from ..errors import UserError
-from ..guidance.illusions import anagram
-from ..guidance.views import get_view
+from ..errors import UserError, unknown
+from ..guidance.balance import Balanced
+from ..guidance.illusions import alternate, anagram
 from ..models.zoo import Pretrained
+from ..walk.grids import levels
 from ..walk.prediction import Denoiser
-from .panels import Exhibits, Panel, guided_all, walk_panel
+from .looks import views_for
+from .panels import Panel, Sight, guided_all, times_of, walk_panel
 from .spec import Walk, argument, option
+
+REDUCTIONS = ("mean", "alternate")
+BALANCES = {"none": (False, False), "vectors": (True, False), "variance": (False, True), "auto": (True, True)}
+"""What `Balanced` is to do: (vectors, variance)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,21 +32,40 @@ class Anagram(Walk):
         default=("identity", "rotate180"), kw_only=False, metadata={"help": "how it is looked at for each prompt"}
     )
     weights: Sequence[float] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0)
+    reduction: str = option("mean", "how estimates become one: their mean, or alternate (the prompts take turns)")
+    balance: str = option(
+        "none",
+        "weights that follow the walk so that no prompt dominates (vectors), the contrast a mean loses put right (variance), "
+        "both (auto), or none",
+    )
 
 
 def guide(spec: Anagram, model: Pretrained) -> Denoiser:
-    views = [get_view(name) for name in spec.views]
-    return anagram(guided_all(model, spec, spec.prompts), views, spec.weights or None)
+    views = views_for(spec.views, model)
+    weights = spec.weights or None
+    if spec.reduction == "alternate":
+        path = levels(model.schedule, times_of(spec, model))
+        return alternate(guided_all(model, spec, spec.prompts), views, path, weights)
+    if spec.balance == "none":
+        return anagram(guided_all(model, spec, spec.prompts), views, weights)
+    conds = tuple(model.bind(prompt) for prompt in spec.prompts)
+    uncond = model.bind(spec.negative_prompt)
+    given = None if weights is None else tuple(weights)
+    return Balanced(conds, uncond, spec.guidance_scale or 0.0, tuple(views), given, *BALANCES[spec.balance])
 
 
 def panels(spec: Anagram, model: Pretrained) -> list[Panel]:
-    views = [get_view(name) for name in spec.views]
-    if len(views) != len(spec.prompts):
-        raise UserError(f"{len(spec.prompts)} prompts need as many --views, {len(views)} were given: {' '.join(spec.views)}")
+    if len(spec.views) != len(spec.prompts):
+        raise UserError(
+            f"{len(spec.prompts)} prompts need as many --views, {len(spec.views)} were given: {' '.join(spec.views)}"
+        )
     if spec.weights and len(spec.weights) != len(spec.prompts):
         raise UserError(f"{len(spec.prompts)} prompts need as many --weights, {len(spec.weights)} were given")
-
-    def show(x: Tensor) -> Exhibits:
-        return [(f"{view.name}: {prompt}", view.forward(x)) for view, prompt in zip(views, spec.prompts, strict=True)]
-
-    return [walk_panel(" / ".join(spec.prompts), model, spec, guide, show=show)]
+    if spec.reduction not in REDUCTIONS:
+        raise unknown("reduction", spec.reduction, REDUCTIONS)
+    if spec.balance not in BALANCES:
+        raise unknown("balance", spec.balance, BALANCES)
+    if spec.reduction == "alternate" and spec.balance != "none":
+        raise UserError(f"--balance {spec.balance} weighs a mean; with --reduction alternate there is none to weigh")
+    sights = tuple(Sight(v.name, p, v.forward) for v, p in zip(views_for(spec.views, model), spec.prompts, strict=True))
+    return [walk_panel(" / ".join(spec.prompts), model, spec, guide, sights=sights)]

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ..guidance.components import gaussian_blur, high_pass, low_pass
+from ..guidance.components import high_pass, low_pass
 from ..guidance.illusions import factorize
+from ..guidance.splits import from_afar
 from ..models.zoo import Pretrained
 from ..walk.prediction import Denoiser
-from .panels import Exhibits, Panel, guided_all, walk_panel
+from .panels import Panel, Sight, guided_all, walk_panel
 from .spec import Walk, argument, option
 from .upsample import scaled
 
@@ -36,9 +37,9 @@ def guide(spec: Hybrid, model: Pretrained) -> Denoiser:
 
 
 def panels(spec: Hybrid, model: Pretrained) -> list[Panel]:
-    def show(x: Tensor) -> Exhibits:
+    def afar(x: Tensor) -> Tensor:
         here = scaled(spec, x.shape[-1] / model.shape[-1])
-        far = gaussian_blur(x, here.sigma, here.kernel_size)
-        return [(f"near: {spec.near}", x), (f"far: {spec.far}", far)]
+        return from_afar(here.sigma, here.kernel_size)(x)
 
-    return [walk_panel(f"{spec.far} / {spec.near}", model, spec, guide, show=show)]
+    sights = (Sight("near", spec.near, lambda x: x), Sight("far", spec.far, afar))
+    return [walk_panel(f"{spec.far} / {spec.near}", model, spec, guide, sights=sights)]

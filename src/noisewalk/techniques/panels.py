@@ -25,6 +25,21 @@ Exhibits = list[tuple[str, Tensor]]
 
 
 @dataclass(frozen=True)
+class Sight:
+    """What a picture is meant to show, and how one looks at it to see that: what a scorer measures.
+
+    Args:
+        label: the way of looking, "" if it is just looking.
+        prompt: what should be seen.
+        look: (N, C, H, W) -> what is seen, same shape.
+    """
+
+    label: str
+    prompt: str
+    look: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
 class Panel:
     """One walk of a technique.
 
@@ -35,6 +50,7 @@ class Panel:
         show: the ways to look at the result; itself under its label if None.
         outcome: False for what is only shown for comparison (the original, the mask).
         row: row of the figure it is shown in.
+        sights: what it is meant to show.
     """
 
     label: str
@@ -43,9 +59,14 @@ class Panel:
     show: Callable[[Tensor], Exhibits] | None = None
     outcome: bool = True
     row: int = 0
+    sights: tuple[Sight, ...] = ()
 
     def exhibits(self, x: Tensor) -> Exhibits:
-        return self.show(x) if self.show else [(self.label, x)]
+        if self.show:
+            return self.show(x)
+        if len(self.sights) > 1:
+            return [(f"{sight.label}: {sight.prompt}", sight.look(x)) for sight in self.sights]
+        return [(self.label, x)]
 
 
 def still(label: str, x: Tensor, level: NoiseLevel, outcome: bool = False) -> Panel:
@@ -82,6 +103,7 @@ def walk_panel(
     times: Tensor | None = None,
     wrap: Callable[[Step], Step] | None = None,
     show: Callable[[Tensor], Exhibits] | None = None,
+    sights: Sequence[Sight] = (),
 ) -> Panel:
     """The walk a spec describes, and the upsampling stages that follow it.
 
@@ -91,8 +113,9 @@ def walk_panel(
         start: index in the grid to start from.
         times: a grid to use instead of the spec's.
         wrap: a constraint around the step, in the first stage.
+        sights: what the result is meant to show; the spec's prompt if it has one and none are given.
     """
-    times = truncate(walk_times(spec.grid, model.schedule, spec.steps) if times is None else times, start)
+    times = truncate(times_of(spec, model) if times is None else times, start)
     path = levels(model.schedule, times)
     step = STEP_RULES[spec.step_rule]()
     step = wrap(step) if wrap else step
@@ -110,7 +133,9 @@ def walk_panel(
                 yield state
                 x = state.x_t
 
-    return Panel(label, len(path) - 1 + sum(len(stage.path) - 1 for stage in above), walk(), show)
+    if not sights and hasattr(spec, "prompt"):
+        sights = (Sight("", spec.prompt, lambda x: x),)
+    return Panel(label, len(path) - 1 + sum(len(stage.path) - 1 for stage in above), walk(), show, sights=tuple(sights))
 
 
 def noised(model: Pretrained, image: Tensor, level: NoiseLevel, spec: Any) -> Tensor:
@@ -118,10 +143,15 @@ def noised(model: Pretrained, image: Tensor, level: NoiseLevel, spec: Any) -> Te
     return add_noise(image.expand(spec.num, *image.shape[1:]), level, SeededNoise(seeds(spec)))
 
 
+def times_of(spec: Any, model: Pretrained) -> Tensor:
+    """The grid of a spec."""
+    return walk_times(spec.grid, model.schedule, spec.steps)
+
+
 def times_from(model: Pretrained, spec: Any, timestep: int) -> Tensor:
     """The grid of a spec, entered at exactly the given timestep."""
     first = _time(timestep)
-    rest = walk_times(spec.grid, model.schedule, spec.steps)
+    rest = times_of(spec, model)
     return torch.cat([first, rest[rest < first - 1e-9]])
 
 

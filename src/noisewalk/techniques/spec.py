@@ -65,15 +65,23 @@ class Walk:
     threshold: str | None = option(None, f"how x0 is kept in range: {', '.join(THRESHOLDS)}")
     seed: int = option(0, "seed of the first picture", 0, 2**62)
     num: int = option(1, "number of pictures, of seeds seed, seed + 1, ...", 1, 4096)
+    seeds: Sequence[int] = option((), "make exactly these seeds, instead of seed, seed + 1, ...", 0, 2**62)
     upsample: int | None = option(None, "how many upsampling stages follow, for models that have them", 0, 2)
     upsample_steps: Sequence[int] = option((), "steps of each upsampling stage, instead of the model's", 1, 1000)
     upsample_guidance_scale: Sequence[float] = option((), "guidance of each, instead of the model's", -100, 100)
     noise_level: Sequence[int] = option((), "timestep to which each noises the smaller picture", 0, 999)
 
 
-def seeds(spec: Any) -> range:
+def seeds(spec: Any) -> Sequence[int]:
     """The seeds of a spec's pictures."""
-    return range(spec.seed, spec.seed + spec.num)
+    return getattr(spec, "seeds", ()) or range(spec.seed, spec.seed + spec.num)
+
+
+def some(spec: S, start: int, count: int) -> S:
+    """The spec of `count` of its pictures from number `start` on."""
+    chosen = seeds(spec)[start : start + count]
+    listed = {"seeds": tuple(chosen)} if getattr(spec, "seeds", ()) else {}
+    return replace(spec, seed=chosen[0], num=len(chosen), **listed)  # type: ignore[type-var]
 
 
 def check(spec: Any) -> None:

@@ -1,0 +1,75 @@
+"""Views: linear isometries of pictures, under which one picture can be two.
+
+A view must be orthogonal: it then turns standard normal noise into standard normal noise, and a model sees through it a
+picture exactly as noisy as it expects (Geng et al., *Visual Anagrams*, 2024, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...errors import UserError, unknown
+from .failures import FAILURES as FAILURES
+from .jigsaw import jigsaw as jigsaw
+from .pieces import patch_permute, pixel_permute, polar_rings, square_hinge
+from .simple import SIMPLE, colour_permute
+from .view import Look as Look
+from .view import View as View
+from .view import as_view as as_view
+from .view import check_isometry as check_isometry
+from .view import from_table as from_table
+from .view import permutation as permutation
+from .view import reordered as reordered
+
+VIEWS: dict[str, View] = {
+    view.name: view for view in (*SIMPLE, patch_permute(), pixel_permute(), jigsaw(), square_hinge(), polar_rings())
+}
+"""Views by name. Rotations are anticlockwise; all work on square pictures of any size. Put your own in by `register`."""
+
+SEEDED: dict[str, Callable[[int], View]] = {
+    "patch-permute": patch_permute,
+    "pixel-permute": pixel_permute,
+    "jigsaw": jigsaw,
+}
+"""Views drawn from a seed: NAME:SEED; the name alone is seed 0."""
+
+
+def register(look: View | Look, name: str = "") -> View:
+    """Make a view known by a name, so that techniques, the command line and the metadata can speak of it.
+
+    >>> class Shifted:
+    ...     def forward(self, x): return x.roll(3, dims=3)
+    ...     def inverse(self, x): return x.roll(-3, dims=3)
+    >>> register(Shifted(), "shifted").name, VIEWS.pop("shifted").name
+    ('shifted', 'shifted')
+
+    Raises:
+        UserError: another view has that name.
+    """
+    view = as_view(look, name)
+    if view.name in VIEWS and VIEWS[view.name] is not view:
+        raise UserError(f"there is a view '{view.name}' already; register yours under another name")
+    VIEWS[view.name] = view
+    return view
+
+
+def get_view(name: str) -> View:
+    """The view of that name: one of `VIEWS`, jigsaw:SEED (and other seeded ones), colour-permute:ORDER, failure:NAME.
+
+    Raises:
+        UserError: there is none; the nearest name is suggested.
+    """
+    if name in VIEWS:
+        return VIEWS[name]
+    kind, _, rest = name.partition(":")
+    if kind in SEEDED:
+        if not rest.isascii() or not rest.isdigit() or len(rest) > 15:
+            raise UserError(f"view '{kind}:SEED' needs a whole number as its seed, '{rest}' was given")
+        return SEEDED[kind](int(rest))
+    if kind == "colour-permute":
+        return colour_permute(rest)
+    if kind == "failure":
+        if rest not in FAILURES:
+            raise unknown("failure of a view", rest, FAILURES)
+        return FAILURES[rest]
+    raise unknown("view", name, VIEWS)

@@ -1,0 +1,55 @@
+"""Views that are none: they teach why a view must be an isometry. Named `failure:NAME` on the command line.
+
+Standard noise seen through them is no longer standard (`docs/illusions.md` shows by how much), so the model is shown pictures
+unlike any it was trained on, and what comes out is blurred, washed out or full of noise.
+
+The three are those of Geng et al., *Visual Anagrams*, 2024, section 3.3 and appendix: an interpolated circle, a blur, a white
+balance.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..components import gaussian_blur
+from .simple import same
+from .view import View
+
+_GAINS = (0.7, 0.9, 1.4)
+
+
+def bilinear_circle(degrees: float) -> View:
+    """The inner circle turned by any angle, by bilinear interpolation: a weighted mean of pixels has less noise than one."""
+
+    def turn(angle: float, x: Tensor) -> Tensor:
+        a = torch.tensor(torch.pi * angle / 180)
+        theta = torch.stack([a.cos(), -a.sin(), torch.zeros(()), a.sin(), a.cos(), torch.zeros(())]).view(1, 2, 3)
+        grid = F.affine_grid(theta.expand(len(x), 2, 3), list(x.shape), align_corners=False).to(x.device, x.dtype)
+        turned = F.grid_sample(x, grid, mode="bilinear", align_corners=False)
+        line = [(torch.arange(n, device=x.device) - (n - 1) / 2) ** 2 for n in x.shape[2:]]
+        inside = line[0][:, None] + line[1][None, :] < (min(x.shape[2:]) / 2) ** 2
+        return torch.where(inside, turned, x)
+
+    return View("failure:bilinear-circle", lambda x: turn(degrees, x), lambda x: turn(-degrees, x), same)
+
+
+def _blur(x: Tensor) -> Tensor:
+    return gaussian_blur(x, 1.0, 5)
+
+
+def _balanced(power: int, x: Tensor) -> Tensor:
+    gains = torch.tensor(_GAINS if x.shape[1] == 3 else _GAINS[:1] * x.shape[1], device=x.device, dtype=x.dtype)
+    return x * gains.view(1, -1, 1, 1) ** power
+
+
+FAILURES: dict[str, View] = {
+    view.name.removeprefix("failure:"): view
+    for view in (
+        bilinear_circle(45.0),
+        View("failure:blur", _blur, same, same),
+        View("failure:white-balance", lambda x: _balanced(1, x), lambda x: _balanced(-1, x), same),
+    )
+}
+"""By name. The blur's way back is the identity: a blur cannot be undone."""

@@ -1,0 +1,71 @@
+"""A CLIP as a scorer: any that transformers can load, from a local folder or a hub id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import UserError
+
+
+class ClipScorer:
+    """Cosine similarity of picture and prompt over CLIP's own temperature: the logits CLIP was trained with.
+
+    Args:
+        source: a folder with config, safetensors weights, tokenizer and preprocessor, or a hub id. Only safetensors are loaded.
+
+    Raises:
+        UserError: transformers is missing, or there is no CLIP at the source.
+
+    Reference: Radford et al., *Learning Transferable Visual Models From Natural Language Supervision*, 2021, figure 3.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.model, self.tokenizer, processor = _load(source)
+        self.size = int(self.model.config.vision_config.image_size)
+        self.mean = torch.tensor(processor.image_mean).view(1, 3, 1, 1)
+        self.std = torch.tensor(processor.image_std).view(1, 3, 1, 1)
+
+    @torch.no_grad()
+    def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
+        vision = self.model.visual_projection(self.model.vision_model(pixel_values=self.seen(pictures)).pooler_output)
+        words = self.tokenizer(list(prompts), padding=True, truncation=True, return_tensors="pt")
+        text = self.model.text_projection(self.model.text_model(**words).pooler_output)
+        scale = self.model.logit_scale.exp()
+        logits: Tensor = scale * F.normalize(vision, dim=1) @ F.normalize(text, dim=1).T
+        return logits.float()
+
+    def seen(self, pictures: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] -> (N, 3, size, size), normalised as CLIP expects: the middle square, by bicubic resizing."""
+        unit = (pictures.float().cpu().clamp(-1, 1) + 1) / 2
+        unit = unit.expand(-1, 3, -1, -1) if unit.shape[1] == 1 else unit
+        side = min(unit.shape[2:])
+        top, left = (unit.shape[2] - side) // 2, (unit.shape[3] - side) // 2
+        square = unit[:, :, top : top + side, left : left + side]
+        resized = F.interpolate(square, size=(self.size, self.size), mode="bicubic", antialias=True, align_corners=False)
+        return (resized.clamp(0, 1) - self.mean) / self.std
+
+
+@lru_cache(maxsize=2)
+def _load(source: str) -> tuple[Any, Any, Any]:
+    try:
+        from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
+    except ModuleNotFoundError:
+        raise UserError("a CLIP needs transformers: pip install 'noisewalk[clip]'") from None
+    if not source:
+        raise UserError("a CLIP is named clip:FOLDER or clip:HUB/ID, for instance clip:openai/clip-vit-base-patch32")
+    local = Path(source).is_dir()
+    try:
+        model: Any = CLIPModel.from_pretrained(source, use_safetensors=True, local_files_only=local)
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        processor = CLIPImageProcessor.from_pretrained(source, local_files_only=local)
+    except (OSError, ValueError, KeyError) as error:
+        where = "in the folder" if local else "on the hub, or it cannot be reached; there is no such folder either"
+        raise UserError(f"no CLIP {where}: '{source}' ({str(error).splitlines()[0][:120]})") from error
+    return model.eval().requires_grad_(False), tokenizer, processor

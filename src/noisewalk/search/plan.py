@@ -1,0 +1,215 @@
+"""What a search is: a technique, the seeds and settings to try, and how to rank what comes out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from ..errors import UserError, unknown
+from ..models.zoo import Pretrained
+from ..report.result import ready
+from ..techniques import TECHNIQUES
+from ..techniques.spec import from_json, to_json
+
+RANKS = ("alignment", "concealment", "margin")
+MOST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """A batch of seeds at one point of the grid.
+
+    Args:
+        stage: "half" (walked half-way and scored by x0) or "full".
+        point: index into the grid's points.
+        seeds: of the pictures, made in one batch.
+    """
+
+    stage: str
+    point: int
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search. Everything but `seeds` and `top` is the same for the searches that may share a folder.
+
+    Args:
+        verb, spec: the technique and what to make; the spec is ready for the model, its seed and num do not matter.
+        model: name and fingerprint of the model.
+        seeds: to try, each at every point of the grid.
+        grid: fields of the spec and the values to try; all combinations are tried.
+        scorer: name of the scorer, see `get_scorer`.
+        rank: a key of `RANKS`.
+        top: how many are kept.
+        early: share of the seeds that is walked to the end after all have been scored half-way; 1 walks all to the end.
+        batch: pictures made at once. Part of what a search is, since on some machines a picture's last digits depend on it.
+    """
+
+    verb: str
+    spec: Any
+    model: tuple[str, str]
+    seeds: tuple[int, ...]
+    grid: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    scorer: str = "auto"
+    rank: str = "alignment"
+    top: int = 6
+    early: float = 1.0
+    batch: int = 32
+    points: tuple[dict[str, Any], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.grid]
+        combinations = itertools.product(*(values for _, values in self.grid))
+        object.__setattr__(self, "points", tuple(dict(zip(names, each, strict=True)) for each in combinations))
+        count = len(self.seeds) * len(self.points)
+        if not self.seeds:
+            raise UserError("the range of seeds is empty; ask for some, as --seeds 0:200")
+        if count > MOST:
+            raise UserError(
+                f"{len(self.seeds):,} seeds at {len(self.points):,} points are {count:,} pictures; at most {MOST:,}"
+            )
+        if self.rank not in RANKS:
+            raise unknown("ranking", self.rank, RANKS)
+        if self.top < 1 or self.batch < 1 or not 0 < self.early <= 1:
+            raise UserError("--top and --batch must be at least 1, --early above 0 and at most 1")
+
+    def spec_of(self, point: int, seeds: Sequence[int]) -> Any:
+        """The spec of some seeds at a point of the grid."""
+        listed = tuple(seeds) if len(seeds) > 1 else ()
+        return replace(self.spec, **self.points[point], seed=seeds[0], num=len(seeds), seeds=listed)
+
+    def tasks(self, stage: str, chosen: Sequence[tuple[int, int]] | None = None) -> Iterator[Task]:
+        """The tasks of a stage, in order; of the chosen (point, seed)s only, if given.
+
+        Seeds are made together that are the same when divided by the batch size, so that a search over more seeds later
+        meets the batches of the one before again; chosen ones by the batch, in order.
+        """
+        for point in range(len(self.points)):
+            own = self.seeds if chosen is None else [seed for at, seed in chosen if at == point]
+            groups: dict[int, list[int]] = {}
+            for i, seed in enumerate(sorted(own)):
+                groups.setdefault((seed if chosen is None else i) // self.batch, []).append(seed)
+            for together in groups.values():
+                yield Task(stage, point, tuple(together))
+
+    def to_json(self) -> dict[str, Any]:
+        """What the folder of a search is labelled with; the spec's pictures are in it."""
+        spec = {key: value for key, value in to_json(self.spec).items() if key not in ("seed", "num", "seeds")}
+        return {
+            "verb": self.verb,
+            "model": list(self.model),
+            "spec": spec,
+            "grid": [[name, [list(v) if isinstance(v, tuple) else v for v in values]] for name, values in self.grid],
+            "scorer": self.scorer,
+            "rank": self.rank,
+            "early": self.early,
+            "batch": self.batch,
+        }
+
+    @staticmethod
+    def from_json(data: dict[str, Any], seeds: Sequence[int] = (0,), top: int = 1) -> Plan:
+        """The inverse of `to_json`, for some seeds."""
+        spec = from_json(TECHNIQUES[data["verb"]].spec, data["spec"])
+        grid = tuple((name, tuple(tuple(v) if isinstance(v, list) else v for v in values)) for name, values in data["grid"])
+        name, weights = data["model"]
+        rest = {key: data[key] for key in ("scorer", "rank", "early", "batch")}
+        return Plan(data["verb"], spec, (name, weights), tuple(seeds), grid, top=top, **rest)
+
+
+def make_plan(verb: str, spec: Any, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
+    """A plan of a spec as a user gives it, every point of the grid checked against the model.
+
+    Raises:
+        UserError: something in the spec or at a point of the grid cannot be done, or it makes several pictures a seed.
+    """
+    plan = Plan(verb, ready(verb, spec, model), (model.name, model.fingerprint), tuple(seeds), **rest)
+    for point in range(len(plan.points)):
+        try:
+            panels = TECHNIQUES[verb].panels(ready(verb, plan.spec_of(point, [0]), model), model)
+        except UserError as error:
+            where = ", ".join(f"{name} {value}" for name, value in plan.points[point].items())
+            raise UserError(f"at {where}: {error}" if where else str(error)) from None
+        outcomes = [panel for panel in panels if panel.outcome]
+        if len(outcomes) != 1:
+            labels = ", ".join(panel.label for panel in outcomes[:4])
+            raise UserError(f"a search ranks one picture a seed, this {verb} makes {len(outcomes)} ({labels}, …); ask for one")
+        if not outcomes[0].sights:
+            raise UserError(f"{verb} has no prompt that its pictures could be scored for")
+    return plan
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds as they are written: 0:200 (200 left out), 0:200:2, 7, or several of these with commas.
+
+    >>> parse_seeds("0:3,7")
+    (0, 1, 2, 7)
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        try:
+            numbers = [int(n) for n in part.split(":")]
+            if len(numbers) > 3 or min(numbers) < 0:
+                raise ValueError
+            span = range(*numbers) if len(numbers) > 1 else range(numbers[0], numbers[0] + 1)
+        except ValueError:
+            raise UserError(f"seeds are written 0:200, 0:200:2, or 1,5,9; '{text}' was given") from None
+        if len(span) > MOST:
+            raise UserError(f"{len(span):,} seeds are asked for; at most {MOST:,}")
+        seeds += span
+    if not seeds:
+        raise UserError(f"the range of seeds {text} is empty; ask for some, as --seeds 0:200")
+    return tuple(dict.fromkeys(seeds))
+
+
+def parse_grid(verb: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """Grid axes as they are written: guidance_scale=1,2,4, or weights=1:1,1:2 for fields that are several numbers.
+
+    Raises:
+        UserError: the technique has no such field, or a value does not fit it.
+    """
+    kind = TECHNIQUES[verb].spec
+    hints = typing.get_type_hints(kind)
+    known = [f.name for f in fields(kind) if f.name not in ("seed", "num", "seeds") and not f.metadata.get("role")]
+    axes = []
+    for text in texts:
+        name, _, values = text.partition("=")
+        name = name.strip("-").replace("-", "_")
+        if name not in known:
+            raise unknown(f"field of {verb}", name, known)
+        if not values:
+            raise UserError(f"a grid is written field=value,value,…; '{text}' was given")
+        axes.append((name, tuple(_value(name, hints[name], value) for value in values.split(","))))
+    if len({name for name, _ in axes}) < len(axes):
+        raise UserError(f"each field may be in the grid once; got {', '.join(name for name, _ in axes)}")
+    return tuple(axes)
+
+
+def _value(name: str, hint: Any, text: str) -> Any:
+    if typing.get_origin(hint) is Sequence:
+        return tuple(_value(name, typing.get_args(hint)[0], part) for part in text.split(":"))
+    kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
+    try:
+        return kinds[0](text)
+    except ValueError:
+        raise UserError(f"--grid {name}: '{text}' is not {kinds[0].__name__}") from None
+
+
+def same_search(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """What differs between two searches' labels, in words; "" if they may share a folder."""
+
+    def short(value: Any) -> str:
+        text = json.dumps(value)
+        return text if len(text) <= 60 else text[:57] + "…"
+
+    pairs = [("", {k: v for k, v in d.items() if k != "spec"}) for d in (there, here)]
+    differing = []
+    for old, new, before in ((pairs[0][1], pairs[1][1], ""), (there.get("spec", {}), here.get("spec", {}), "spec ")):
+        for key in sorted({*old, *new}):
+            if old.get(key) != new.get(key):
+                differing.append(f"{before}{key} was {short(old.get(key))}, now {short(new.get(key))}")
+    return "; ".join(differing)

@@ -1,0 +1,161 @@
+"""Run a search: do what is not in the ledger, show the leaders meanwhile, and make the winners."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ..files import write_atomic
+from ..images import encode_png, open_image
+from ..judge.scorer import Scorer
+from ..models.zoo import Pretrained
+from ..report.result import Result, make, slug
+from .engines import Engine, local
+from .ledger import Ledger
+from .page import contact_sheet, search_page
+from .plan import Plan, Task
+from .task import sort_key
+
+Watch = Callable[[int, int], None]
+SHOW_EVERY = 2.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A picture that was scored.
+
+    Args:
+        point: index into the plan's points.
+        seed: of the picture.
+        scores: alignment, concealment, margin, margins, own.
+    """
+
+    point: int
+    seed: int
+    scores: dict[str, Any]
+
+
+class Search:
+    """A search in a folder.
+
+    The folder holds `search.jsonl` (the ledger, from which a second call goes on), and, always up to date within seconds,
+    `search.html` (every candidate, sortable) and `contact.png` (the leaders). At the end the winners are made once more, each
+    alone, so that their PNGs replay exactly.
+
+    Raises:
+        UserError: the folder holds another search, or cannot be written.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, model: Pretrained, scorer: Scorer) -> None:
+        self.plan, self.folder, self.model, self.scorer = plan, folder, model, scorer
+        self.ledger = Ledger(folder, plan)
+        self._shown = 0.0
+
+    def run(self, engine: Engine = local, watch: Watch = lambda done, total: None) -> list[Candidate]:
+        """Do what is left, and return the winners, best first. Stopped in any way, what was done stays done."""
+        for stage in ("half", "full") if self.plan.early < 1 else ("full",):
+            self._stage(stage, engine, watch)
+        winners = self.leaders()
+        self._make(winners)
+        return winners
+
+    def candidates(self, stage: str = "full") -> list[Candidate]:
+        """What has been scored so far, best first; of the plan's seeds only."""
+        wanted = set(self.plan.seeds)
+        found = [
+            Candidate(task.point, seed, scores)
+            for task, all_scores in self.ledger.done.items()
+            for seed, scores in zip(task.seeds, all_scores, strict=True)
+            if task.stage == stage and seed in wanted
+        ]
+        unique = {(c.point, c.seed): c for c in found}.values()
+        return sorted(unique, key=lambda c: sort_key(self.plan.rank, c.scores, c.point, c.seed))
+
+    def leaders(self) -> list[Candidate]:
+        return self.candidates()[: self.plan.top]
+
+    def _stage(self, stage: str, engine: Engine, watch: Watch) -> None:
+        chosen = self._survivors() if stage == "full" and self.plan.early < 1 else None
+        tasks = list(self.plan.tasks(stage, chosen))
+        left = [task for task in tasks if task not in self.ledger.done]
+        watch(len(tasks) - len(left), len(tasks))
+        for number, done in enumerate(self._did(engine, left), len(tasks) - len(left) + 1):
+            for seed, png in done.pictures.items():
+                write_atomic(self._preview(done.task.point, seed), png)
+            self.ledger.add(done.task, done.scores, done.seconds)
+            watch(number, len(tasks))
+            self._show()
+
+    def _did(self, engine: Engine, left: list[Task]) -> Iterator[Any]:
+        return engine(self.plan, left, self.model, self.scorer) if left else iter(())
+
+    def _survivors(self) -> list[tuple[int, int]]:
+        """The (point, seed)s that were best half-way: a share of those of each point, at least as many as are kept."""
+        found = self.candidates("half")
+        count = max(self.plan.top, round(self.plan.early * len(self.plan.seeds)))
+        kept = chain.from_iterable([c for c in found if c.point == p][:count] for p in range(len(self.plan.points)))
+        return [(c.point, c.seed) for c in kept]
+
+    def _preview(self, point: int, seed: int) -> Path:
+        return self.folder / "leaders" / f"{point}-{seed}.png"
+
+    def _show(self, at_once: bool = False) -> None:
+        """The live sheet and page, at most every two seconds; previews that lead no more are removed."""
+        if not at_once and time.monotonic() - self._shown < SHOW_EVERY:
+            return
+        leading = self.leaders()
+        previews = {self._preview(c.point, c.seed): c for c in leading}
+        for path in (self.folder / "leaders").glob("*.png"):
+            if path not in previews:
+                path.unlink(missing_ok=True)
+        pictures = {(c.point, c.seed): open_image(path) for path, c in previews.items() if path.is_file()}
+        if pictures:
+            shown = [(self.caption(c), pictures[c.point, c.seed]) for c in leading if (c.point, c.seed) in pictures]
+            write_atomic(self.folder / "contact.png", encode_png(contact_sheet(shown)))
+        self._page({key: encode_png(image) for key, image in pictures.items()})
+        self._shown = time.monotonic()
+
+    def _page(self, pictures: dict[tuple[int, int], bytes]) -> None:
+        rows = [(c.point, c.seed, self.plan.points[c.point], c.scores) for c in self.candidates()]
+        write_atomic(self.folder / "search.html", search_page(self.title, rows, pictures).encode())
+
+    @property
+    def title(self) -> str:
+        made = self.plan.to_json()["spec"]
+        asked = made.get("prompts") or [made[name] for name in ("far", "near", "prompt") if made.get(name)]
+        return f"{self.plan.verb}: {' / '.join(asked)}, {len(self.plan.seeds)} seeds"
+
+    def caption(self, c: Candidate) -> str:
+        """A candidate in a line."""
+        where = " ".join(f"{name} {_short(value)}" for name, value in self.plan.points[c.point].items())
+        return f"seed {c.seed} {where} {self.plan.rank} {c.scores[self.plan.rank] or c.scores['alignment']:.2f}".replace(
+            "  ", " "
+        )
+
+    def _make(self, winners: list[Candidate]) -> None:
+        results: list[tuple[Candidate, Result]] = []
+        for c in winners:
+            spec = self.plan.spec_of(c.point, [c.seed])
+            results.append((c, make(self.plan.verb, spec, self.model, keep_states=False)))
+        top = self.folder / "top"
+        for path in top.glob("*.png"):
+            path.unlink()
+        for number, (c, result) in enumerate(results, 1):
+            where = "".join(f"-{slug(name)}-{slug(_short(value))}" for name, value in self.plan.points[c.point].items())
+            result.save(top / f"{number:02d}{where}-seed{c.seed}.png")
+        images = {(c.point, c.seed): result.images[0] for c, result in results}
+        shown = [(self.caption(c), images[c.point, c.seed]) for c, _ in results]
+        write_atomic(self.folder / "contact.png", encode_png(contact_sheet(shown)))
+        self._page({key: encode_png(image) for key, image in images.items()})
+        shutil.rmtree(self.folder / "leaders", ignore_errors=True)
+
+
+def _short(value: Any) -> str:
+    return (
+        ":".join(map(_short, value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+    )

@@ -1,0 +1,325 @@
+"""Search: what is tried, what is kept, and that nothing done is ever done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import noisewalk as nw
+from noisewalk import UserError
+from noisewalk.cli import main
+from noisewalk.judge.illusions import IllusionScores, score_illusions
+from noisewalk.judge.scorer import DigitScorer, Scorer
+from noisewalk.search import Plan, Search, parse_grid, parse_seeds
+from noisewalk.search.engines import local
+from noisewalk.search.plan import Task, make_plan, same_search
+from noisewalk.search.task import Done
+from noisewalk.techniques.anagram import Anagram
+from noisewalk.techniques.edit import Edit
+from noisewalk.tour import PICTURES
+
+SPEC = Anagram(("6", "9"), steps=2)
+
+
+@pytest.fixture(scope="module")
+def model() -> nw.Pretrained:
+    return nw.load("digits")
+
+
+def plan_of(model: nw.Pretrained, seeds: str = "0:10", **rest: Any) -> Plan:
+    return make_plan("anagram", SPEC, model, parse_seeds(seeds), **{"batch": 4, "top": 3, **rest})
+
+
+def found(search: Search) -> list[tuple[int, int, float]]:
+    return [(c.point, c.seed, c.scores["alignment"]) for c in search.candidates()]
+
+
+# Scores
+
+
+def test_scores_are_their_equations() -> None:
+    matrix = torch.tensor([[[2.0, -1.0], [0.5, 1.5]], [[0.0, 3.0], [1.0, 1.0]]])
+    scores = IllusionScores(matrix)
+    assert scores.alignment.tolist() == [1.5, 0.0]
+    assert scores.margins.tolist() == [[3.0, 1.0], [-3.0, 0.0]]
+    assert scores.margin.tolist() == [1.0, -3.0]
+    first = torch.tensor([3.0, 1.0]).sigmoid().mean()  # softmax of two is the logistic function of their difference
+    second = torch.tensor([-3.0, 0.0]).sigmoid().mean()
+    torch.testing.assert_close(scores.concealment, torch.stack([first, second]))
+
+
+def test_one_prompt_is_never_concealed_and_a_doubled_one_half() -> None:
+    assert IllusionScores(torch.tensor([[[0.3]]])).concealment.item() == 1
+    assert IllusionScores(torch.full((1, 2, 2), 0.3)).concealment.item() == pytest.approx(0.5)
+
+
+def test_every_way_of_looking_is_scored_for_every_prompt() -> None:
+    """A 6 upside down is a 9, to the reader too."""
+    six = nw.generate(nw.load("digits"), "6", num=2).tensor
+    scores = score_illusions(DigitScorer(), six, [lambda x: x, lambda x: x.rot90(2, (2, 3))], ["6", "9"])
+    assert scores.matrix.shape == (2, 2, 2)
+    assert (scores.concealment > 0.9).all()
+
+
+# What is tried
+
+
+def test_seeds_as_they_are_written() -> None:
+    assert parse_seeds("0:6:2,9,0") == (0, 2, 4, 9)
+    for wrong in ("", "a", "3:1:x", "-1", "1:2:3:4", "0:5:0"):
+        with pytest.raises(UserError, match="seeds are written"):
+            parse_seeds(wrong)
+    with pytest.raises(UserError, match="5:5 is empty"):
+        parse_seeds("5:5")
+    with pytest.raises(UserError, match="at most 1,000,000"):
+        parse_seeds("0:1000000000000")
+
+
+def test_grids_as_they_are_written() -> None:
+    grid = parse_grid("anagram", ["guidance-scale=1,2.5", "weights=1:1,1:2", "balance=none,auto"])
+    assert grid == (
+        ("guidance_scale", (1.0, 2.5)),
+        ("weights", ((1.0, 1.0), (1.0, 2.0))),
+        ("balance", ("none", "auto")),
+    )
+    for wrong, complaint in {
+        "sigma=1": "unknown field of anagram 'sigma'",
+        "steps": "written field=value",
+        "steps=x": "'x' is not int",
+        "seed=1": "unknown field",
+    }.items():
+        with pytest.raises(UserError, match=complaint):
+            parse_grid("anagram", [wrong])
+    with pytest.raises(UserError, match="once"):
+        parse_grid("anagram", ["steps=1", "steps=2"])
+
+
+def test_every_seed_at_every_point_once_and_batches_aligned(model: nw.Pretrained) -> None:
+    plan = plan_of(model, "2:10", grid=(("balance", ("none", "auto")),))
+    tasks = list(plan.tasks("full"))
+    assert [t.seeds for t in tasks] == [(2, 3), (4, 5, 6, 7), (8, 9)] * 2
+    more = plan_of(model, "0:16", grid=(("balance", ("none", "auto")),))
+    assert {t for t in tasks if len(t.seeds) == 4} <= set(more.tasks("full"))
+    assert [t.seeds for t in plan.tasks("full", [(1, 9), (1, 2), (0, 5), (1, 4), (1, 7), (1, 8)])] == [(5,), (2, 4, 7, 8), (9,)]
+
+
+def test_a_plan_is_what_its_json_says(model: nw.Pretrained) -> None:
+    plan = plan_of(model, grid=(("weights", ((1.0, 1.0), (1.0, 2.0))),), early=0.5)
+    again = Plan.from_json(json.loads(json.dumps(plan.to_json())), plan.seeds, plan.top)
+    assert again == plan
+    photo = make_plan("edit", Edit(PICTURES / "digit-4.png", prompt="9", start=(5,)), model, (0,))
+    assert Plan.from_json(json.loads(json.dumps(photo.to_json()))).to_json() == photo.to_json()
+
+
+@pytest.mark.parametrize(
+    ("verb", "spec", "rest", "complaint"),
+    [
+        ("anagram", SPEC, {"rank": "beauty"}, "unknown ranking 'beauty'"),
+        ("anagram", SPEC, {"early": 0.0}, "--early above 0"),
+        ("anagram", SPEC, {"top": 0}, "--top and --batch must be at least 1"),
+        ("anagram", SPEC, {"grid": (("steps", (4, 0)),)}, "at steps 0: --steps must be at least 1"),
+        ("anagram", SPEC, {"grid": (("weights", ((1.0,),)),)}, "2 prompts need as many --weights, 1 were given"),
+        ("anagram", Anagram(("6", "9", "3")), {}, "3 prompts need as many --views, 2 were given"),
+        ("edit", Edit(PICTURES / "digit-4.png", prompt="9"), {}, "this edit makes 6"),
+    ],
+)
+def test_searches_that_cannot_be_are_refused(
+    model: nw.Pretrained, verb: str, spec: Any, rest: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(UserError, match=complaint):
+        make_plan(verb, spec, model, (0, 1), **rest)
+
+
+# What is kept
+
+
+def test_the_winners_are_the_best_of_all_and_replay_exactly(model: nw.Pretrained, tmp_path: Path) -> None:
+    search = Search(plan_of(model, grid=(("balance", ("none", "auto")),)), tmp_path, model, DigitScorer())
+    winners = search.run()
+    every = []
+    for balance in ("none", "auto"):
+        x = nw.anagram(model, ("6", "9"), steps=2, num=10, balance=balance).tensor
+        every += score_illusions(DigitScorer(), x, [lambda x: x, lambda x: x.rot90(2, (2, 3))], ["6", "9"]).alignment.tolist()
+    got = [c.scores["alignment"] for c in winners]
+    torch.testing.assert_close(torch.tensor(got), torch.tensor(sorted(every, reverse=True)[:3]), rtol=0, atol=1e-3)
+    pictures = sorted((tmp_path / "top").glob("*.png"))
+    assert len(pictures) == 3
+    for picture in pictures:
+        assert nw.replay(picture).agrees
+    page = (tmp_path / "search.html").read_text()
+    assert page.count("<tr>") == 21
+    assert page.count("data:image/png") == 3
+    assert not (tmp_path / "leaders").exists()
+
+
+def test_only_what_is_not_done_is_done(model: nw.Pretrained, tmp_path: Path) -> None:
+    """Stopped anywhere, with half a line written, a second call does the rest and comes to the same; more seeds later too."""
+    whole = Search(plan_of(model), tmp_path / "whole", model, DigitScorer())
+    whole.run()
+    asked: list[Task] = []
+
+    def stopping(plan: Plan, tasks: Iterable[Task], model: nw.Pretrained, scorer: Scorer) -> Iterator[Done]:
+        for done in local(plan, tasks, model, scorer):
+            asked.append(done.task)
+            yield done
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            Search(plan_of(model), tmp_path / "cut", model, DigitScorer()).run(stopping)
+        with (tmp_path / "cut" / "search.jsonl").open("ab") as file:
+            file.write(b'{"task": ["full", 0, [8, ')
+    assert [t.seeds for t in asked] == [(0, 1, 2, 3), (4, 5, 6, 7)]
+    cut = Search(plan_of(model), tmp_path / "cut", model, DigitScorer())
+    cut.run()
+    assert found(cut) == found(whole)
+    assert [p.read_bytes() for p in sorted((tmp_path / "cut/top").iterdir())] == [
+        p.read_bytes() for p in sorted((tmp_path / "whole/top").iterdir())
+    ]
+    longer = Search(plan_of(model, "0:12"), tmp_path / "cut", model, DigitScorer())
+    assert [t.seeds for t in longer.plan.tasks("full") if t not in longer.ledger.done] == [(8, 9, 10, 11)]
+
+
+def test_a_folder_of_another_search_says_what_differs(model: nw.Pretrained, tmp_path: Path) -> None:
+    Search(plan_of(model), tmp_path, model, DigitScorer())
+    other = make_plan("anagram", replace(SPEC, guidance_scale=4.0), model, (0,), batch=4, rank="margin")
+    with pytest.raises(UserError, match=r'rank was "alignment", now "margin"; spec guidance_scale was 1.3, now 4.0'):
+        Search(other, tmp_path, model, DigitScorer())
+    assert same_search(plan_of(model).to_json(), plan_of(model, "5:9", top=9).to_json()) == ""
+
+
+def test_a_damaged_ledger_says_so(model: nw.Pretrained, tmp_path: Path) -> None:
+    Search(plan_of(model), tmp_path, model, DigitScorer())
+    with (tmp_path / "search.jsonl").open("ab") as file:
+        file.write(b"what?\n")
+    with pytest.raises(UserError, match="damaged at line 2"):
+        Search(plan_of(model), tmp_path, model, DigitScorer())
+
+
+def test_early_stopping_walks_the_best_half_to_the_end(model: nw.Pretrained, tmp_path: Path) -> None:
+    """The survivors' pictures and scores are those of the whole search."""
+    whole = Search(plan_of(model), tmp_path / "whole", model, DigitScorer())
+    whole.run()
+    early = Search(plan_of(model, early=0.4), tmp_path / "early", model, DigitScorer())
+    early.run()
+    survivors = {seed for _, seed, _ in found(early)}
+    assert len(survivors) == 4
+    halfway = [c.seed for c in early.candidates("half")]
+    assert set(halfway[:4]) == survivors
+    scores = {seed: score for _, seed, score in found(whole)}
+    for _, seed, score in found(early):
+        assert score == pytest.approx(scores[seed], abs=1e-3)
+
+
+# The command line
+
+
+def test_a_killed_search_goes_on_where_it_was(tmp_path: Path) -> None:
+    """SIGKILL in the middle, then the same command: no task is done twice, and the winners are those of an undisturbed run."""
+    line = ["search", "anagram", "6", "9", "--steps", "3", "--seeds", "0:24", "--batch", "2", "--top", "1", "--out"]
+    killed, ledger = tmp_path / "killed", tmp_path / "killed" / "search.jsonl"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-m", "noisewalk.cli", *line, str(killed)], env=environment)
+    while process.poll() is None and (not ledger.exists() or ledger.read_bytes().count(b"\n") < 3):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = ledger.read_bytes()
+    whole = before[: before.rfind(b"\n") + 1]
+    assert main([*line, str(killed)]) == 0
+    after = ledger.read_bytes()
+    assert after.startswith(whole)
+    tasks = [tuple(json.loads(row)["task"][2]) for row in after.splitlines()[1:]]
+    assert sorted(tasks) == [(i, i + 1) for i in range(0, 24, 2)]
+    assert main([*line, str(tmp_path / "calm")]) == 0
+    names = [[p.name for p in sorted((tmp_path / run / "top").iterdir())] for run in ("killed", "calm")]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("anagram 6 9 --seeds 3:3", "is empty"),
+        ("anagram 6 --seeds 0:3", "1 prompts need as many --views"),
+        ("anagram 6 9 --grid sigma=1", "unknown field of anagram"),
+        ("anagram 6 9 --scorer beauty", "unknown scorer 'beauty'"),
+        ("anagram 6 9 --engine cloud", "unknown engine 'cloud'"),
+        ("anagram 6 9 --out best.png", "a search writes a folder"),
+        ("anagrams 6 9", "did you mean 'anagram'"),
+        ("anagram 6 9 --views identity file:nothing.npy", "there is no permutation file nothing.npy"),
+        ("anagram 6 9 --views identity rotate180 --weights 1 2 3", "need as many --weights"),
+        ("forward nothing.png", "nothing.png"),
+    ],
+)
+def test_bad_searches_are_one_line_and_status_2(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", *line.split()]) == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+
+
+# Ray
+
+
+@pytest.mark.slow
+def test_ray_finds_the_same_with_any_number_of_workers(model: nw.Pretrained, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    line = ["search", "anagram", "6", "9", "--steps", "2", "--seeds", "0:12", "--batch", "4", "--top", "2", "--out"]
+    assert main([*line, str(tmp_path / "local")]) == 0
+    rows = []
+    for workers in ("1", "2"):
+        out = tmp_path / workers
+        assert main([*line, str(out), "--engine", "ray", "--workers", workers]) == 0
+        rows.append(sorted(json.dumps(json.loads(r)["scores"]) for r in (out / "search.jsonl").read_text().splitlines()[1:]))
+    wanted = (tmp_path / "local" / "search.jsonl").read_text().splitlines()[1:]
+    assert rows[0] == rows[1]
+    assert [p.name for p in sorted((tmp_path / "1/top").iterdir())] == [
+        p.name for p in sorted((tmp_path / "local/top").iterdir())
+    ]
+    assert len(wanted) == 3
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(model: nw.Pretrained, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    psutil = pytest.importorskip("psutil")
+
+    from noisewalk.search.engines import RayEngine
+
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    try:
+        plan = plan_of(model, "0:40")
+        search = Search(plan, tmp_path, model, DigitScorer())
+        killed = []
+
+        def kill_one(done: int, total: int) -> None:
+            if done == 2:
+                ours = psutil.Process().children(recursive=True)
+                workers = [p for p in ours if "run_remote" in " ".join(p.cmdline())]
+                for p in workers[:1]:
+                    p.kill()
+                    killed.append(p.pid)
+
+        search.run(RayEngine(workers=2), kill_one)
+        assert killed
+        assert sorted(seed for _, seed, _ in found(search)) == list(range(40))
+    finally:
+        ray.shutdown()
+
+
+def test_a_ray_address_that_does_not_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    line = ["search", "anagram", "6", "9", "--seeds", "0:2", "--engine", "ray", "--address", "127.0.0.1:9", "--out"]
+    assert main([*line, str(tmp_path / "s")]) == 2
+    assert "no Ray cluster answers at 127.0.0.1:9" in capsys.readouterr().err
