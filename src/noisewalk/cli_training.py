@@ -18,7 +18,7 @@ class TrainCommand:
     """Train a model from scratch into a run folder; started again, it goes on from where it stopped."""
 
     objective: Positional[str | None] = None
-    """denoiser, pure-noise, ddpm, flow, emoji, or classifier (the digit reader)."""
+    """denoiser, pure-noise, ddpm, flow, classifier (the digit reader), emoji, upscaler, scorer, or second-scorer."""
     out: Path | None = None
     """The run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html; runs/OBJECTIVE by default."""
     resume: Path | None = None
@@ -63,7 +63,7 @@ def run_train(rest: list[str]) -> int:
         folder = asked.out or Path("runs") / asked.objective
         spec = RunSpec(**{field.name: getattr(asked, field.name) for field in fields(RunSpec)})
     else:
-        raise UserError("say what to train (denoiser, pure-noise, ddpm, flow, emoji, classifier), or --resume RUN")
+        raise UserError("say what to train (denoiser, pure-noise, ddpm, flow, emoji, upscaler, scorer, classifier), or --resume RUN")
     writable(folder / "checkpoint.safetensors")
     signal.signal(signal.SIGTERM, _stop)
     with progress(f"train {spec.objective}") as watch:

@@ -13,6 +13,7 @@ from .course import CourseUNet, CourseUNetConfig
 from .text import DigitPrompts, LabelPrompts
 from .text_unet import TextUNet, text_unet_config
 from .unet import UNet, unet_config
+from .upscaler_unet import UpscalerUNet
 from .words import TextPrompts, load_words
 
 SCHEDULES: dict[str, Callable[[], Schedule]] = {
@@ -27,6 +28,7 @@ NETWORKS: dict[str, Callable[[dict[str, Any]], torch.nn.Module]] = {
     "unet-fast": lambda shape: UNet(unet_config(shape)),
     "unet-course": lambda shape: CourseUNet(CourseUNetConfig(**shape)),
     "unet-text": lambda shape: TextUNet(text_unet_config(shape)),
+    "unet-upscaler": lambda shape: UpscalerUNet(text_unet_config(shape)),
 }
 """Networks by the name in a checkpoint's configuration."""
 
@@ -40,7 +42,7 @@ def build(config: dict[str, Any]) -> torch.nn.Module:
 
 def prompts(config: dict[str, Any]) -> Callable[[str], Condition]:
     """How the prompts of a checkpoint's network are read."""
-    if config["network"] == "unet-text":
+    if config["network"] in ("unet-text", "unet-upscaler"):
         return TextPrompts(load_words(), config["config"]["max_tokens"])
     names = tuple(config.get("labels", _DIGITS))
     return DigitPrompts() if names == _DIGITS else LabelPrompts(names)

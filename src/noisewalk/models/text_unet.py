@@ -24,6 +24,7 @@ class TextUNetConfig:
     Args:
         image_size: height and width of the pictures, pixels; divisible by patch * 2^(len(channels) - 1).
         in_channels: 3 for colour.
+        beside_channels: of pictures it is shown beside the noisy one; 3 in an upscaler.
         patch: side of the pixel squares folded into channels.
         channels: width of each resolution, from fine to coarse.
         blocks: residual blocks a resolution, on the way down (one more on the way up).
@@ -48,6 +49,7 @@ class TextUNetConfig:
     text_heads: int = 4
     max_tokens: int = 24
     dropout: float = 0.0
+    beside_channels: int = 0
 
 
 def text_unet_config(data: dict[str, Any]) -> TextUNetConfig:
@@ -161,7 +163,7 @@ class TextUNet(nn.Module):
         self.time = TimeEmbedding(c.embed_dim)
         self.reader = Reader(c)
         self.sentence = nn.Linear(c.text_dim, c.embed_dim)
-        self.stem = nn.Conv2d(folded, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(folded + c.beside_channels * c.patch**2, widths[0], 3, padding=1)
         self.down, self.up, skips, width = nn.ModuleList(), nn.ModuleList(), [widths[0]], widths[0]
         for i, out in enumerate(widths):
             if i:
@@ -186,7 +188,11 @@ class TextUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
         text, seen = self.reader(vectors, mask)
-        embedding = F.silu(self.time(t) + self.sentence(text[:, 0]))
+        return self.draw(x, self.time(t) + self.sentence(text[:, 0]), text, seen)
+
+    def draw(self, x: Tensor, embedding: Tensor, text: Tensor, seen: Tensor) -> Tensor:
+        """The output for (N, in_channels + beside_channels, H, W), the embedding (N, E) of all else, and the words read."""
+        embedding = F.silu(embedding)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
         skips = [h]
         for layer in self.down:

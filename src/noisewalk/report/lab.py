@@ -18,7 +18,7 @@ from ..models.zoo import Pretrained, pretrained
 from ..training.data import to_unit
 from ..training.loop import TrainConfig, TrainState, log
 from ..training.objectives import Objective
-from ..training.recipe import find
+from ..training.recipe import OWN_DATA, find
 from ..training.recipe_type import Recipe
 from ..training.runs import choose_device, run
 from ..training.sources import Source, source
@@ -39,7 +39,7 @@ class RunSpec:
     """What a run was asked to be; kept in its folder as spec.json.
 
     Args:
-        objective: denoiser, pure-noise, ddpm, flow, classifier or emoji.
+        objective: denoiser, pure-noise, ddpm, flow, classifier, emoji, upscaler, scorer or second-scorer.
         recipe: "course" for the course's exact recipe, "fast" for ours.
         data: mnist, fashion-mnist or a folder.
         classes: whether the network is told the class.
@@ -116,7 +116,7 @@ def configure(config: TrainConfig, spec: RunSpec) -> TrainConfig:
 
 def prepare(spec: RunSpec) -> tuple[Recipe, Source | None]:
     """The recipe and the data a spec speaks of."""
-    if spec.objective in ("classifier", "emoji"):
+    if spec.objective in OWN_DATA:
         return find(spec.objective, network=spec.network), None
     data = source(spec.data, spec.size, spec.channels)
     return find(spec.objective, spec.recipe, data, spec.classes, spec.network), data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import torch
@@ -12,14 +13,11 @@ from ..errors import UserError, unknown
 from ..judge.digits import DigitReader, Warp
 from ..models.course import CourseUNetConfig
 from ..models.kinds import SCHEDULES, build
-from ..models.text_unet import TextUNet, TextUNetConfig
 from ..models.unet import UNet, UNetConfig
-from ..models.words import TextPrompts, load_words
-from ..walk.noise import LinearPath
 from ..walk.prediction import Condition
 from . import course
 from .data import mnist
-from .emoji.dataset import World, captioned
+from .emoji.recipes import EMOJI
 from .loop import TrainConfig
 from .objectives import Network, Objective, Times, discrete_times, logit_normal_times
 from .recipe_type import Recipe
@@ -65,22 +63,8 @@ def classifier() -> Recipe:
     return Recipe(DigitReader, lambda: mnist("train"), loss, config, {"network": "digit-reader"})
 
 
-def emoji() -> Recipe:
-    """Flow matching of 32x32 emoji and pictograms from captions with the text U-Net (caption dropout 0.1)."""
-    shape, world = TextUNetConfig(), World()
-    prompts = TextPrompts(load_words(), shape.max_tokens)
-    objective = Objective(LinearPath(), "flow_prediction", dropout=0.1, null=prompts(""))
-    card = {
-        "network": "unet-text",
-        "config": asdict(shape),
-        "schedule": "linear",
-        "prediction_type": "flow_prediction",
-        "world": asdict(world),
-    }
-    config = TrainConfig(epochs=1200, hold=0.8)
-    return Recipe(
-        lambda: TextUNet(shape), lambda: captioned(shape.image_size, world, prompts), objective.loss, config, card, objective
-    )
+OWN_DATA: dict[str, Callable[[], Recipe]] = {"classifier": classifier, **EMOJI}
+"""Recipes that name their own data."""
 
 
 def with_network(recipe: Recipe, name: str, data: Source) -> Recipe:
@@ -102,7 +86,7 @@ def with_network(recipe: Recipe, name: str, data: Source) -> Recipe:
     return replace(recipe, network=lambda: build(card), card=card, objective=target, loss=target.loss)
 
 
-OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", "classifier", "emoji")
+OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", *OWN_DATA)
 
 
 def find(
@@ -124,10 +108,10 @@ def find(
         raise unknown("objective", objective, OBJECTIVES)
     if style not in ("course", "fast"):
         raise unknown("recipe", style, ("course", "fast"))
-    if objective in ("classifier", "emoji"):
+    if objective in OWN_DATA:
         if network:
             raise UserError(f"{objective} has a network of its own; leave out --network")
-        return {"classifier": classifier, "emoji": emoji}[objective]()
+        return OWN_DATA[objective]()
     data = data or source("mnist")
     if classes and len(data.names) < 2:
         raise UserError(f"{data.name} has {len(data.names)} classes; put the pictures of each class into a folder of its own")

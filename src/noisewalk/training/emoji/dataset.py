@@ -28,7 +28,7 @@ class World:
     """Which concepts are drawn.
 
     Args:
-        min_styles: in at least so many of the seven coloured styles.
+        min_styles: in at least so many of the seven coloured styles; 0 also takes what is drawn as a silhouette only.
         without: groups and subgroups of emojibase left out.
     """
 
@@ -39,8 +39,8 @@ class World:
         """Keys of the concepts that are in it."""
         styles: dict[str, set[str]] = {}
         for row in index:
-            if row["style"] != "game-icons" and not {row["group"], row["subgroup"]} & set(self.without):
-                styles.setdefault(row["key"], set()).add(row["style"])
+            if not {row["group"], row["subgroup"]} & set(self.without):
+                styles.setdefault(row["key"], set()).update({row["style"]} - {"game-icons"})
         return frozenset(key for key, drawn in styles.items() if len(drawn) >= self.min_styles)
 
 
@@ -82,18 +82,31 @@ def captioned(size: int, world: World, prompts: TextPrompts, split: Split = "tra
     Raises:
         UserError: the rendered pictures are missing or damaged.
     """
+    return with_captions(*select(size, world, split), prompts, variants)
+
+
+def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, list[dict[str, Any]]]:
+    """The pictures (N, 3, size, size) uint8 of a world that are trained on, or those held out, and what they are.
+
+    Raises:
+        UserError: the rendered pictures are missing or damaged.
+    """
     pictures, index = read_pictures(RENDERED if size <= RENDERED else size)
     concepts = world.concepts(index)
     kept = [
-        (i, row)
+        i
         for i, row in enumerate(index)
         if row["key"] in concepts and held_out(row["key"], row["style"]) == (split == "held out")
     ]
-    texts = [c for _, row in kept for c in captions(row["names"], row["keywords"], row["style"], variants)]
+    return shrink(pictures[torch.tensor(kept)], size), [index[i] for i in kept]
+
+
+def with_captions(pictures: Tensor, rows: Sequence[dict[str, Any]], prompts: TextPrompts, variants: int) -> Captioned:
+    """Pictures with `variants` captions each."""
+    texts = [c for row in rows for c in captions(row["names"], row["keywords"], row["style"], variants)]
     tokens, masks = prompts.rows(texts)
-    chosen = shrink(pictures[torch.tensor([i for i, _ in kept])], size)
-    shape = (len(kept), variants, prompts.max_tokens)
-    return Captioned(chosen, tokens.to(torch.int32).view(shape), masks.view(shape), prompts.table)
+    shape = (len(rows), variants, prompts.max_tokens)
+    return Captioned(pictures, tokens.to(torch.int32).view(shape), masks.view(shape), prompts.table)
 
 
 def read_pictures(size: int) -> tuple[Tensor, list[dict[str, Any]]]:

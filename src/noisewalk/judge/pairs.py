@@ -1,0 +1,166 @@
+"""A pair of encoders, one of pictures and one of prompts, into the same space: what fits together points the same way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..models.text_unet import Reader, TextUNetConfig
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    """The shape of a `PairNetwork`.
+
+    Args:
+        pictures: how pictures are read: "residual" or "plain" convolutions.
+        words: how prompts are read: "reader", a transformer; or "bag", a perceptron of the words' mean, which knows no order.
+        image_size: side of the pictures it looks at, pixels; divisible by 8.
+        widths: channels at a half, a quarter and an eighth of the side.
+        text_dim, text_layers, text_heads: of "reader"; the first one also of "bag".
+        word_dim, max_tokens: of the word vectors.
+        embed_dim: of the common space.
+    """
+
+    pictures: Literal["residual", "plain"] = "residual"
+    words: Literal["reader", "bag"] = "reader"
+    image_size: int = 32
+    widths: tuple[int, int, int] = (48, 96, 192)
+    text_dim: int = 128
+    text_layers: int = 1
+    text_heads: int = 4
+    word_dim: int = 192
+    max_tokens: int = 24
+    embed_dim: int = 128
+
+
+def pair_config(data: dict[str, Any]) -> PairConfig:
+    """A configuration as it comes out of JSON, where tuples are lists."""
+    return PairConfig(**(data | {"widths": tuple(data["widths"])}))
+
+
+class ConvBlock(nn.Module):
+    """relu(x + norm(conv(relu(norm(conv(x)))))); the first convolution may halve the side and change the width."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
+        self.norm1, self.norm2 = nn.BatchNorm2d(c_out), nn.BatchNorm2d(c_out)
+        self.skip = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        return F.relu(self.skip(x) + h)
+
+
+class ResidualPictures(nn.Module):
+    """(N, 3, S, S) -> (N, widths[-1]): residual blocks at S/2 (one), S/4 and S/8 (two each), then the mean over positions."""
+
+    def __init__(self, c: PairConfig) -> None:
+        super().__init__()
+        fine, middle, coarse = c.widths
+        self.stem = nn.Conv2d(12, fine, 3, padding=1)
+        self.body = nn.Sequential(
+            ConvBlock(fine, fine, 1),
+            ConvBlock(fine, middle, 2),
+            ConvBlock(middle, middle, 1),
+            ConvBlock(middle, coarse, 2),
+            ConvBlock(coarse, coarse, 1),
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        out: Tensor = self.body(F.relu(self.stem(F.pixel_unshuffle(pictures, 2))))
+        return out.mean((2, 3))
+
+
+class PlainPictures(nn.Module):
+    """(N, 3, S, S) -> (N, widths[-1]): five convolutions, the greatest of each 2x2 between, a linear map of all positions."""
+
+    def __init__(self, c: PairConfig) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        width = 12
+        for i, out in enumerate(c.widths):
+            for c_in in (width, out)[: 2 if i else 1]:
+                layers += [nn.Conv2d(c_in, out, 3, padding=1), nn.GroupNorm(out // 16, out), nn.GELU()]
+            layers += [nn.MaxPool2d(2)] if i < len(c.widths) - 1 else []
+            width = out
+        self.body = nn.Sequential(*layers)
+        self.flat = nn.Linear(width * (c.image_size // 8) ** 2, width)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        out: Tensor = self.flat(self.body(F.pixel_unshuffle(pictures, 2)).flatten(1))
+        return out
+
+
+class BagOfWords(nn.Module):
+    """Word vectors (N, L, D) and mask (N, L) -> (N, text_dim): a perceptron of the mean of the words there are."""
+
+    def __init__(self, c: PairConfig) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(c.word_dim, 2 * c.text_dim), nn.GELU(), nn.Linear(2 * c.text_dim, c.text_dim))
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        weights = mask.to(vectors.dtype).unsqueeze(-1)
+        out: Tensor = self.mlp((vectors * weights).sum(1) / weights.sum(1).clamp(min=1))
+        return out
+
+
+class Sentence(nn.Module):
+    """Word vectors (N, L, D) and mask (N, L) -> (N, text_dim): the transformer's output for the sentence as a whole."""
+
+    def __init__(self, c: PairConfig) -> None:
+        super().__init__()
+        self.reader = Reader(
+            TextUNetConfig(
+                word_dim=c.word_dim,
+                text_dim=c.text_dim,
+                text_layers=c.text_layers,
+                text_heads=c.text_heads,
+                max_tokens=c.max_tokens,
+            )
+        )
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        text: Tensor = self.reader(vectors, mask)[0]
+        return text[:, 0]
+
+
+class PairNetwork(nn.Module):
+    """Pictures and prompts as unit vectors, and the logarithm of the scale their cosines are compared at.
+
+    Reference: Radford et al., *Learning Transferable Visual Models From Natural Language Supervision* (CLIP), 2021.
+    """
+
+    def __init__(self, config: PairConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        self.picture = ResidualPictures(c) if c.pictures == "residual" else PlainPictures(c)
+        self.text = Sentence(c) if c.words == "reader" else BagOfWords(c)
+        self.picture_out = nn.Linear(c.widths[-1], c.embed_dim, bias=False)
+        self.text_out = nn.Linear(c.text_dim, c.embed_dim, bias=False)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """(N, 3, S, S) in [-1, 1] -> (N, widths[-1]), in which Fréchet distances are measured."""
+        out: Tensor = self.picture(pictures)
+        return out
+
+    def embed_pictures(self, pictures: Tensor) -> Tensor:
+        """(N, 3, S, S) in [-1, 1] -> (N, embed_dim) of length 1."""
+        return F.normalize(self.picture_out(self.features(pictures)).float(), dim=1)
+
+    def embed_prompts(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """(N, L, D), (N, L) -> (N, embed_dim) of length 1."""
+        return F.normalize(self.text_out(self.text(vectors, mask)).float(), dim=1)
+
+    def forward(self, pictures: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        """(N, N): how well each picture (row) and each prompt (column) fit: scale * cosine."""
+        cosines = self.embed_pictures(pictures) @ self.embed_prompts(vectors, mask).T
+        return self.log_scale.clamp(max=math.log(100)).exp() * cosines

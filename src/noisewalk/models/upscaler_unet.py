@@ -1,0 +1,47 @@
+"""The upscaler: a text U-Net that is shown a smaller picture, enlarged and a little noisy, beside the one it draws."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .text_unet import TextUNet, TextUNetConfig
+from .unet import TimeEmbedding
+
+UPSCALER_32 = TextUNetConfig(
+    image_size=128,
+    beside_channels=3,
+    patch=4,
+    channels=(64, 96, 128),
+    attention=(0, 0, 0),
+    embed_dim=192,
+    text_dim=128,
+    text_layers=1,
+)
+"""32 -> 128. Convolutions only, so that the network itself is of no particular size."""
+
+
+def enlarge(low: Tensor, size: int) -> Tensor:
+    """(N, C, h, w) -> (N, C, size, size): bilinear, corners aligned, as DeepFloyd IF does."""
+    return F.interpolate(low, (size, size), mode="bilinear", align_corners=True)
+
+
+class UpscalerUNet(nn.Module):
+    """x_t (N, 3, S, S), t (N,), enlarged picture (N, 3, S, S), its timestep (N,) int64, word vectors (N, L, D), mask (N, L) ->
+    (N, 3, S, S) output.
+
+    Reference: Ho et al., *Cascaded Diffusion Models*, 2022, section 4.2 (noise conditioning augmentation).
+    """
+
+    def __init__(self, config: TextUNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unet = TextUNet(config)
+        self.noise_level = TimeEmbedding(config.embed_dim)
+
+    def forward(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        text, seen = self.unet.reader(vectors, mask)
+        level = self.noise_level((timestep + 1) / 1000)
+        embedding = self.unet.time(t) + self.unet.sentence(text[:, 0]) + level
+        return self.unet.draw(torch.cat([x, beside], 1), embedding, text, seen)

@@ -1,0 +1,155 @@
+"""Training the image-text scorer: pictures with captions, distorted as drawn pictures may be, told apart in a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...walk.prediction import Condition
+from ...models.words import TextPrompts
+from .dataset import Captioned, Split, World, select, with_captions
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Captioned pictures, and which of them show the same concept.
+
+    Args:
+        captioned: N pictures with their captions.
+        concepts: (N,) number of each picture's concept.
+    """
+
+    captioned: Captioned
+    concepts: Tensor
+
+    def __len__(self) -> int:
+        return len(self.captioned)
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
+        """Pictures, and as condition the word vectors (N, L, D) and mask (N, L) of one caption each, and concepts (N,)."""
+        pictures, words = self.captioned.batch(rows, generator)
+        return pictures, (*words, self.concepts[rows])
+
+    def to(self, device: torch.device) -> Pairs:
+        """The same pairs on a device."""
+        return Pairs(self.captioned.to(device), self.concepts.to(device))
+
+
+def paired(size: int, world: World, prompts: TextPrompts, split: Split = "train") -> Pairs:
+    """The pictures of a world, or those held out of it, as pairs.
+
+    Raises:
+        UserError: the rendered pictures are missing or damaged.
+    """
+    pictures, rows = select(size, world, split)
+    numbers = {key: i for i, key in enumerate(dict.fromkeys(row["key"] for row in rows))}
+    return Pairs(with_captions(pictures, rows, prompts, 16), torch.tensor([numbers[row["key"]] for row in rows]))
+
+
+@dataclass(frozen=True)
+class Distort:
+    """Random distortions, so that the scorer also reads what is blurred, noisy, shifted or of an odd colour.
+
+    Args:
+        degrees: rotation up to this angle, either way.
+        scale: relative change of size, either way.
+        shift: translation up to this share of the side, either way.
+        blur: the strongest loss of sharpness, in halvings of the resolution.
+        colour: standard deviation of the entries of the 3x3 matrix added to the identity, acting on RGB around white.
+        noise: standard deviation (itself the size of a normal number) of noise.
+        erase: chance of a white rectangle of up to half the side.
+
+    Pictures are mirrored half of the time, so that the scorer knows no left from right, but does know up from down.
+    """
+
+    degrees: float = 15.0
+    scale: float = 0.25
+    shift: float = 0.1
+    blur: float = 1.6
+    colour: float = 0.12
+    noise: float = 0.08
+    erase: float = 0.4
+
+    def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+        """(N, 3, S, S) in [-1, 1], white around; all randomness from `generator`, on its device."""
+        x = self._warp(pictures, generator)
+        n = len(x)
+        x = soften(x, self.blur * torch.rand(n, generator=generator, device=generator.device))
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(n, *shape, generator=generator, device=generator.device)
+
+        mixed = torch.eye(3, device=x.device) + self.colour * normal(3, 3)
+        x = 1 + torch.einsum("nij,njhw->nihw", mixed, x - 1)
+        x = self._erase(x, generator)
+        return (x + self.noise * normal(1, 1, 1).abs() * normal(*x.shape[1:])).clamp(-1, 1)
+
+    def _warp(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        n = len(x)
+
+        def symmetric(size: float) -> Tensor:
+            return size * (2 * torch.rand(n, generator=generator, device=generator.device) - 1)
+
+        angle, zoom = symmetric(torch.pi * self.degrees / 180), torch.exp(symmetric(self.scale))
+        mirror = symmetric(1).sign()
+        dx, dy = symmetric(2 * self.shift), symmetric(2 * self.shift)
+        cos, sin = angle.cos() * zoom, angle.sin() * zoom
+        theta = torch.stack([cos * mirror, -sin, dx, sin * mirror, cos, dy], dim=1).view(n, 2, 3)
+        grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+        return F.grid_sample(x - 1, grid, align_corners=False) + 1  # outside the picture is white
+
+    def _erase(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        n, _, height, width = x.shape
+
+        def uniform() -> Tensor:
+            return torch.rand(n, 1, 1, 1, generator=generator, device=generator.device)
+
+        rows = torch.arange(height, device=x.device).view(1, 1, -1, 1) / height
+        columns = torch.arange(width, device=x.device).view(1, 1, 1, -1) / width
+        across = (rows - uniform()).abs() < 0.25 * uniform()
+        inside = across & ((columns - uniform()).abs() < 0.25 * uniform()) & (uniform() < self.erase)
+        return torch.where(inside, torch.ones_like(x), x)
+
+
+def soften(x: Tensor, level: Tensor) -> Tensor:
+    """A mixture of pictures and their halvings, enlarged again.
+
+    Args:
+        x: (N, C, S, S), S divisible by 4.
+        level: (N,) from 0 (as it is) over 1 (what is left at half the side) to 2 (at a quarter).
+    """
+    size, level = x.shape[-1], level.view(-1, 1, 1, 1)
+    out = x * (1 - level).clamp(min=0)
+    for i in (1, 2):
+        small = F.interpolate(F.avg_pool2d(x, 2**i), size=(size, size), mode="bilinear", align_corners=False)
+        out = out + small * (1 - (level - i).abs()).clamp(min=0)
+    return out
+
+
+def contrastive_loss(logits: Tensor, concepts: Tensor) -> Tensor:
+    """(N,) mean of the cross entropies of finding the caption of a picture and the picture of a caption.
+
+    L_i = -(log softmax_j(l_ij)_i + log softmax_j(l_ji)_i) / 2, over the j of other concepts than i's, and i itself: another
+    drawing of the same thing is no wrong answer.
+
+    Args:
+        logits: (N, N), pictures by captions.
+        concepts: (N,).
+
+    Reference: Radford et al. 2021, figure 3.
+    """
+    same = concepts[:, None] == concepts[None]
+    same.fill_diagonal_(False)
+    logits = logits.float().masked_fill(same, -torch.inf)
+    own = torch.arange(len(logits), device=logits.device)
+    by_picture = F.cross_entropy(logits, own, reduction="none")
+    return (by_picture + F.cross_entropy(logits.T, own, reduction="none")) / 2
+
+
+def pairs_loss(distort: Distort, network: nn.Module, pictures: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
+    """(N,) losses of a batch of `Pairs`."""
+    vectors, mask, concepts = cond
+    return contrastive_loss(network(distort(pictures, generator), vectors, mask), concepts)

@@ -1,0 +1,67 @@
+"""Training an upscaler: a drawing, and beside it what is left of it at a quarter of the size, softened and noised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...models.upscaler_unet import enlarge
+from ...walk.noise import NoiseLevel
+from ...walk.prediction import Condition
+from ..objectives import Objective, drop_condition
+from .pairs import soften
+
+
+@dataclass(frozen=True, eq=False)
+class Upscaling:
+    """The objective of an upscaler, on crops.
+
+        beside = (1 - s) enlarge(soften(average(x0))) + s eps',    s = (k + 1) / 1000,    k uniform in 0 ... most_noise - 1
+
+    Softening and noise stand for the faults of the stage before; the network is told k.
+
+    Args:
+        objective: of x_t and the target, without dropout.
+        null: the words that mean "anything", tensors (1, ...).
+        factor: how many times smaller the small picture is.
+        crop: side of the crops trained on, pixels; the network is a convolution, so a crop teaches it as much as a picture.
+        dropout: share of captions dropped.
+        most_noise: timesteps of noise trained on.
+        blur: the strongest softening, in halvings of the small picture's resolution; half of the pictures get none.
+    """
+
+    objective: Objective
+    null: Condition
+    factor: int = 4
+    crop: int = 64
+    dropout: float = 0.1
+    most_noise: int = 600
+    blur: float = 1.0
+
+    def loss(self, network: nn.Module, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
+        """(N,) losses for whole pictures x0 (N, 3, S, S) in [-1, 1] and words (vectors, mask)."""
+        n, device = len(x0), generator.device
+        level = self.blur * (2 * torch.rand(n, generator=generator, device=device) - 1).clamp(min=0)
+        large = enlarge(soften(F.avg_pool2d(x0, self.factor), level), x0.shape[-1])
+        x0, large = crops(torch.cat([x0, large], 1), self.crop, generator).chunk(2, dim=1)
+        timestep = torch.randint(0, self.most_noise, (n,), generator=generator, device=device)
+        s = ((timestep + 1) / 1000).view(-1, 1, 1, 1)
+        noisy = NoiseLevel(1 - s, s)
+        beside = noisy.alpha * large + noisy.sigma * torch.randn(large.shape, generator=generator, device=device)
+        words = drop_condition(cond, self.null, self.dropout, generator)
+        return self.objective.loss(network, x0, (beside, timestep, *words), generator)
+
+
+def crops(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """(N, C, size, size): a square of each picture, anywhere in it."""
+    n, _, height, width = pictures.shape
+    if height == width == size:
+        return pictures
+    top = torch.randint(0, height - size + 1, (n, 1), generator=generator, device=generator.device)
+    left = torch.randint(0, width - size + 1, (n, 1), generator=generator, device=generator.device)
+    span = torch.arange(size, device=pictures.device)
+    which = torch.arange(n, device=pictures.device).view(-1, 1, 1)
+    return pictures.permute(0, 2, 3, 1)[which, (top + span)[:, :, None], (left + span)[:, None, :]].permute(0, 3, 1, 2)
