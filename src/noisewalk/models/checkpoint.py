@@ -97,6 +97,26 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def checked(path: Path) -> dict[str, Any]:
+    """The card beside packed weights, {} if there is none; the weights must be the ones it names.
+
+    Raises:
+        UserError: the weights are missing, or not those of the card (both SHA-256 are said).
+    """
+    if not path.is_file():
+        raise UserError(f"there are no weights at {path}; reinstall noisewalk, or make them (see bench/TRAINING_QUEUE.md)")
+    try:
+        card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, json.JSONDecodeError) as error:
+        raise UserError(f"{path.with_suffix('.json')} cannot be read ({error}); reinstall noisewalk") from error
+    found = fingerprint(path)
+    if found != card["sha256"][:16]:
+        raise UserError(f"the weights {path} are damaged (SHA-256 {found}…, not {card['sha256'][:16]}…); reinstall noisewalk")
+    return card
+
+
 def state_dict(module: torch.nn.Module, prefix: str = "") -> dict[str, Tensor]:
     """A module's tensors with a prefix before each name."""
     return {prefix + name: tensor for name, tensor in module.state_dict().items()}

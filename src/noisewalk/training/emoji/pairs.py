@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...walk.prediction import Condition
 from ...models.words import TextPrompts
+from ...walk.prediction import Condition
 from .dataset import Captioned, Split, World, select, with_captions
 
 

@@ -1,0 +1,95 @@
+"""The image-text scorer: a contrastive pair of encoders trained on emoji and pictograms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, cached_property
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import UserError
+from ..models.checkpoint import checked, load_tensors, single
+from ..models.words import TextPrompts, load_words
+from ..models.zoo import WEIGHTS
+from .pairs import PairNetwork, pair_config
+
+BUNDLED = WEIGHTS / "emoji-scorer.safetensors"
+
+
+class ImageTextScorer:
+    """Scores pictures of any size for prompts by scale * cosine of their embeddings; see `Scorer`.
+
+    A prompt of which no word can be read has no meaning here; '' is the best of all names the scorer was trained on: how
+    clearly a picture shows anything.
+
+    Args:
+        network: the pair of encoders.
+        prompts: how prompts become its word vectors.
+        known: names of things it was trained on.
+    """
+
+    def __init__(self, network: PairNetwork, prompts: TextPrompts, known: Sequence[str] = ()) -> None:
+        self.network, self.prompts, self.known = network.eval().requires_grad_(False), prompts, tuple(known)
+
+    @torch.no_grad()
+    def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
+        """(N, P) logits of pictures (N, 1 or 3, H, W) in [-1, 1].
+
+        Raises:
+            UserError: no word of a prompt can be read.
+        """
+        shown = torch.cat([self.network.embed_pictures(part) for part in self._parts(pictures)])[: len(pictures)]
+        columns = [self._known if not prompt.strip() else self._asked(prompt) for prompt in prompts]
+        scale = float(self.network.log_scale.exp())
+        cosines = [(shown.double() @ column.double().T).max(1).values.float() for column in columns]
+        return scale * torch.stack(cosines, dim=1)
+
+    @torch.no_grad()
+    def features(self, pictures: Tensor) -> Tensor:
+        """(N, D) features of the picture encoder, in which Fréchet distances are measured."""
+        return torch.cat([self.network.features(part) for part in self._parts(pictures)])[: len(pictures)]
+
+    def _parts(self, pictures: Tensor, batch: int = 8) -> list[Tensor]:
+        """Pictures at the encoder's size, always so many at a time (the last one repeated): the same picture, the same bits."""
+        size = self.network.config.image_size
+        x = pictures.detach().float().cpu().clamp(-1, 1).expand(-1, 3, -1, -1)
+        if x.shape[-2:] != (size, size):
+            x = F.adaptive_avg_pool2d(x, size) if min(x.shape[-2:]) > size else F.interpolate(x, (size, size), mode="bilinear")
+        x = torch.cat([x, x[-1:].expand(-len(x) % batch, -1, -1, -1)])
+        return list(torch.split(x, batch))
+
+    def _asked(self, prompt: str) -> Tensor:
+        rows, mask = self.prompts.rows([prompt])
+        if not mask.any():
+            raise UserError(f"the image-text scorer cannot read the prompt '{prompt}'; it reads English words")
+        return self.network.embed_prompts(self.prompts.table.vectors(rows), mask)
+
+    @cached_property
+    def _known(self) -> Tensor:
+        if not self.known:
+            raise UserError(
+                "this image-text scorer has no list of what it knows, which the prompt '' needs; name what to score for"
+            )
+        rows, mask = self.prompts.rows(list(self.known))
+        return self.network.embed_prompts(self.prompts.table.vectors(rows), mask)
+
+
+@cache
+def load_scorer(path: Path = BUNDLED) -> ImageTextScorer:
+    """The scorer of a packed file or a run's checkpoint; the bundled one by default.
+
+    Raises:
+        UserError: the file is missing or damaged (its card's SHA-256 differs), or holds no scorer.
+    """
+    card = checked(path)
+    tensors, config = load_tensors(path)
+    averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
+    try:
+        network = PairNetwork(pair_config(config["config"]))
+        network.load_state_dict(single(averaged or tensors))
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise UserError(f"{path} is not an image-text scorer of this version: {str(error).splitlines()[0]}") from error
+    return ImageTextScorer(network, TextPrompts(load_words(), network.config.max_tokens), card.get("known", ()))

@@ -1,0 +1,76 @@
+"""The upscaler and what it is trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet, enlarge
+from noisewalk.training.emoji.upscale import Upscaling, crops
+from noisewalk.training.objectives import Objective, uniform_times
+from noisewalk.walk import LinearPath
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+NULL = (torch.zeros(1, 2, 4), torch.zeros(1, 2, dtype=torch.bool))
+WORDS = (torch.ones(6, 2, 4), torch.ones(6, 2, dtype=torch.bool))
+SILENT = (torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.long), *NULL)
+
+
+def numbered(num: int, size: int) -> Tensor:
+    """Pictures whose every pixel says where it is: channels row, column, number."""
+    rows = torch.arange(size).float().view(1, 1, -1, 1).expand(num, 1, size, size)
+    which = torch.arange(num).float().view(-1, 1, 1, 1).expand(num, 1, size, size)
+    return torch.cat([rows, rows.transpose(2, 3), which], 1)
+
+
+def test_crops_are_squares_of_their_own_pictures_from_anywhere() -> None:
+    found = crops(numbered(200, 12), 5, torch.Generator().manual_seed(0))
+    corners = found[:, :2, 0, 0]
+    expected = numbered(200, 5) + torch.cat([corners, torch.zeros(200, 1)], 1)[:, :, None, None]
+    assert torch.equal(found, expected)
+    assert set(corners.flatten().tolist()) == set(range(8))
+
+
+class Listener(nn.Module):
+    """Remembers what it is asked, and answers x_t."""
+
+    def forward(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        self.heard = (beside, timestep, vectors, mask)
+        return x
+
+
+def test_the_network_is_shown_the_enlarged_small_picture_as_noisy_as_it_is_told() -> None:
+    objective = Objective(LinearPath(), "sample", 0.0, SILENT, uniform_times)
+    x0 = torch.rand(6, 3, 32, 32) * 2 - 1
+    network, exact = Listener(), Upscaling(objective, NULL, crop=32, dropout=0.0, most_noise=1, blur=0.0)
+    exact.loss(network, x0, WORDS, torch.Generator().manual_seed(0))
+    beside, timestep, vectors, mask = network.heard
+    assert timestep.tolist() == [0] * 6
+    torch.testing.assert_close(beside, enlarge(F.avg_pool2d(x0, 4), 32), atol=0.008, rtol=0)  # sigma is 0.001
+    assert bool(vectors.all() and mask.all())
+    replace(exact, most_noise=1000, dropout=1.0).loss(network, x0, WORDS, torch.Generator().manual_seed(0))
+    beside, timestep, vectors, mask = network.heard
+    s = ((timestep + 1) / 1000).view(-1, 1, 1, 1)
+    noise = (beside - (1 - s) * enlarge(F.avg_pool2d(x0, 4), 32)) / s
+    assert noise.flatten(1).std(1).sub(1).abs().max() < 0.1
+    assert not bool(vectors.any() or mask.any())
+
+
+def test_its_convolutions_draw_pictures_of_other_sizes_and_see_what_is_beside_and_how_noisy_it_is() -> None:
+    torch.manual_seed(0)
+    small = replace(UPSCALER_32, channels=(16, 16, 16), embed_dim=16, text_dim=16, text_heads=2, word_dim=4, max_tokens=2)
+    network = UpscalerUNet(small).eval()
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    for size in (32, 64):
+        x, beside = torch.randn(2, 3, size, size), torch.randn(2, 3, size, size)
+        t, k, words = torch.tensor([0.3, 0.8]), torch.tensor([10, 500]), (WORDS[0][:2], WORDS[1][:2])
+        answer = network(x, t, beside, k, *words)
+        assert answer.shape == x.shape
+        for other in ((x, t, -beside, k, *words), (x, t, beside, k + 300, *words), (x, t, beside, k, words[0], ~words[1])):
+            assert (network(*other) - answer).abs().max() > 1e-3

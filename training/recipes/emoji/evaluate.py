@@ -1,0 +1,113 @@
+"""Measure the scorers on real pictures, and a model's drawings by them: python evaluate.py --model runs/emoji."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from noisewalk.files import write_atomic
+from noisewalk.images import encode_png, to_image
+from noisewalk.judge.image_text import BUNDLED, ImageTextScorer, load_scorer
+from noisewalk.models.zoo import Pretrained, load
+from noisewalk.training.data import to_unit
+from noisewalk.training.emoji.dataset import World, select
+from noisewalk.training.emoji.evaluate import copies, distance, drawn, picked, questions
+
+SECOND = Path(__file__).parent / "second-scorer.safetensors"
+
+
+def main(
+    model: str = "",
+    scorer: Path = BUNDLED,
+    second: Path = SECOND,
+    num: int = 500,
+    held_out: int = 200,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    out: Path = Path("evaluation"),
+    threads: int = 1,
+) -> None:
+    """Write OUT/evaluation.json and, of a model, OUT/nearest.png (16 samples above their nearest training pictures).
+
+    Args:
+        model: a run folder, a .safetensors file or a bundled model; none measures the scorers on real pictures alone.
+        scorer: the scorer that is bundled, or another run's checkpoint.
+        second: one of another seed and architecture.
+        num: prompts of trained (concept, style) pairs.
+        held_out: prompts of held-out pairs.
+        steps: of a walk, instead of the model's default.
+        guidance_scale: instead of the model's default.
+        out: the folder to write.
+        threads: of PyTorch.
+    """
+    torch.set_num_threads(threads)
+    world = World()
+    train, train_rows = select(32, world)
+    rest, rest_rows = select(32, world, "held out")
+    real, unseen = to_unit(train), to_unit(rest)
+    chosen = random.Random(0).sample(range(len(train_rows)), min(num, len(train_rows)))
+    asked = questions([train_rows[i] for i in chosen], train_rows, seed=1)
+    asked_unseen = questions(rest_rows, train_rows, seed=2)
+    scorers = {name: load_scorer(path) for name, path in (("scorer", scorer), ("second", second)) if path.is_file()}
+    report: dict[str, Any] = {"machine": f"{os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"}
+    for name, each in scorers.items():
+        report[f"{name}: trained pictures, right among 20"] = share(each, real[chosen], asked)
+        report[f"{name}: held-out pictures, right among 20"] = share(each, unseen, asked_unseen)
+    if model:
+        found = load(model)
+        pictures = _measure(found, scorers, (real, unseen), (asked, asked_unseen[:held_out]), (steps, guidance_scale), report)
+        nearest = copies(pictures, real, unseen)
+        report["near-copies"] = nearest.near
+        write_atomic(out / "nearest.png", encode_png(to_image(_pairs(pictures[:16], real[nearest.rows[:16]]))))
+    write_atomic(out / "evaluation.json", (json.dumps(report, indent=2) + "\n").encode())
+    for name, value in report.items():
+        print(f"{name:48}{value if isinstance(value, str) else f'{value:.4f}'}")
+
+
+def share(scorer: ImageTextScorer, pictures: Tensor, asked: Any) -> float:
+    """Share of questions answered rightly."""
+    return float(picked(scorer, pictures, asked).float().mean())
+
+
+def _measure(
+    model: Pretrained, scorers: dict[str, ImageTextScorer], real: Any, asked: Any, walk: Any, report: dict[str, Any]
+) -> Tensor:
+    """Fill the report of a model; returns its drawings of the trained pairs at its default guidance."""
+    train, unseen = real
+    steps = walk[0] or model.defaults.steps
+    guidance = walk[1] or model.defaults.guidance_scale
+    report["how"] = f"{model}, {model.defaults.step_rule}, {steps} steps, guidance {guidance:g}"
+
+    def sheet(questions: Any, scale: float, what: str) -> Tensor:
+        prompts = [q.captions[0] for q in questions]
+        parts = drawn(model, prompts, scale, steps)
+        return torch.cat(list(track(parts, f"{what}, guidance {scale:g}", -(-len(prompts) // 32))))
+
+    known, new = sheet(asked[0], guidance, "trained pairs"), sheet(asked[1], guidance, "held-out pairs")
+    plain = sheet(asked[0][: len(unseen)], 1.0, "trained pairs")
+    for name, each in scorers.items():
+        report[f"{name}: drawings of trained pairs"] = share(each, known, asked[0])
+        report[f"{name}: drawings of held-out pairs"] = share(each, new, asked[1])
+    judge, count = scorers["scorer"], len(unseen)
+    some = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:count]]
+    report[f"Fréchet distance of {count}, guidance 1"] = distance(judge, plain, unseen)
+    report[f"Fréchet distance of {count}, guidance {guidance:g}"] = distance(judge, known[:count], unseen)
+    report[f"  of {count} training pictures"] = distance(judge, some, unseen)
+    return known
+
+
+def _pairs(drawn: Tensor, nearest: Tensor) -> Tensor:
+    return torch.cat([torch.cat(list(drawn), 2), torch.cat(list(nearest), 2)], 1)
+
+
+if __name__ == "__main__":
+    from _edge import edge
+
+    edge(main)

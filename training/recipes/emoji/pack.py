@@ -1,0 +1,72 @@
+"""Pack a run as weights to ship, with a card of its data, licences and quality: python pack.py runs/scorer scorer out.safetensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from noisewalk.models.words import words
+from noisewalk.training.emoji.captions import MEDIA, STYLES
+from noisewalk.training.emoji.dataset import RENDERED, World, read_pictures
+from noisewalk.training.emoji.packages import PACKAGES
+from noisewalk.training.emoji.recipes import EVERYTHING
+from noisewalk.training.pack import pack
+
+WHAT = {
+    "model": "emoji and pictograms from a prompt, 32x32",
+    "upscaler": "emoji and pictograms, 32x32 to 128x128",
+    "scorer": "how well a picture shows a prompt, of emoji and pictograms",
+}
+
+
+def main(
+    run: tyro.conf.Positional[Path],
+    kind: tyro.conf.Positional[Literal["model", "upscaler", "scorer"]],
+    out: tyro.conf.Positional[Path],
+    quality: Path | None = None,
+) -> None:
+    """Write OUT (.safetensors, float16) and its card (.json).
+
+    Args:
+        run: the run folder.
+        kind: what it is.
+        out: the file to write.
+        quality: evaluation.json of evaluate.py, to be kept in the card.
+    """
+    card: dict[str, Any] = {
+        "kind": kind,
+        "what": WHAT[kind],
+        "data": [f"{p.name} {p.version}, {p.licence}: {p.credit}" for p in PACKAGES],
+        "licence": "Apache-2.0 (weights); the drawings are under the licences listed",
+        "quality": json.loads(quality.read_text()) if quality else {},
+    }
+    if kind != "upscaler":
+        card["known"] = known(World() if kind == "model" else EVERYTHING)
+    if kind == "model":
+        card |= {"scorer": "emoji", "filler": filler()}
+    card = pack(run, out, card)
+    print(f"{out} ({out.stat().st_size / 1e6:.2f} MB, {card['trained']['pictures_seen']:,} pictures seen)")
+
+
+def known(world: World) -> list[str]:
+    """Names and keywords of the concepts of a world, the best name of each first."""
+    _, index = read_pictures(RENDERED)
+    concepts = world.concepts(index)
+    rows = [row for row in index if row["key"] in concepts]
+    best = [row["names"][0] for row in rows]
+    other = [name for row in rows for name in row["names"]]
+    return list(dict.fromkeys(best + other))
+
+
+def filler() -> list[str]:
+    """Words of styles and media: known, but naming nothing."""
+    return sorted({word for phrase in (*MEDIA, *(p for ps in STYLES.values() for p in ps)) for word in words(phrase)})
+
+
+if __name__ == "__main__":
+    from _edge import edge
+
+    edge(main)
