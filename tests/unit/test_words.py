@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 
 from noisewalk import UserError
 from noisewalk.models.checkpoint import save_tensors
+from noisewalk.models.vocabulary import Vocabulary
 from noisewalk.models.words import BUNDLED, TextPrompts, WordTable, load_words, words
 
 TABLE = WordTable(
@@ -66,3 +68,31 @@ def test_a_table_that_is_missing_or_does_not_fit_its_tokens_is_a_clear_error(tmp
     path.with_suffix(".json").write_text(json.dumps({"pieces": ["a"]}))
     with pytest.raises(UserError, match="has 7 vectors, but 1 tokens are listed"):
         load_words(path)
+
+
+KNOWN = ("rocket", "dog face", "mountain", "church", "trumpet", "sea")
+
+
+def test_a_prompt_is_far_if_none_of_its_words_is_near_anything_known() -> None:
+    vocabulary = Vocabulary(load_words(), KNOWN, ("painting", "oil"))
+    assert vocabulary.nearest("an oil painting of a puppy dog")[0][0] == "dog face"
+    assert vocabulary.nearest("rocket", 2)[0] == ("rocket", pytest.approx(1.0, abs=1e-5))
+    for near in ("a rocket ship", "an oil painting of a snowy mountain village", "the dog", "", "a painting"):
+        assert not vocabulary.is_far(near)
+    for far in ("a spreadsheet", "quantum chromodynamics"):
+        assert vocabulary.is_far(far)
+
+
+def test_what_is_not_understood_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    prompts = TextPrompts(load_words(), 4, Vocabulary(load_words(), KNOWN))
+    for _ in range(2):
+        prompts("a rocket")
+        prompts("quantum chromodynamics 火箭 in my very own words")
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+    left_out, cut, far = (record.getMessage() for record in caplog.records)
+    assert left_out.endswith("are left out: 火箭")
+    assert "reads 4 tokens, and drops: chromodynamics in my very own words" in cut
+    assert re.search(r"is far from all this model has seen; the nearest it knows: '[a-z ]+', '[a-z ]+'", far)
+    with pytest.raises(UserError, match="no word of the prompt '火箭' can be read"):
+        prompts("火箭")
+    assert not prompts("  ")[1].any()

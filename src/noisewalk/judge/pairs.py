@@ -27,8 +27,8 @@ class PairConfig:
         embed_dim: of the common space.
     """
 
-    pictures: Literal["residual", "plain"] = "residual"
-    words: Literal["reader", "bag"] = "reader"
+    pictures: Literal["residual", "plain"] = "plain"
+    words: Literal["reader", "bag"] = "bag"
     image_size: int = 32
     widths: tuple[int, int, int] = (48, 96, 192)
     text_dim: int = 128

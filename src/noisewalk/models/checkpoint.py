@@ -112,8 +112,10 @@ def checked(path: Path) -> dict[str, Any]:
     except (OSError, json.JSONDecodeError) as error:
         raise UserError(f"{path.with_suffix('.json')} cannot be read ({error}); reinstall noisewalk") from error
     found = fingerprint(path)
-    if found != card["sha256"][:16]:
-        raise UserError(f"the weights {path} are damaged (SHA-256 {found}…, not {card['sha256'][:16]}…); reinstall noisewalk")
+    if found != card.get("sha256", found)[:16]:
+        raise UserError(
+            f"the weights {path} are damaged (SHA-256 {found}…, not {card['sha256'][:16]}…); make or fetch them again"
+        )
     return card
 
 

@@ -8,12 +8,14 @@ near the words that were.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -21,6 +23,11 @@ from torch import Tensor
 from ..errors import UserError
 from ..walk.prediction import Condition
 from .checkpoint import load_tensors
+
+if TYPE_CHECKING:
+    from .vocabulary import Vocabulary
+
+_log = logging.getLogger(__name__)
 
 BUNDLED = Path(str(files("noisewalk") / "weights" / "words.safetensors"))
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
@@ -85,15 +92,52 @@ class WordTable:
 class TextPrompts:
     """Prompt -> condition (vectors (1, L, D) float32, mask (1, L) bool): what a `TextUNet` is told.
 
-    The empty prompt is a mask without a single token; so is a dropped caption in training.
+    The empty prompt is a mask without a single token; so is a dropped caption in training. What is not understood of a
+    prompt is logged as a warning, once.
+
+    Args:
+        table: the words' vectors.
+        max_tokens: L; what is longer is cut off.
+        vocabulary: what the model knows, to tell prompts that are far from it; None if that is not known.
     """
 
     table: WordTable
     max_tokens: int = 24
+    vocabulary: Vocabulary | None = None
+    _told: set[str] = field(default_factory=set, init=False, repr=False)
 
     def __call__(self, prompt: str) -> Condition:
+        """The condition of a prompt.
+
+        Raises:
+            UserError: there are words in it, but none that can be read.
+        """
         rows, mask = self.rows([prompt])
+        if prompt.strip() and not mask.any():
+            raise UserError(f"no word of the prompt '{prompt}' can be read; this model reads English ('' draws anything)")
+        if prompt not in self._told:
+            self._told.add(prompt)
+            for note in self.notes(prompt):
+                _log.warning(note)
         return self.table.vectors(rows), mask
+
+    def notes(self, prompt: str) -> list[str]:
+        """What will not be understood of a prompt, in sentences for the user."""
+        found, unread, dropped, used = [], [], [], 0
+        for word in words(prompt):
+            used += len(rows := self.table.word(word))
+            if not rows:
+                unread.append(word)
+            elif used > self.max_tokens:
+                dropped.append(word)
+        if unread:
+            found.append(f"the prompt '{prompt}' has words that cannot be read and are left out: {' '.join(unread)}")
+        if dropped:
+            found.append(f"the prompt is too long; this model reads {self.max_tokens} tokens, and drops: {' '.join(dropped)}")
+        if self.vocabulary and self.vocabulary.is_far(prompt):
+            near = ", ".join(f"'{name}'" for name, _ in self.vocabulary.nearest(prompt))
+            found.append(f"the prompt '{prompt}' is far from all this model has seen; the nearest it knows: {near}")
+        return found
 
     def rows(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
         """Token rows (N, L) int64, zero where there is none, and their mask (N, L); what is longer than L is cut off."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,20 @@ from typing import Any
 import torch
 
 from ..errors import UserError, unknown
-from ..walk.noise import Rescaled
-from .checkpoint import fingerprint, load_tensors, single
+from ..walk.noise import LinearPath, Rescaled
+from .checkpoint import checked, fingerprint, load_tensors, single
 from .kinds import SCHEDULES, build, prompts
 from .network import NetworkModel
 from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
+from .pretrained import Upscaler
+from .vocabulary import Vocabulary
+from .words import TextPrompts
 
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
+
+UPSCALERS = {("unet-text", 32): "emoji-upscaler.safetensors"}
+"""The bundled next stage of networks of a kind and a size."""
 
 
 def bundled() -> dict[str, dict[str, Any]]:
@@ -38,33 +44,41 @@ def load(name: str) -> Pretrained:
         UserError: there is no such model (the nearest name is suggested), or its weights are missing or damaged.
     """
     cards = bundled()
-    card = cards.get(name, {})
-    path = WEIGHTS / f"{name}.safetensors" if card else Path(name)
+    path = WEIGHTS / f"{name}.safetensors" if name in cards else Path(name)
     if path.is_dir():
         path = path / "checkpoint.safetensors"
-    if not card and path.suffix != ".safetensors" and path.parent == Path("."):
+    if name not in cards and path.suffix != ".safetensors" and path.parent == Path("."):
         raise unknown("model", name, cards)
     if not path.is_file():
         raise UserError(f"the model '{name}' has no weights at {path}; `noisewalk models` lists the models there are")
-    model = _read(name, path.resolve(), path.stat().st_mtime_ns)
-    if card and model.fingerprint != card["sha256"][:16]:
-        raise UserError(
-            f"the bundled weights {path} are damaged (SHA-256 {model.fingerprint}…, not {card['sha256'][:16]}…); "
-            "reinstall noisewalk"
-        )
-    return replace(model, card=card, defaults=replace(model.defaults, **card.get("defaults", {})))
+    return _read(name, path.resolve(), path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
 def _read(name: str, path: Path, changed: int) -> Pretrained:
+    card = checked(path)
     tensors, config = load_tensors(path)
     averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
     try:
         network = build(config)
         network.load_state_dict(single(averaged or tensors))
-        return pretrained(name, network, config, fingerprint(path))
+        model = pretrained(name, network, config, fingerprint(path))
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not a picture model of this version of noisewalk: {str(error).splitlines()[0]}") from error
+    encode = model.encode
+    if isinstance(encode, TextPrompts) and "known" in card:
+        vocabulary = Vocabulary(encode.table, card["known"], card.get("filler", ()))
+        encode = TextPrompts(encode.table, encode.max_tokens, vocabulary)
+    return replace(model, card=card, encode=encode, defaults=replace(model.defaults, **card.get("defaults", {})))
+
+
+def load_upscaler(name: str) -> Upscaler:
+    """The upscaler of a run folder or a .safetensors file, as the next stage of a cascade.
+
+    Raises:
+        UserError: there is none, or its weights are missing or damaged.
+    """
+    return Upscaler(load(name), LinearPath())
 
 
 def pretrained(name: str, network: torch.nn.Module, config: dict[str, Any], fingerprint: str = "") -> Pretrained:
@@ -73,6 +87,7 @@ def pretrained(name: str, network: torch.nn.Module, config: dict[str, Any], fing
     schedule = SCHEDULES[config["schedule"]]()
     unit = (0.5, 0.5) if config.get("unit_range") else (1.0, 0.0)
     shape = config["config"]
+    next_stage = WEIGHTS / UPSCALERS.get((config["network"], shape["image_size"]), "none")
     return Pretrained(
         name,
         NetworkModel(network, schedule, config["prediction_type"], 0, 4, *unit),
@@ -82,4 +97,5 @@ def pretrained(name: str, network: torch.nn.Module, config: dict[str, Any], fing
         replace(Defaults(), **config.get("defaults", {})),
         dark_background=shape["in_channels"] == 1,
         fingerprint=fingerprint,
+        upscaler=partial(load_upscaler, str(next_stage)) if next_stage.is_file() else None,
     )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import noisewalk as nw
+from noisewalk.models.checkpoint import save_tensors
+from noisewalk.models.text_unet import TextUNet, TextUNetConfig
 from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet, enlarge
+from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.models.zoo import load
 from noisewalk.training.emoji.upscale import Upscaling, crops
 from noisewalk.training.objectives import Objective, uniform_times
-from noisewalk.walk import LinearPath
+from noisewalk.walk import LinearPath, SeededNoise
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -74,3 +80,36 @@ def test_its_convolutions_draw_pictures_of_other_sizes_and_see_what_is_beside_an
         assert answer.shape == x.shape
         for other in ((x, t, -beside, k, *words), (x, t, beside, k + 300, *words), (x, t, beside, k, words[0], ~words[1])):
             assert (network(*other) - answer).abs().max() > 1e-3
+
+
+def checkpoint(path: Path, network: nn.Module, name: str, prediction_type: str) -> None:
+    """A network whose layers all speak, as a packed file."""
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    card = {"network": name, "config": asdict(network.config), "schedule": "linear", "prediction_type": prediction_type}
+    save_tensors(path, dict(network.state_dict()), card | {"defaults": {"steps": 2}})
+
+
+def test_a_cascade_is_a_walk_then_a_walk_beside_what_it_drew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    small = {"channels": (16, 16, 16), "embed_dim": 16, "text_dim": 16, "text_heads": 2, "max_tokens": 4}
+    first = TextUNet(TextUNetConfig(attention=(0, 0, 0), **small))
+    checkpoint(tmp_path / "first.safetensors", first, "unet-text", "flow_prediction")
+    second = UpscalerUNet(replace(UPSCALER_32, image_size=64, **small))
+    checkpoint(tmp_path / "emoji-upscaler.safetensors", second, "unet-upscaler", "sample")
+    monkeypatch.setattr("noisewalk.models.zoo.WEIGHTS", tmp_path)
+    model = load(str(tmp_path / "first.safetensors"))
+    low = nw.generate(model, "a rocket", seed=3).states[-1].x_t
+    high = nw.generate(model, "a rocket", seed=3, upsample=1, noise_level=[99]).states[-1].x_t
+    assert (low.shape, high.shape) == ((1, 3, 32, 32), (1, 3, 64, 64))
+    noise = SeededNoise([3], "stage 2")
+    x = noise(torch.empty(1, 3, 64, 64))
+    beside = 0.9 * enlarge(low, 64) + 0.1 * noise.stream("stage 2, low")(x)
+    words = TextPrompts(load_words(), 4)("a rocket")
+    for t, s in ((1.0, 0.5), (0.5, 0.0)):
+        with torch.no_grad():
+            x0 = second.eval()(x, torch.tensor([t]), beside, torch.tensor([99]), *words)
+        x = x + (s - t) * (x - x0) / t  # Euler on the linear path: dx/dt = eps - x0
+    torch.testing.assert_close(high, x, atol=2e-4, rtol=0)
+    with pytest.raises(nw.UserError, match="can be upsampled 1 times, 2 were asked for"):
+        nw.generate(model, "a rocket", upsample=2)

@@ -1,4 +1,4 @@
-"""Pack a run as weights to ship, with a card of its data, licences and quality: python pack.py runs/scorer scorer out.safetensors."""
+"""Pack a run as weights to ship, with a card of data, licences and quality: python pack.py RUN scorer OUT.safetensors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def known(world: World) -> list[str]:
     concepts = world.concepts(index)
     rows = [row for row in index if row["key"] in concepts]
     best = [row["names"][0] for row in rows]
-    other = [name for row in rows for name in row["names"]]
+    other = [name for row in rows for name in (*row["names"], *row["keywords"])]
     return list(dict.fromkeys(best + other))
 
 

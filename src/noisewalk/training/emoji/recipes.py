@@ -79,6 +79,6 @@ EMOJI: dict[str, Callable[[], Recipe]] = {
     "emoji": emoji,
     "scorer": lambda: scorer(PairConfig(), 100, 1.5e-3),
     "upscaler": lambda: upscaler(UPSCALER_32),
-    "second-scorer": lambda: scorer(PairConfig("plain", "bag"), 100, 1e-3),
+    "second-scorer": lambda: scorer(PairConfig("residual", "reader"), 100, 1.5e-3),
 }
 """Recipes by objective. The second scorer has another architecture and is for evaluation only (train it with --seed 1)."""
