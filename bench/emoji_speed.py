@@ -1,0 +1,198 @@
+"""How fast the emoji cascade is: seconds and network calls a picture, by runtime, against the machine's own matmul rate.
+
+    python bench/emoji_speed.py [--rounds 7] [--threads 2] [--runtimes torch,bf16,compiled,openvino,openvino-bf16,onnxruntime]
+
+The networks have the shapes of the recipes; their weights are random, which changes nothing about time. Every round measures
+all runtimes once, in turn, and a square float32 matmul beside them, so that whatever else the machine does falls on all of
+them; medians over rounds. "share" is the network's rate (its convolutions and matmuls counted as 2 operations a multiply-add)
+over the rate of that matmul. OpenVINO and ONNX Runtime are left out where they are not installed
+(pip install openvino onnx onnxscript onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over
+that of the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import io
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from noisewalk.models.text_unet import TextUNet, TextUNetConfig
+from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet
+
+Call = Callable[[], Tensor]
+Inputs = tuple[Tensor, ...]
+RUNTIMES = ("torch", "bf16", "compiled", "openvino", "openvino-bf16", "onnxruntime", "onnxruntime-int8")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the cascade: its network, how many calls a picture takes, and rows a picture in each."""
+
+    name: str
+    network: nn.Module
+    inputs: Callable[[int], Inputs]
+    calls: int
+    rows: int
+
+
+def stages() -> list[Stage]:
+    torch.manual_seed(0)
+    first, second = TextUNet(TextUNetConfig()), UpscalerUNet(UPSCALER_32)
+    for network in (first, second):
+        network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        for parameter in network.parameters():
+            parameter.data += 0.02 * torch.randn_like(parameter)  # zero-initialised layers would be no test of the error
+
+    def words(n: int) -> Inputs:
+        return torch.randn(n, 24, 192), torch.arange(24).expand(n, -1) < 6
+
+    def picture(n: int, size: int) -> Tensor:
+        return torch.randn(n, 3, size, size).contiguous(memory_format=torch.channels_last)
+
+    def inputs(n: int) -> Inputs:
+        return picture(n, 32), torch.rand(n), *words(n)
+
+    def inputs_128(n: int) -> Inputs:
+        return picture(n, 128), torch.rand(n), picture(n, 128), torch.randint(0, 600, (n,)), *words(n)
+
+    return [Stage("stage I, 32x32", first, inputs, 20, 2), Stage("stage II, 128x128", second, inputs_128, 8, 1)]
+
+
+def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
+    """A call of the network in a runtime, ready to be timed."""
+    if runtime == "torch":
+        return lambda: network(*inputs)
+    if runtime == "bf16":
+
+        def mixed() -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                return network(*inputs)
+
+        return mixed
+    if runtime == "compiled":
+        compiled = torch.compile(network)
+        return lambda: compiled(*inputs)
+    if runtime.startswith("openvino"):
+        return _openvino(network, inputs, "bf16" if runtime.endswith("bf16") else "f32")
+    return _onnxruntime(network, inputs, int8=runtime.endswith("int8"))
+
+
+def _openvino(network: nn.Module, inputs: Inputs, precision: str) -> Call:
+    import openvino
+
+    model = openvino.convert_model(network, example_input=inputs, input=[tuple(each.shape) for each in inputs])
+    options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    compiled = openvino.Core().compile_model(model, "CPU", {**options, "PERFORMANCE_HINT": "LATENCY"})
+    arrays = [each.contiguous().numpy() for each in inputs]
+    return lambda: torch.from_numpy(compiled(arrays)[0])
+
+
+def _onnxruntime(network: nn.Module, inputs: Inputs, int8: bool) -> Call:
+    import tempfile
+    from pathlib import Path
+
+    import onnxruntime
+    from onnxruntime.quantization import CalibrationDataReader, quant_pre_process, quantize_static
+
+    names = [f"input{i}" for i in range(len(inputs))]
+    feed = {name: each.contiguous().numpy() for name, each in zip(names, inputs, strict=True)}
+
+    class Once(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rest = [feed]
+
+        def get_next(self) -> object:
+            return self.rest.pop() if self.rest else None
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "network.onnx")
+        program = torch.onnx.export(network, inputs, input_names=names, dynamo=True, verbose=False)
+        assert program is not None
+        program.save(path)
+        if int8:
+            quant_pre_process(path, path)
+            quantize_static(path, path, Once(), op_types_to_quantize=["Conv"], per_channel=True)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda: torch.from_numpy(session.run(None, feed)[0])
+
+
+def seconds(call: Call) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def sgemm() -> tuple[Call, float]:
+    """A square float32 matmul and its operations."""
+    a, b = torch.randn(1536, 1536), torch.randn(1536, 1536)
+    return lambda: a @ b, 2 * 1536.0**3
+
+
+def available(runtime: str) -> bool:
+    package = runtime.split("-")[0]
+    needs = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx", "onnxscript")}.get(package, ())
+    return all(importlib.util.find_spec(each) for each in needs)
+
+
+def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
+    inputs = stage.inputs(batch * stage.rows)
+    with FlopCounterMode(display=False) as counter:
+        exact = stage.network(*inputs)
+    operations = counter.get_total_flops()
+    calls: dict[str, Call] = {}
+    for runtime in runtimes:
+        try:
+            calls[runtime] = prepare(runtime, stage.network, inputs)
+            calls[runtime]()
+        except Exception as error:  # a runtime that cannot do it is a row of the table, not the end of it
+            calls.pop(runtime, None)
+            print(f"  {runtime:18} does not run: {type(error).__name__}: {str(error).splitlines()[0][:90]}")
+    matmul, matmul_operations = sgemm()
+    matmul()
+    times: dict[str, list[float]] = {name: [] for name in ("matmul", *calls)}
+    for _ in range(rounds):
+        times["matmul"].append(seconds(matmul))
+        for name, call in calls.items():
+            times[name].append(seconds(call))
+    rate = matmul_operations / statistics.median(times["matmul"])
+    print(f"{stage.name}, batch {batch}: {stage.calls} calls of {stage.rows * batch} rows, {operations / 1e9:.2f} GFLOP each;")
+    print(f"  matmul {rate / 1e9:.0f} GFLOP/s")
+    for name, call in calls.items():
+        each = statistics.median(times[name])
+        off = float((call().float() - exact).square().mean().sqrt() / exact.square().mean().sqrt())
+        print(
+            f"  {name:18}{1e3 * each:8.1f} ms a call{stage.calls * each / batch:8.2f} s a picture"
+            f"   share {operations / each / rate:5.2f}   error {off:.1e}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batches", type=lambda text: [int(n) for n in text.split(",")], default=[1, 8])
+    parser.add_argument("--runtimes", type=lambda text: text.split(","), default=[r for r in RUNTIMES if r != "compiled"])
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.set_grad_enabled(False)
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.threads} threads, torch {torch.__version__}")
+    wanted = [runtime for runtime in options.runtimes if available(runtime)]
+    for stage in stages():
+        for batch in options.batches:
+            measure(stage, batch, wanted, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
