@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import io
 import os
 import platform
 import statistics
@@ -187,7 +186,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.set_grad_enabled(False)
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.threads} threads, torch {torch.__version__}")
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, {os.cpu_count()} cores, {options.threads} threads, torch {torch.__version__}")
     wanted = [runtime for runtime in options.runtimes if available(runtime)]
     for stage in stages():
         for batch in options.batches:

@@ -63,7 +63,9 @@ def run_train(rest: list[str]) -> int:
         folder = asked.out or Path("runs") / asked.objective
         spec = RunSpec(**{field.name: getattr(asked, field.name) for field in fields(RunSpec)})
     else:
-        raise UserError("say what to train (denoiser, pure-noise, ddpm, flow, emoji, upscaler, scorer, classifier), or --resume RUN")
+        raise UserError(
+            "say what to train (denoiser, pure-noise, ddpm, flow, emoji, upscaler, scorer, classifier), or --resume RUN"
+        )
     writable(folder / "checkpoint.safetensors")
     signal.signal(signal.SIGTERM, _stop)
     with progress(f"train {spec.objective}") as watch:

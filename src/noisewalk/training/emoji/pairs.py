@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...models.words import TextPrompts
 from ...walk.prediction import Condition
+from ..objectives import Network
 from .dataset import Captioned, Split, World, select, with_captions
 
 
@@ -149,7 +150,7 @@ def contrastive_loss(logits: Tensor, concepts: Tensor) -> Tensor:
     return (by_picture + F.cross_entropy(logits.T, own, reduction="none")) / 2
 
 
-def pairs_loss(distort: Distort, network: nn.Module, pictures: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
+def pairs_loss(distort: Distort, network: Network, pictures: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
     """(N,) losses of a batch of `Pairs`."""
     vectors, mask, concepts = cond
     return contrastive_loss(network(distort(pictures, generator), vectors, mask), concepts)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...models.upscaler_unet import enlarge
 from ...walk.noise import NoiseLevel
 from ...walk.prediction import Condition
-from ..objectives import Objective, drop_condition
+from ..objectives import Network, Objective, drop_condition
 from .pairs import soften
 
 
@@ -41,7 +41,7 @@ class Upscaling:
     most_noise: int = 600
     blur: float = 1.0
 
-    def loss(self, network: nn.Module, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
+    def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
         """(N,) losses for whole pictures x0 (N, 3, S, S) in [-1, 1] and words (vectors, mask)."""
         n, device = len(x0), generator.device
         level = self.blur * (2 * torch.rand(n, generator=generator, device=device) - 1).clamp(min=0)
