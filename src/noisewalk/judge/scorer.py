@@ -12,6 +12,7 @@ from ..errors import UserError, unknown
 from ..models.text import DigitPrompts
 from ..models.zoo import Pretrained
 from .digits import read
+from .image_text import load_scorer
 
 
 class Scorer(Protocol):
@@ -59,7 +60,7 @@ class DigitScorer:
         return torch.stack([clearest if label == encoder.null_label else logs[:, label] for label in labels], dim=1)
 
 
-SCORERS: dict[str, Callable[[], Scorer]] = {"digits": DigitScorer}
+SCORERS: dict[str, Callable[[], Scorer]] = {"digits": DigitScorer, "emoji": load_scorer}
 """The bundled scorers by name. A model's card names its own (`"scorer": "digits"`)."""
 
 

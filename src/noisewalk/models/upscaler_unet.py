@@ -19,7 +19,7 @@ UPSCALER_32 = TextUNetConfig(
     text_dim=128,
     text_layers=1,
 )
-"""32 -> 128. Convolutions only, so that the network itself is of no particular size."""
+"""32 -> 128. Convolutions only, so that the network itself is of no particular size: with image_size 256 it is 64 -> 256."""
 
 
 def enlarge(low: Tensor, size: int) -> Tensor:

@@ -24,7 +24,7 @@ from .words import TextPrompts
 
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
 
-UPSCALERS = {("unet-text", 32): "emoji-upscaler.safetensors"}
+UPSCALERS = {("unet-text", 32): "emoji-upscaler.safetensors", ("unet-text", 64): "emoji-upscaler-256.safetensors"}
 """The bundled next stage of networks of a kind and a size."""
 
 

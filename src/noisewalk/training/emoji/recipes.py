@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import torch
@@ -79,6 +79,7 @@ EMOJI: dict[str, Callable[[], Recipe]] = {
     "emoji": emoji,
     "scorer": lambda: scorer(PairConfig(), 100, 1.5e-3),
     "upscaler": lambda: upscaler(UPSCALER_32),
+    "upscaler-256": lambda: upscaler(replace(UPSCALER_32, image_size=256)),
     "second-scorer": lambda: scorer(PairConfig("residual", "reader"), 100, 1.5e-3),
 }
 """Recipes by objective. The second scorer has another architecture and is for evaluation only (train it with --seed 1)."""

@@ -1,0 +1,78 @@
+"""Enlarge held-out drawings with an upscaler, beside what they should be: python enlarged.py runs/upscaler sheet.png."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import tyro
+from torch import Tensor
+
+from noisewalk.files import write_atomic
+from noisewalk.guidance import cfg
+from noisewalk.images import encode_png, to_image
+from noisewalk.models.upscaler_unet import enlarge
+from noisewalk.models.zoo import load_upscaler
+from noisewalk.training.data import to_unit
+from noisewalk.training.emoji.captions import caption
+from noisewalk.training.emoji.dataset import World, select
+from noisewalk.training.emoji.pairs import soften
+from noisewalk.walk import SeededNoise, ddim, levels, linspace, sample
+
+
+def main(
+    model: tyro.conf.Positional[str],
+    out: tyro.conf.Positional[Path],
+    num: int = 12,
+    steps: int = 8,
+    guidance_scale: float = 1.0,
+    noise_level: int = 250,
+    blur: float = 0.0,
+    threads: int = 1,
+) -> None:
+    """One column a drawing: small and enlarged plainly (bilinear), by the upscaler, and the true one.
+
+    Args:
+        model: a run folder or a .safetensors file.
+        out: the PNG to write.
+        num: drawings, of pairs never trained on.
+        steps: of the walk, one network call each.
+        guidance_scale: of classifier-free guidance by the caption.
+        noise_level: timestep to which the small picture is noised.
+        blur: soften the small picture first, in halvings of its resolution.
+        threads: of PyTorch.
+    """
+    torch.set_num_threads(threads)
+    upscaler = load_upscaler(model)
+    size = upscaler.pretrained.shape[-1]
+    pictures, rows = select(size, World(), "held out")
+    chosen = torch.linspace(0, len(rows) - 1, num).long()
+    real = to_unit(pictures[chosen])
+    low = soften(F.avg_pool2d(real, 4), torch.full((num,), blur))
+    noise = SeededNoise(range(num))
+    drawn = []
+    for i, row in enumerate(chosen.tolist()):
+        noise = SeededNoise([i])
+        stage = upscaler.given(low[i : i + 1], noise.stream("low"), noise_level)
+        prompt = caption(rows[row]["names"][0], rows[row]["style"])
+        path = levels(stage.schedule, linspace(stage.schedule, steps))
+        walk = sample(
+            cfg(stage.bind(prompt), stage.bind(""), guidance_scale), stage.start(path[0], 1, noise), path, ddim(), noise
+        )
+        *_, last = walk
+        drawn.append(last.x_t.clamp(-1, 1))
+    plain, made = enlarge(low, size), torch.cat(drawn)
+    print(f"PSNR against the true drawings: bilinear {psnr(plain, real):.2f} dB, upscaler {psnr(made, real):.2f} dB")
+    write_atomic(out, encode_png(to_image(torch.cat([torch.cat(list(each), 2) for each in (plain, made, real)], 1))))
+
+
+def psnr(x: Tensor, reference: Tensor) -> float:
+    """Mean over pictures of 10 log10(4 / mse), data in [-1, 1]."""
+    return float((10 * (4 / (x - reference).square().flatten(1).mean(1)).log10()).mean())
+
+
+if __name__ == "__main__":
+    from _edge import edge
+
+    edge(main)
