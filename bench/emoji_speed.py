@@ -16,7 +16,10 @@ import argparse
 import importlib.util
 import os
 import platform
+import signal
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,6 +148,15 @@ def available(runtime: str) -> bool:
     return all(importlib.util.find_spec(each) for each in needs)
 
 
+def probe(stage: str, batch: int, runtime: str) -> str:
+    """What is wrong with a runtime, tried in a process of its own: one that crashes is a row of the table, not its end."""
+    options = ["--probe", stage, "--batches", str(batch), "--runtimes", runtime]
+    done = subprocess.run([sys.executable, __file__, *options], capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        return f"it crashes ({signal.Signals(-done.returncode).name})"
+    return done.stderr.strip().splitlines()[-1][:100] if done.returncode else ""
+
+
 def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
     inputs = stage.inputs(batch * stage.rows)
     with FlopCounterMode(display=False) as counter:
@@ -152,12 +164,11 @@ def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
     operations = counter.get_total_flops()
     calls: dict[str, Call] = {}
     for runtime in runtimes:
-        try:
-            calls[runtime] = prepare(runtime, stage.network, inputs)
-            calls[runtime]()
-        except Exception as error:  # a runtime that cannot do it is a row of the table, not the end of it
-            calls.pop(runtime, None)
-            print(f"  {runtime:18} does not run: {type(error).__name__}: {str(error).splitlines()[0][:90]}")
+        if problem := runtime != "torch" and probe(stage.name, batch, runtime):
+            print(f"  {runtime:18} does not run: {problem}")
+            continue
+        calls[runtime] = prepare(runtime, stage.network, inputs)
+        calls[runtime]()
     matmul, matmul_operations = sgemm()
     matmul()
     times: dict[str, list[float]] = {name: [] for name in ("matmul", *calls)}
@@ -183,9 +194,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=lambda text: [int(n) for n in text.split(",")], default=[1, 8])
     parser.add_argument("--runtimes", type=lambda text: text.split(","), default=[r for r in RUNTIMES if r != "compiled"])
+    parser.add_argument("--probe", help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.set_grad_enabled(False)
+    if options.probe:
+        stage = next(each for each in stages() if each.name == options.probe)
+        prepare(options.runtimes[0], stage.network, stage.inputs(options.batches[0] * stage.rows))()
+        return
     machine = platform.processor() or platform.machine()
     print(f"{machine}, {os.cpu_count()} cores, {options.threads} threads, torch {torch.__version__}")
     wanted = [runtime for runtime in options.runtimes if available(runtime)]
