@@ -12,7 +12,7 @@ from ..errors import UserError, unknown
 from ..models.text import DigitPrompts
 from ..models.zoo import Pretrained
 from .digits import read
-from .image_text import load_scorer
+from .image_text import BUNDLED, load_scorer
 
 
 class Scorer(Protocol):
@@ -60,7 +60,9 @@ class DigitScorer:
         return torch.stack([clearest if label == encoder.null_label else logs[:, label] for label in labels], dim=1)
 
 
-SCORERS: dict[str, Callable[[], Scorer]] = {"digits": DigitScorer, "emoji": load_scorer}
+SCORERS: dict[str, Callable[[], Scorer]] = {"digits": DigitScorer}
+if BUNDLED.is_file():
+    SCORERS["emoji"] = load_scorer
 """The bundled scorers by name. A model's card names its own (`"scorer": "digits"`)."""
 
 
