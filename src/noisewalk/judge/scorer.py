@@ -61,9 +61,10 @@ class DigitScorer:
 
 
 SCORERS: dict[str, Callable[[], Scorer]] = {"digits": DigitScorer}
+"""The bundled scorers by name. A model's card names its own (`"scorer": "digits"`)."""
+
 if BUNDLED.is_file():
     SCORERS["emoji"] = load_scorer
-"""The bundled scorers by name. A model's card names its own (`"scorer": "digits"`)."""
 
 
 def get_scorer(name: str, model: Pretrained) -> Scorer:
