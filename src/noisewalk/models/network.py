@@ -27,6 +27,9 @@ class NetworkModel:
         row_multiple: rows of a call are filled up to a multiple of this. Convolution libraries choose other kernels, with
             other rounding, for some small batches (oneDNN: 1, 2, 3, 5, 6, 7 rows; multiples of 4 agree bit for bit), and a
             picture should not depend on the batch it is made in.
+        clock: time -> what the network is told, both 0-d and on the CPU; float32 time if nothing else is said.
+        learned_variance: the second half of the output's channels says where the variance lies, -1 smallest, 1 largest
+            (Nichol & Dhariwal 2021, eq. 15).
         data_scale, data_shift: the range of its own data: it was trained on data_scale * x + data_shift for x in [-1, 1]
             (0.5 and 0.5 for [0, 1]).
     """
@@ -38,6 +41,8 @@ class NetworkModel:
     row_multiple: int = 1
     data_scale: float = 1.0
     data_shift: float = 0.0
+    clock: Callable[[Tensor], Tensor] = torch.Tensor.float
+    learned_variance: bool = False
 
     def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
         here = NoiseLevel(level.alpha, self.data_scale * level.sigma)  # the level in the range of the network's data
@@ -47,12 +52,18 @@ class NetworkModel:
         own = self.schedule(t)
         scale = (own.alpha + own.sigma) / (here.alpha + here.sigma)
         x = x if scale == 1 else scale * x
-        times = t.to(x_t.device, torch.float32).expand(len(x_t))
+        times = self.clock(t).to(x_t.device).expand(len(x_t))
         rows = self.max_batch or len(x_t)
         parts = zip(*(torch.split(each, rows) for each in (x, times, *cond)), strict=True)
         output = torch.cat([self._call(part) for part in parts])
-        x0 = to_x0(output.to(x_t.dtype), x, own, self.prediction_type)
-        return Prediction(x0 if self.data_scale == 1 and self.data_shift == 0 else (x0 - self.data_shift) / self.data_scale)
+        output, var_frac = output.to(x_t.dtype), None
+        if self.learned_variance:
+            output, v = output.chunk(2, dim=1)
+            var_frac = (v + 1) / 2
+        x0 = to_x0(output, x, own, self.prediction_type)
+        if self.data_scale != 1 or self.data_shift != 0:
+            x0 = (x0 - self.data_shift) / self.data_scale
+        return Prediction(x0, var_frac)
 
     def _call(self, rows: tuple[Tensor, ...]) -> Tensor:
         num = len(rows[0])

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..guidance.threshold import THRESHOLDS, dynamic_threshold
 from ..walk.noise import Noise, NoiseLevel, Schedule, add_noise
-from ..walk.prediction import Bound, Condition, Model
+from ..walk.prediction import Bound, Condition, Denoiser, Model
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,21 @@ class Defaults:
 
 
 @dataclass(frozen=True, eq=False)
+class Codec:
+    """Pictures to latents and back, for models that walk in the latents of an autoencoder.
+
+    Args:
+        shape: (c, h, w) of the latents.
+        encode: (N, C, H, W) in [-1, 1] -> (N, c, h, w), of the scale the model was trained on.
+        decode: the way back.
+    """
+
+    shape: tuple[int, int, int]
+    encode: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
 class Pretrained:
     """A model one can draw with: the network, its words, the shape of its pictures, and where to start.
 
@@ -47,10 +63,13 @@ class Pretrained:
         dark_background: pictures are light strokes on black, so that an input on white is inverted.
         fingerprint: first 16 hexadecimal digits of the weights' SHA-256, kept in every picture's metadata.
         card: data, licence, recipe, seed, steps, measured quality.
+        upscalers: names of the stages after it that the user chose; part of the metadata.
         beside: pictures the model is shown beside x_t, see `Bound`; set by `Upscaler.given`.
         upscaler: loads the next stage of a cascade, None if there is none.
         unit_start: walks start from noise of deviation 1, as every diffusers pipeline does, instead of the first level's sigma
             (.9999 at DeepFloyd IF's timestep 990).
+        codec: for models that walk in latents; None for pixels.
+        dynamic: quantile and greatest value of the `dynamic` threshold.
         device, dtype: of the pictures that are walked; the network may compute in another type.
     """
 
@@ -63,9 +82,12 @@ class Pretrained:
     dark_background: bool = False
     fingerprint: str = ""
     card: dict[str, Any] = field(default_factory=dict)
+    upscalers: tuple[str, ...] = ()
     beside: Condition = ()
     upscaler: Callable[[], Upscaler] | None = None
     unit_start: bool = False
+    codec: Codec | None = None
+    dynamic: tuple[float, float] = (0.95, 1.5)
     device: torch.device = torch.device("cpu")
     dtype: torch.dtype = torch.float32
 
@@ -77,9 +99,27 @@ class Pretrained:
         """
         return Bound(self.model, self.encode(prompt), self.beside)
 
+    @property
+    def walk_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of what is walked: of its pictures, or of their latents."""
+        return self.codec.shape if self.codec else self.shape
+
     def blank(self, num: int) -> Tensor:
         """An unset (num, C, H, W) of what is walked."""
-        return torch.empty(num, *self.shape, device=self.device, dtype=self.dtype)
+        return torch.empty(num, *self.walk_shape, device=self.device, dtype=self.dtype)
+
+    def to_walk(self, picture: Tensor) -> Tensor:
+        """A picture (N, C, H, W) in [-1, 1] as what is walked."""
+        picture = picture.to(self.device, self.dtype)
+        return self.codec.encode(picture) if self.codec else picture
+
+    def to_picture(self, x: Tensor) -> Tensor:
+        """The way back; what already has the shape of a picture stays."""
+        return self.codec.decode(x) if self.codec and tuple(x.shape[1:]) == self.codec.shape else x
+
+    def limited(self, denoiser: Denoiser, threshold: str) -> Denoiser:
+        """A denoiser under one of `THRESHOLDS`, the dynamic one with this model's own numbers."""
+        return dynamic_threshold(denoiser, *self.dynamic) if threshold == "dynamic" else THRESHOLDS[threshold](denoiser)
 
     def start(self, level: NoiseLevel, num: int, noise: Noise) -> Tensor:
         """(num, C, H, W) noise to start a walk from at `level`."""
@@ -104,11 +144,13 @@ class Upscaler:
             gives `cond` alone, its `upscaler` the stage after.
         schedule: of the noise on the small picture.
         noise_level: timestep k used where the user is silent, 0 (almost clean) to 999.
+        most_noise: the greatest k the model was trained on.
     """
 
     pretrained: Pretrained
     schedule: Schedule
     noise_level: int = 250
+    most_noise: int = 999
 
     def given(self, low: Tensor, noise: Noise, noise_level: int | None = None) -> Pretrained:
         """The stage's model for pictures to enlarge: to be guided and walked like any other.
@@ -120,7 +162,7 @@ class Upscaler:
         """
         k = self.noise_level if noise_level is None else noise_level
         stage = self.pretrained
-        large = F.interpolate(low, stage.shape[1:], mode="bilinear", align_corners=True).to(stage.device, stage.dtype)
+        large = F.interpolate(low, stage.walk_shape[1:], mode="bilinear", align_corners=True).to(stage.device, stage.dtype)
         level = self.schedule(torch.tensor((k + 1) / 1000, dtype=torch.float64))
         label = torch.tensor([k])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -14,7 +15,11 @@ import torch
 from ..errors import UserError, unknown
 from ..walk.noise import LinearPath, Rescaled
 from .checkpoint import checked, fingerprint, load_tensors, single
+from .deepfloyd import NAMED, Named, cascade
+from .diffusers import open_pipeline
+from .hub import is_hub_id, locate
 from .kinds import SCHEDULES, build, prompts
+from .memory import Placement, placement
 from .network import NetworkModel
 from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
@@ -34,24 +39,61 @@ def bundled() -> dict[str, dict[str, Any]]:
     return {name: card for name, card in cards.items() if card.get("kind") == "model"}
 
 
-def load(name: str) -> Pretrained:
+def load(
+    name: str,
+    *,
+    upscaler: Sequence[str] = (),
+    memory: str = "auto",
+    device: str = "auto",
+    offline: bool = False,
+    dtype: torch.dtype | None = None,
+) -> Pretrained:
     """A model by name; kept, so that asking again costs nothing while its file is the same.
 
     Args:
-        name: a bundled model ("digits"), or the path of a .safetensors file or run folder that `noisewalk train` wrote.
+        name: a bundled model ("digits"); the path of a .safetensors file or run folder that `noisewalk train` wrote; or, with
+            `pip install noisewalk[diffusers]`, a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
+        upscaler: hub ids or folders of the stages after a diffusers model; () for those known to follow it.
+        memory, device, dtype: see `Placement`; of diffusers models.
+        offline: use what is on this machine only.
 
     Raises:
         UserError: there is no such model (the nearest name is suggested), or its weights are missing or damaged.
     """
     cards = bundled()
+    if name not in cards and _is_pipeline(name):
+        place = placement(memory, device, dtype)
+        return _open(name, tuple(upscaler), place, offline)
     path = WEIGHTS / f"{name}.safetensors" if name in cards else Path(name)
     if path.is_dir():
         path = path / "checkpoint.safetensors"
     if name not in cards and path.suffix != ".safetensors" and path.parent == Path("."):
-        raise unknown("model", name, cards)
+        raise unknown("model", name, [*cards, *NAMED])
     if not path.is_file():
         raise UserError(f"the model '{name}' has no weights at {path}; `noisewalk models` lists the models there are")
-    return _read(name, path.resolve(), path.stat().st_mtime_ns)
+    model = _read(name, path.resolve(), path.stat().st_mtime_ns)
+    if not upscaler:
+        return model
+    return replace(model, upscaler=partial(load_upscaler, upscaler[0]), upscalers=tuple(upscaler))
+
+
+def _is_pipeline(name: str) -> bool:
+    path = Path(name)
+    if path.is_dir():
+        return not (path / "checkpoint.safetensors").is_file()
+    return name in NAMED or (is_hub_id(name) and path.suffix != ".safetensors" and not path.exists())
+
+
+@lru_cache(maxsize=2)
+def _open(name: str, upscalers: tuple[str, ...], place: Placement, offline: bool) -> Pretrained:
+    """A model in diffusers' format, with the stages after it."""
+    known = NAMED.get(name, Named(name))
+
+    def find(hub: str) -> Path:
+        return locate(hub, offline, half=place.dtype.itemsize == 2)
+
+    model = open_pipeline(find(known.hub), name, place)
+    return replace(cascade(model, upscalers or known.upscalers, find, place), upscalers=upscalers)
 
 
 @lru_cache(maxsize=4)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -45,22 +46,24 @@ def contact(pictures: Tensor, columns: int, cell: int = 84) -> Image.Image:
     return out
 
 
-def filmstrip(states: Sequence[State], frames: int = 8, row: int = 0) -> Image.Image:
+Decode = Callable[[Tensor], Tensor]
+"""What is walked -> pictures; see `Panel.decode`."""
+
+
+def filmstrip(states: Sequence[State], decode: Decode | None = None, frames: int = 8, row: int = 0) -> Image.Image:
     """Along one walk, x_t above and the x0 it predicts below, at evenly spaced steps."""
     chosen = spread(len(states), frames)
     columns: Exhibits = []
-    for i in chosen:
-        state = states[i]
-        both = torch.cat([state.x_t[row : row + 1], state.x0[row : row + 1]])
-        columns.append((f"step {state.step + 1}: x_t, x0", both))
+    for i, both in zip(chosen, _seen([states[i] for i in chosen], decode, row), strict=True):
+        columns.append((f"step {states[i].step + 1}: x_t, x0", both))
     return sheet([columns], cell=112, max_columns=frames)
 
 
-def gif(states: Sequence[State], row: int = 0, cell: int = 168, frames: int = 60) -> bytes:
+def gif(states: Sequence[State], decode: Decode | None = None, row: int = 0, cell: int = 168, frames: int = 60) -> bytes:
     """An animated GIF of one walk, x_t beside x0, resting on the last frame."""
     images = []
-    for i in spread(len(states), frames):
-        pair = [enlarge(to_image(x[row]), cell).convert("RGB") for x in (states[i].x_t, states[i].x0)]
+    for both in _seen([states[i] for i in spread(len(states), frames)], decode, row):
+        pair = [enlarge(to_image(x), cell).convert("RGB") for x in both]
         frame = Image.new("RGB", (pair[0].width * 2 + 6, pair[0].height), PAPER)
         frame.paste(pair[0], (0, 0))
         frame.paste(pair[1], (pair[0].width + 6, 0))
@@ -80,6 +83,14 @@ def spread(count: int, most: int) -> list[int]:
     if count <= most:
         return list(range(count))
     return [round(i * (count - 1) / (most - 1)) for i in range(most)]
+
+
+def _seen(states: Sequence[State], decode: Decode | None, row: int) -> list[Tensor]:
+    """x_t and x0 (2, C, H, W) of one picture at each state, decoded, all of the size of the last (stages differ)."""
+    both = [torch.cat([state.x_t[row : row + 1], state.x0[row : row + 1]]) for state in states]
+    pictures = [decode(x) if decode else x for x in both]
+    size = pictures[-1].shape[2:]
+    return [x if x.shape[2:] == size else F.interpolate(x, size, mode="nearest") for x in pictures]
 
 
 def _band(columns: Exhibits, cell: int) -> Image.Image:

@@ -159,8 +159,8 @@ class Result:
         files: dict[Path, bytes] = {}
         for panel in walked:
             name = stem.name + (f"-{slug(panel.label)}" if len(walked) > 1 else "")
-            files[stem.with_name(f"{name}.png")] = encode_png(figures.filmstrip(panel.states))
-            files[stem.with_name(f"{name}.gif")] = figures.gif(panel.states)
+            files[stem.with_name(f"{name}.png")] = encode_png(figures.filmstrip(panel.states, panel.panel.decode))
+            files[stem.with_name(f"{name}.gif")] = figures.gif(panel.states, panel.panel.decode)
         return files
 
 
@@ -201,7 +201,7 @@ def make(
                     done += 1
                     if watch:
                         watch(done, total)
-                finished[-1].append(Walked(panel, states[-1].x_t, tuple(states)))
+                finished[-1].append(Walked(panel, panel.decode(states[-1].x_t), tuple(states)))
     except KeyboardInterrupt:
         whole = finished[:-1] or finished
         walked = _merge(whole)

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ..errors import unknown
 from ..guidance.components import gaussian_blur
-from ..guidance.threshold import THRESHOLDS
 from ..models.zoo import Pretrained
 from ..walk.prediction import Denoiser
 from .panels import Exhibits, Panel, guided, level_at, noised, still, times_from, walk_panel
@@ -44,7 +43,7 @@ def guide(spec: Denoise, model: Pretrained) -> Denoiser:
 def panels(spec: Denoise, model: Pretrained) -> list[Panel]:
     if spec.method not in (*METHODS, "all"):
         raise unknown("method", spec.method, (*METHODS, "all"))
-    image = spec.image.tensor.to(model.blank(0))  # type: ignore[union-attr]
+    image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
     return [replace(panel, row=row) for row, t in enumerate(spec.t) for panel in _at(spec, model, image, t)]
 
 
@@ -57,18 +56,19 @@ def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
 
     made: list[Panel] = []
     if spec.method in ("blur", "all"):
-        blurred = gaussian_blur(x_t / level.alpha, spec.sigma, spec.kernel_size).clamp(-1, 1)
+        blurred = gaussian_blur(model.to_picture(x_t / level.alpha), spec.sigma, spec.kernel_size).clamp(-1, 1)
         panel = still(f"t = {t}, blur", blurred, level, outcome=True)
         made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):
         with torch.no_grad():
-            once = THRESHOLDS[spec.threshold or "none"](guide(spec, model))(x_t, level).x0
+            once = model.limited(guide(spec, model), spec.threshold or "none")(x_t, level).x0
+        once = model.to_picture(once)
         made.append(replace(still(f"t = {t}, one-step", once, level, outcome=True), show=compared("one-step")))
     if spec.method in ("iterative", "all"):
         times = times_from(model, spec, t)
         show = compared(f"iterative, {len(times) - 1} steps")
         made.append(walk_panel(f"t = {t}, iterative", model, spec, guide, image=image, times=times, show=show))
-    return [still("original", image, level_at(model, 0)), still(f"noisy, t = {t}", x_t, level), *made]
+    return [still("original", image, level_at(model, 0)), still(f"noisy, t = {t}", model.to_picture(x_t), level), *made]
 
 
 def psnr(x: Tensor, reference: Tensor) -> float:

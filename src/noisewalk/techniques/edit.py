@@ -39,7 +39,7 @@ def guide(spec: Edit, model: Pretrained) -> Denoiser:
 
 
 def panels(spec: Edit, model: Pretrained) -> list[Panel]:
-    image = spec.image.tensor.to(model.blank(0))  # type: ignore[union-attr]
+    image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
     clean = level_at(model, 0)
     made = []
     for label, start in starts(spec):

@@ -24,10 +24,10 @@ class Forward:
 
 
 def panels(spec: Forward, model: Pretrained) -> list[Panel]:
-    image = spec.image.tensor.to(model.blank(0))  # type: ignore[union-attr]
+    image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
     shown = []
     for t in spec.t:
         level = level_at(model, t)
         label = f"t = {t}: alpha {level.alpha:.3f}, sigma {level.sigma:.3f}"
-        shown.append(still(label, noised(model, image, level, spec), level, outcome=True))
+        shown.append(still(label, model.to_picture(noised(model, image, level, spec)), level, outcome=True))
     return [still("original", image, level_at(model, 0)), *shown]

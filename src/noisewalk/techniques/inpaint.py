@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..guidance.components import masked
@@ -42,13 +43,13 @@ def guide(spec: Inpaint, model: Pretrained) -> Denoiser:
 
 
 def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
-    like = model.blank(0)
-    image, mask = spec.image.tensor.to(like), spec.mask.tensor.to(like)  # type: ignore[union-attr]
-    keep = (mask < 0).to(like.dtype)
+    image, mask = (p.tensor.to(model.device, model.dtype) for p in (spec.image, spec.mask))  # type: ignore[union-attr]
+    keep = (mask < 0).to(model.dtype)
+    known, kept = model.to_walk(image), _cells(keep, model)
 
     def repainted(num_resamples: int) -> Panel:
         def wrap(step: Step) -> Step:
-            return pin(step, image, masked(keep), SeededNoise(seeds(spec), "pin"), num_resamples)
+            return pin(step, known, masked(kept), SeededNoise(seeds(spec), "pin"), num_resamples)
 
         label = f"{num_resamples} resample{'s' * (num_resamples > 1)}: {spec.prompt or '(any)'}"
         return walk_panel(label, model, spec, guide, wrap=wrap)
@@ -56,6 +57,12 @@ def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
     clean = level_at(model, 0)
     shown = [still("original", image, clean), still("to repaint", _hatched(image, keep), clean)]
     return shown + [repainted(num_resamples) for num_resamples in spec.num_resamples]
+
+
+def _cells(keep: Tensor, model: Pretrained) -> Tensor:
+    """The mask of what is walked: a latent is kept only where every pixel under it is."""
+    repainted: Tensor = F.adaptive_max_pool2d(1 - keep, model.walk_shape[1:])
+    return 1 - repainted
 
 
 def _hatched(image: Tensor, keep: Tensor) -> Tensor:

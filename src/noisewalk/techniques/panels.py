@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..guidance.prompts import cfg
-from ..guidance.threshold import THRESHOLDS
 from ..models.zoo import Pretrained
 from ..walk.grids import levels, truncate, walk_times
 from ..walk.noise import NoiseLevel, SeededNoise, add_noise
@@ -22,6 +21,10 @@ from .upsample import Guide, stages
 
 Exhibits = list[tuple[str, Tensor]]
 """Captioned batches (N, C, H, W): the ways to look at a result."""
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Panel:
         outcome: False for what is only shown for comparison (the original, the mask).
         row: row of the figure it is shown in.
         sights: what it is meant to show.
+        decode: what is walked (N, c, h, w) -> pictures (N, C, H, W), for latent models.
     """
 
     label: str
@@ -60,6 +64,7 @@ class Panel:
     outcome: bool = True
     row: int = 0
     sights: tuple[Sight, ...] = ()
+    decode: Callable[[Tensor], Tensor] = _same
 
     def exhibits(self, x: Tensor) -> Exhibits:
         if self.show:
@@ -119,7 +124,7 @@ def walk_panel(
     path = levels(model.schedule, times)
     step = STEP_RULES[spec.step_rule]()
     step = wrap(step) if wrap else step
-    denoiser = THRESHOLDS[spec.threshold](guide(spec, model))
+    denoiser = model.limited(guide(spec, model), spec.threshold)
     above = stages(spec, model)
 
     def walk() -> Iterator[State]:
@@ -129,17 +134,24 @@ def walk_panel(
             yield state
             x = state.x_t
         for stage in above:
-            for state in stage.walk(x, guide):
+            for state in stage.walk(decode(x), guide):
                 yield state
                 x = state.x_t
 
+    def decode(x: Tensor) -> Tensor:
+        for m in (model, *(stage.upscaler.pretrained for stage in above)):
+            x = m.to_picture(x)  # only the model whose latents these are does anything
+        return x
+
     if not sights and hasattr(spec, "prompt"):
         sights = (Sight("", spec.prompt, lambda x: x),)
-    return Panel(label, len(path) - 1 + sum(len(stage.path) - 1 for stage in above), walk(), show, sights=tuple(sights))
+    count = len(path) - 1 + sum(len(stage.path) - 1 for stage in above)
+    return Panel(label, count, walk(), show, decode=decode, sights=tuple(sights))
 
 
 def noised(model: Pretrained, image: Tensor, level: NoiseLevel, spec: Any) -> Tensor:
-    """(num, C, H, W): the picture at a level, with the same noise a walk of this spec starts from."""
+    """(num, C, H, W): a picture (1, C, H, W), as the model walks it, at a level, with the noise this spec's walk starts from."""
+    image = model.to_walk(image)
     return add_noise(image.expand(spec.num, *image.shape[1:]), level, SeededNoise(seeds(spec)))
 
 

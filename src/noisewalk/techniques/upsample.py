@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import UserError
-from ..guidance.threshold import THRESHOLDS
 from ..models.pretrained import Pretrained, Upscaler
 from ..walk.grids import levels, walk_times
 from ..walk.noise import NoiseLevel, SeededNoise
@@ -48,7 +47,7 @@ class Stage:
         noise = SeededNoise(seeds(self.spec), f"stage {self.number}")
         model = self.upscaler.given(low, noise.stream(f"stage {self.number}, low"), self.noise_level)
         path = self.path
-        denoiser = THRESHOLDS[self.spec.threshold](guide(self.spec, model))
+        denoiser = model.limited(guide(self.spec, model), self.spec.threshold)
         step = STEP_RULES[self.spec.step_rule]()
         x = model.start(path[0], len(low), noise)
         return sample(denoiser, x, path, step, noise.stream(f"stage {self.number}, step"))
@@ -57,11 +56,14 @@ class Stage:
 def stages(spec: Any, model: Pretrained) -> list[Stage]:
     """The upsampling stages a spec asks for, their models loaded.
 
+    A step rule or threshold that is not the first model's default is the user's, and holds for all stages.
+
     Raises:
         UserError: the model's cascade has fewer stages.
     """
     made: list[Stage] = []
     name, size = model.name, model.shape[-1]
+    kept = [key for key in ("step_rule", "threshold") if getattr(spec, key) == getattr(model.defaults, key)]
     for i in range(spec.upsample or 0):
         if model.upscaler is None:
             raise UserError(f"the model '{name}' can be upsampled {i} times, {spec.upsample} were asked for; lower --upsample")
@@ -72,9 +74,12 @@ def stages(spec: Any, model: Pretrained) -> list[Stage]:
             steps=_nth(spec.upsample_steps, i),
             guidance_scale=_nth(spec.upsample_guidance_scale, i),
             grid=None,
+            **dict.fromkeys(kept),
         )
         noise_level = _nth(spec.noise_level, i)
         level = upscaler.noise_level if noise_level is None else noise_level
+        if level > upscaler.most_noise:
+            raise UserError(f"--noise-level of '{model.name}' must be at most {upscaler.most_noise}, {level} was asked for")
         made.append(Stage(i + 2, upscaler, resolve(own, model), level))
     return made
 

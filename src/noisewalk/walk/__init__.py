@@ -5,6 +5,7 @@ from .grids import karras as karras
 from .grids import leading as leading
 from .grids import levels as levels
 from .grids import linspace as linspace
+from .grids import native as native
 from .grids import strided as strided
 from .grids import trailing as trailing
 from .grids import truncate as truncate
@@ -17,6 +18,7 @@ from .noise import NoiseLevel as NoiseLevel
 from .noise import Rescaled as Rescaled
 from .noise import Schedule as Schedule
 from .noise import SeededNoise as SeededNoise
+from .noise import WithGrid as WithGrid
 from .noise import add_noise as add_noise
 from .noise import cosine_betas as cosine_betas
 from .noise import cosine_schedule as cosine_schedule

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError, unknown
-from .noise import NoiseLevel, Schedule
+from .noise import NoiseLevel, Schedule, WithGrid
 
 Grid = Callable[[Schedule, int], Tensor]
 """(schedule, number of steps) -> (steps + 1,) times, from the noisiest down to 0."""
@@ -72,12 +72,24 @@ def strided(schedule: Schedule, steps: int = 34, stride: int = 30, num: int = 10
     return torch.cat([(index[len(index) - steps :] + 1) / num, torch.zeros(1, dtype=torch.float64)])
 
 
+def native(schedule: Schedule, steps: int) -> Tensor:
+    """The grid that came with the model: what its own sampler was configured with.
+
+    Raises:
+        UserError: none came with it.
+    """
+    if not isinstance(schedule, WithGrid):
+        raise UserError("this model brings no grid of its own; use --grid linspace")
+    return schedule.grid(steps)
+
+
 GRIDS: dict[str, Grid] = {
     "linspace": linspace,
     "leading": leading,
     "trailing": trailing,
     "karras": karras,
     "course": strided,
+    "native": native,
 }
 
 

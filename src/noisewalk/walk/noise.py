@@ -134,6 +134,25 @@ class Rescaled:
         return self.schedule.time(NoiseLevel(level.alpha, level.sigma / self.noise_scale))
 
 
+@dataclass(frozen=True, eq=False)
+class WithGrid:
+    """A schedule that brings a time grid of its own, the one `--grid native` walks.
+
+    Args:
+        schedule: the path.
+        grid: number of steps -> (steps + 1,) decreasing float64 times.
+    """
+
+    schedule: Schedule
+    grid: Callable[[int], Tensor]
+
+    def __call__(self, t: Tensor) -> NoiseLevel:
+        return self.schedule(t)
+
+    def time(self, level: NoiseLevel) -> Tensor:
+        return self.schedule.time(level)
+
+
 def linear_betas(num: int = 1000, start: float = 1e-4, end: float = 0.02) -> Tensor:
     """beta_i evenly spaced from `start` to `end`, float64 (Ho et al. 2020)."""
     return torch.linspace(start, end, num, dtype=torch.float64)

@@ -1,0 +1,198 @@
+"""Whole pictures against diffusers' pipelines: tiny random pipelines, saved and loaded from disk, one noise, float64, to 1e-9.
+
+noisewalk goes through its public functions. diffusers draws its noise from the same streams; its schedulers compute in float64
+(see `conftest`), nothing else of it is touched.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import tiny_pipelines as tiny
+import torch
+from conftest_double import doubled
+from oracles import F64
+from PIL import Image
+from torch import Tensor
+
+import noisewalk as nw
+from noisewalk.images import to_tensor
+from noisewalk.walk import SeededNoise
+
+PROMPT = "a red fox, 7"
+SEED = 180
+pytestmark = pytest.mark.filterwarnings("ignore")  # of diffusers and transformers
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISEWALK_CACHE", str(tmp_path))
+
+
+def ours(folder: Path, **options: Any) -> nw.Pretrained:
+    return nw.load(str(folder), dtype=F64, **options)
+
+
+@pytest.fixture
+def theirs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """(pipeline class, folder, noises) -> the pipeline in float64; its draws come from the noises, the last for all the rest."""
+
+    def make(kind: type, folder: Path, *noises: SeededNoise, **replaced: Any) -> Any:
+        doubled(monkeypatch)
+        queue = list(noises)
+
+        def draw(shape: Any, **_: Any) -> Tensor:
+            noise = queue.pop(0) if len(queue) > 1 else queue[0]
+            return noise(torch.empty(tuple(shape), dtype=F64))
+
+        for name, module in list(sys.modules.items()):
+            if name.startswith("diffusers.") and "randn_tensor" in vars(module):
+                monkeypatch.setattr(module, "randn_tensor", draw)
+        pipe = kind.from_pretrained(folder, torch_dtype=F64, **replaced)  # type: ignore[attr-defined]
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
+
+    return make
+
+
+def streams(purpose: str = "init") -> tuple[SeededNoise, SeededNoise]:
+    noise = SeededNoise([SEED], purpose)
+    return noise, noise.stream("step")
+
+
+def close(mine: Tensor, other: Tensor) -> None:
+    assert mine.dtype == other.dtype == F64
+    torch.testing.assert_close(mine, other, rtol=0, atol=1e-9)
+
+
+def end(result: nw.Result) -> Tensor:
+    return result.states[-1].x_t
+
+
+def test_generate_is_if_pipeline(root: Path, theirs: Any) -> None:
+    """Learned variance, dynamic threshold, guidance 7 with the conditional variance (pitfall 13), leading grid."""
+    folder = tiny.saved("if-1", root)
+    mine = end(nw.generate(ours(folder), PROMPT, steps=10, seed=SEED))
+    pipe = theirs(diffusers.IFPipeline, folder, *streams())
+    close(mine, pipe(PROMPT, num_inference_steps=10, guidance_scale=7.0, output_type="pt", clean_caption=False).images)
+
+
+def test_a_negative_prompt_is_the_unconditional_branch(root: Path, theirs: Any) -> None:
+    folder = tiny.saved("if-1", root)
+    mine = end(nw.generate(ours(folder), PROMPT, negative_prompt="blue", steps=5, guidance_scale=4, seed=SEED))
+    pipe = theirs(diffusers.IFPipeline, folder, *streams())
+    asked: Any = {"negative_prompt": "blue", "num_inference_steps": 5, "guidance_scale": 4.0, "output_type": "pt"}
+    close(mine, pipe(PROMPT, **asked, clean_caption=False).images)
+
+
+def test_edit_is_if_img2img_pipeline(root: Path, theirs: Any) -> None:
+    folder = tiny.saved("if-1", root)
+    image = Image.effect_noise((16, 16), 90).convert("RGB")
+    asked: Any = {"strength": [0.7], "steps": 10, "grid": "native", "guidance_scale": 10, "seed": SEED}
+    mine = end(nw.edit(ours(folder), image, prompt=PROMPT, **asked))
+    pipe = theirs(diffusers.IFImg2ImgPipeline, folder, *streams())
+    rest: Any = {"num_inference_steps": 10, "guidance_scale": 10.0, "output_type": "pt", "clean_caption": False}
+    close(mine, pipe(PROMPT, image=to_tensor(image).double(), strength=0.7, **rest).images)
+
+
+def test_upsampling_is_if_super_resolution_pipeline(root: Path, theirs: Any) -> None:
+    first, second = tiny.saved("if-1", root), tiny.saved("if-2", root)
+    model = ours(first, upscaler=[str(second)])
+    asked: Any = {"steps": 3, "seed": SEED, "upsample": 1, "upsample_steps": [10], "noise_level": [200]}
+    made = nw.generate(model, PROMPT, **asked)
+    low = made.states[2].x_t
+    noise = SeededNoise([SEED], "stage 2")
+    pipe = theirs(
+        diffusers.IFSuperResolutionPipeline, second, noise, noise.stream("stage 2, low"), noise.stream("stage 2, step")
+    )
+    rest: Any = {"noise_level": 200, "output_type": "pt", "clean_caption": False, "height": 32, "width": 32}
+    close(end(made), pipe(PROMPT, image=low, num_inference_steps=10, guidance_scale=4.0, **rest).images)
+
+
+@pytest.mark.parametrize("variance", ["fixed_large", "fixed_small"])
+def test_generate_is_ddpm_pipeline(tmp_path: Path, theirs: Any, variance: str) -> None:
+    """google/ddpm-*: clipped x0, no prompts, variance beta or beta tilde on the strided pairs (pitfall 16)."""
+    folder = tiny.save(tiny.ddpm, tmp_path / "ddpm", variance_type=variance)
+    mine = nw.generate(ours(folder), "", steps=10, seed=SEED).tensor
+    images = theirs(diffusers.DDPMPipeline, folder, *streams())(num_inference_steps=10, output_type="np").images
+    close((mine + 1) / 2, torch.from_numpy(images).permute(0, 3, 1, 2))
+
+
+def test_components_beside_the_index_are_found(tmp_path: Path) -> None:
+    """google/ddpm-* keep config.json and weights beside model_index.json, not in folders."""
+    nested = tiny.save(tiny.ddpm, tmp_path / "nested")
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for file in nested.rglob("*.*"):
+        (flat / file.name).write_bytes(file.read_bytes())
+    expected = nw.generate(ours(nested), "", steps=2, seed=1).tensor
+    assert torch.equal(nw.generate(ours(flat), "", steps=2, seed=1).tensor, expected)
+
+
+@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"])
+@pytest.mark.parametrize("spacing", ["leading", "trailing"])
+def test_generate_is_stable_diffusion_pipeline(tmp_path: Path, theirs: Any, scheduler: str, spacing: str) -> None:
+    folder = tiny.save(tiny.stable_diffusion, tmp_path / "sd", scheduler=scheduler, timestep_spacing=spacing)
+    mine = nw.generate(ours(folder), PROMPT, steps=10, seed=SEED).tensor
+    pipe = theirs(diffusers.StableDiffusionPipeline, folder, *streams(), safety_checker=None)
+    images = pipe(PROMPT, num_inference_steps=10, guidance_scale=7.5, output_type="pt").images
+    close((mine + 1) / 2, images)
+
+
+def test_generate_is_stable_diffusion_xl_pipeline(root: Path, theirs: Any) -> None:
+    """Two text encoders, zeros for the empty prompt, the size told to the network."""
+    folder = tiny.saved("sdxl", root)
+    mine = nw.generate(ours(folder), PROMPT, steps=5, seed=SEED).tensor
+    pipe = theirs(diffusers.StableDiffusionXLPipeline, folder, *streams(), add_watermarker=False)
+    images = pipe(PROMPT, num_inference_steps=5, guidance_scale=5.0, output_type="pt").images
+    close((mine + 1) / 2, images)
+
+
+@pytest.mark.parametrize("shift", [{"shift": 3.0}, {"use_dynamic_shifting": True}])
+def test_generate_is_stable_diffusion_3_pipeline(tmp_path: Path, theirs: Any, shift: Any) -> None:
+    folder = tiny.save(tiny.stable_diffusion_3, tmp_path / "sd3", **shift)
+    mine = nw.generate(ours(folder), PROMPT, steps=10, seed=SEED).tensor
+    pipe = theirs(diffusers.StableDiffusion3Pipeline, folder, *streams())
+    images = pipe(PROMPT, num_inference_steps=10, guidance_scale=7.0, output_type="pt").images
+    close((mine + 1) / 2, images)
+
+
+def test_generate_is_prx_pixel_pipeline(root: Path, theirs: Any) -> None:
+    """A network that says x0, noise of deviation 2, and a velocity whose time is at least .05.
+
+    The pipeline keeps its times in float32; of 1024 timesteps, 12 evenly spaced ones are exact there.
+    """
+    folder = tiny.saved("prx", root)
+    mine = end(nw.generate(ours(folder), PROMPT, steps=12, seed=SEED))
+    pipe = theirs(diffusers.PRXPixelPipeline, folder, *streams())
+    rest: Any = {"output_type": "pt", "use_resolution_binning": False}
+    close(mine, pipe(PROMPT, num_inference_steps=12, guidance_scale=4.0, **rest).images)
+
+
+def test_stage_three_is_stable_diffusion_upscale_pipeline(root: Path, theirs: Any) -> None:
+    """The x4 upscaler: latents beside the noised small picture of the same size."""
+    model = ours(tiny.saved("if-1", root), upscaler=[str(tiny.saved("if-2", root)), str(tiny.saved("x4", root))])
+    asked: Any = {"steps": 2, "seed": SEED, "upsample": 2, "upsample_steps": [2, 5], "noise_level": [250, 20]}
+    made = nw.generate(model, PROMPT, **asked)
+    assert made.tensor.shape == (1, 3, 128, 128)
+    low = made.states[3].x_t
+    noise = SeededNoise([SEED], "stage 3")
+    pipe = theirs(
+        diffusers.StableDiffusionUpscalePipeline,
+        tiny.saved("x4", root),
+        noise.stream("stage 3, low"),
+        noise,
+        noise.stream("stage 3, step"),
+    )
+    images = pipe(PROMPT, image=low, num_inference_steps=5, guidance_scale=9.0, noise_level=20, output_type="pt").images
+    close((made.tensor + 1) / 2, images)
