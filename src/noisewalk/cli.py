@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import UserError, unknown
-from .terminal import progress, writable
+from .terminal import progress, said, writable
 
 try:
     from tyro.conf import Positional
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line; exit status 0, 2 for something that cannot be done, 130 for Ctrl-C."""
     try:
-        with warnings.catch_warnings():
+        with said(), warnings.catch_warnings():
             warnings.showwarning = _say_warning  # type: ignore[assignment]
             return _main(sys.argv[1:] if arguments is None else arguments)
     except UserError as error:
@@ -81,7 +81,7 @@ def run_technique(verb: str, rest: list[str]) -> int:
     from .report.result import Interrupted, is_single, make
 
     wanted = job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
-    model = load(wanted.model)
+    model = load(wanted.model, **wanted.loading)
     is_single(wanted.out)
     writable(wanted.out)
     try:
@@ -92,6 +92,10 @@ def run_technique(verb: str, rest: list[str]) -> int:
             _tell(stop.result, stop.result.save(wanted.out))
         raise
     _tell(result, result.save(wanted.out, wanted.trajectory))
+    if model.parts is not None:
+        from .models.memory import tell_peak
+
+        tell_peak(model.device)
     return 0
 
 

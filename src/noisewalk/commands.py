@@ -8,7 +8,7 @@ import re
 import shlex
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +31,7 @@ class Job:
         model: name of the model to make it with.
         out: where to, a .png file or a folder.
         trajectory: whether the walk itself is wanted too.
+        loading: options of `load` for that model.
     """
 
     verb: str
@@ -38,6 +39,16 @@ class Job:
     model: str
     out: Path
     trajectory: bool
+    loading: Mapping[str, Any] = field(default_factory=dict)
+
+
+LOADING: tuple[tuple[str, Any, Any, str], ...] = (
+    ("upscaler", tuple[str, ...], (), "hub ids or folders of the upsampling stages, if not the model's own"),
+    ("memory", str, "auto", "auto, full, offload or sequential: what of a large model is on the GPU at once"),
+    ("device", str, "auto", "where a diffusers model computes: auto, cpu, cuda or mps"),
+    ("offline", bool, False, "use what is on this machine only"),
+)
+"""Options of `load` on the command line: name, type, default, help."""
 
 
 def technique_command(verb: str) -> type[Any]:
@@ -52,9 +63,10 @@ def technique_command(verb: str) -> type[Any]:
             note.append(tyro.conf.Positional)
         made.append((f.name, Annotated[(_flag_type(hints[f.name]), *note)], _default(f)))
     made += [
-        ("model", Annotated[str, tyro.conf.arg(help="a bundled model, a run folder, or a .safetensors file")], "digits"),
+        ("model", Annotated[str, tyro.conf.arg(help="a name of `noisewalk models`, a file, a folder, or a hub id")], "digits"),
         ("out", Annotated[Path | None, tyro.conf.arg(help="a .png file, or a folder; default out/...")], None),
         ("trajectory", Annotated[bool, tyro.conf.arg(help="also save the walk as a filmstrip and a GIF")], False),
+        *((name, Annotated[(hint, tyro.conf.arg(help=text))], default) for name, hint, default, text in LOADING),
     ]
     required = [m for m in made if m[2] is MISSING]
     optional = [m for m in made if m[2] is not MISSING]
@@ -69,7 +81,8 @@ def job(verb: str, command: Any) -> Job:
     """A parsed technique command as a `Job`."""
     spec = TECHNIQUES[verb].spec
     made = spec(**{f.name: getattr(command, f.name) for f in fields(spec)})
-    return Job(verb, made, command.model, command.out or Path("out") / default_name(verb, made), command.trajectory)
+    out = command.out or Path("out") / default_name(verb, made)
+    return Job(verb, made, command.model, out, command.trajectory, {name: getattr(command, name) for name, *_ in LOADING})
 
 
 def parse_technique(line: str) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,21 @@ def writable(out: Path) -> None:
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UserError(f"cannot write to {out}: {existing} is not a folder you may write in; choose another with --out")
+
+
+@contextmanager
+def said() -> Iterator[None]:
+    """What noisewalk says through `logging` while it works (a model that is being loaded), as lines on standard error."""
+    log, handler = logging.getLogger("noisewalk"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("noisewalk: %(message)s"))
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 @contextmanager

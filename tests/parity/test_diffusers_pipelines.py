@@ -15,7 +15,7 @@ import diffusers
 import pytest
 import tiny_pipelines as tiny
 import torch
-from conftest_double import doubled
+from doubled import doubled
 from oracles import F64
 from PIL import Image
 from torch import Tensor
@@ -45,7 +45,7 @@ def ours(folder: Path, **options: Any) -> nw.Pretrained:
 
 @pytest.fixture
 def theirs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """(pipeline class, folder, noises) -> the pipeline in float64; its draws come from the noises, the last for all the rest."""
+    """(pipeline class, folder, noises) -> the pipeline in float64, drawing from the noises, the last for all the rest."""
 
     def make(kind: type, folder: Path, *noises: SeededNoise, **replaced: Any) -> Any:
         doubled(monkeypatch)

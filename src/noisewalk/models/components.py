@@ -6,6 +6,9 @@ import hashlib
 import importlib
 import json
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,7 +125,8 @@ class Folder:
         kind = getattr(need(library), name)
         self.weights(component)
         try:
-            made = kind.from_pretrained(self.of(component), torch_dtype=dtype, local_files_only=True)
+            with quiet():
+                made = kind.from_pretrained(self.of(component), torch_dtype=dtype, local_files_only=True)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise UserError(f"cannot load the {component} of {self.path}: {first_line(error)}") from error
         return made.eval().requires_grad_(False)
@@ -162,21 +166,23 @@ def first_line(error: BaseException) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
-class quiet:
+@contextmanager
+def quiet() -> Iterator[None]:
     """diffusers' and transformers' own progress bars and advice off; noisewalk says what matters."""
-
-    def __enter__(self) -> None:
-        self._before = []
-        for library in ("diffusers", "transformers"):
-            logging_ = importlib.import_module(f"{library}.utils.logging")
-            self._before.append((logging_, logging_.get_verbosity()))
-            logging_.set_verbosity_error()
-            logging_.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        for logging_, level in self._before:
-            logging_.set_verbosity(level)
-            logging_.enable_progress_bar()
+    need("transformers")
+    libraries = [importlib.import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
+    before = [library.get_verbosity() for library in libraries]
+    try:
+        for library in libraries:
+            library.set_verbosity_error()
+            library.disable_progress_bar()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for library, level in zip(libraries, before, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()
 
 
 def _whole(file: Path) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ class Parts:
             ids = tokenizer(prompt).input_ids if tokenizer is not None else []
             if len(ids) > limit:
                 dropped = tokenizer.decode(ids[limit - 1 : -1])
-                log.warning("the prompt is cut at %d of its %d tokens; dropped: '%s'", limit, len(ids), dropped)
+                warnings.warn(f"the prompt is cut at {limit} of its {len(ids)} tokens; dropped: '{dropped}'", stacklevel=2)
 
     def free_encoders(self) -> None:
         if self._loaded.pop("text", None) is not None:
@@ -152,7 +153,8 @@ def open_pipeline(path: Path, name: str, place: Placement, size: int | None = No
         (channels, side, side),
         replace(family.defaults, step_rule=sampling.step_rule, threshold=sampling.threshold),
         fingerprint=folder.fingerprint(family.network),
-        card={"what": f"{folder.pipeline} from {path}", "latent": bool(codec), "parts": parts},
+        card={"what": f"{folder.pipeline} from {path}"},
+        parts=parts,
         unit_start=sampling.unit_start,
         codec=codec,
         dynamic=sampling.dynamic,

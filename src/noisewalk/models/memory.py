@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,21 +41,13 @@ class Placement:
         Raises:
             UserError: it does not fit, or a file of it is missing.
         """
-        needed = self.estimate(folder, family)
-        free = free_memory(self.device)
-        log.info(
-            "%s: about %.1f GiB of %.1f GiB free on %s, %s", name, needed / GIB, free / GIB, self.device, _name(self.dtype)
-        )
+        needed, free = self.estimate(folder, family) / GIB, free_memory(self.device) / GIB
+        kind = str(self.dtype).removeprefix("torch.")
         if self.mode != "sequential" and needed > free:
-            way = (
-                "--memory sequential, or a smaller model"
-                if self.device.type == "cuda"
-                else "a smaller model or another machine"
-            )
-            raise UserError(
-                f"'{name}' needs about {needed / GIB:.1f} GiB as {_name(self.dtype)}, {free / GIB:.1f} GiB are free on "
-                f"{self.device}; try {way}"
-            )
+            way = "--memory sequential, or a smaller model" if self.device.type == "cuda" else "a smaller model"
+            there = f"{free:.1f} GiB are free on {self.device}"
+            raise UserError(f"'{name}' needs about {needed:.1f} GiB as {kind}, {there}; try {way}")
+        log.info("%s: about %.2f GiB of %.1f GiB free on %s, %s", name, needed, free, self.device, kind)
 
     def estimate(self, folder: Folder, family: Family) -> int:
         """Bytes at the moment of greatest need: the larger of text encoders and network, which are never there together."""
@@ -109,6 +102,11 @@ def placement(mode: str = "auto", device: str = "auto", dtype: torch.dtype | Non
     return Placement(where, dtype, mode)  # type: ignore[arg-type]
 
 
+def tell_peak(device: torch.device) -> None:
+    """Say how much memory was really used."""
+    log.info("peak memory %.2f GiB on %s", peak_memory(device) / GIB, device)
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that can still be had on a device."""
     if device.type == "cuda":
@@ -125,8 +123,6 @@ def peak_memory(device: torch.device) -> int:
     except ImportError:  # Windows
         return int(need("psutil").Process().memory_info().peak_wset)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    import sys
-
     return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
@@ -134,10 +130,6 @@ def _best() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _weights(folder: Folder, part: str) -> bool:

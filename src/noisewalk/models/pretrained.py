@@ -68,6 +68,7 @@ class Pretrained:
         upscaler: loads the next stage of a cascade, None if there is none.
         unit_start: walks start from noise of deviation 1, as every diffusers pipeline does, instead of the first level's sigma
             (.9999 at DeepFloyd IF's timestep 990).
+        parts: what loads a model in parts (text encoder, network, autoencoder), for those that are; see `diffusers.Parts`.
         codec: for models that walk in latents; None for pixels.
         dynamic: quantile and greatest value of the `dynamic` threshold.
         device, dtype: of the pictures that are walked; the network may compute in another type.
@@ -86,6 +87,7 @@ class Pretrained:
     beside: Condition = ()
     upscaler: Callable[[], Upscaler] | None = None
     unit_start: bool = False
+    parts: Any = None
     codec: Codec | None = None
     dynamic: tuple[float, float] = (0.95, 1.5)
     device: torch.device = torch.device("cpu")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,6 @@ from ..errors import UserError
 from ..walk.noise import LinearPath, Schedule, WithGrid, cosine_betas, linear_betas, scaled_linear_betas, vp_schedule
 from ..walk.prediction import TARGETS
 
-log = logging.getLogger("noisewalk")
 Config = Mapping[str, Any]
 
 STEP_RULES = {
@@ -81,7 +80,7 @@ def read_scheduler(config: Config, tokens: int = 0, even: bool = False) -> Sampl
         raise UserError(f"the scheduler {name} is not known to noisewalk; known are {', '.join(sorted(STEP_RULES))}")
     ignored = [option for option in _SIGMA_GRIDS if config.get(option)]
     if ignored:
-        log.warning("the scheduler's %s is not followed; its plain grid is walked", ", ".join(ignored))
+        warnings.warn(f"the scheduler's {', '.join(ignored)} is not followed; its plain grid is walked", stacklevel=2)
     if name == "FlowMatchEulerDiscreteScheduler":
         schedule = WithGrid(LinearPath(), lambda steps: flow_times(config, steps, tokens, even))
         num = int(config.get("num_train_timesteps", 1000))

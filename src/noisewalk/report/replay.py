@@ -59,6 +59,9 @@ def read_record(path: str | Path) -> dict[str, Any]:
             raise ValueError(f"it needs {', '.join(kinds)}")
         if not all(isinstance(record["model"].get(key), str) for key in ("name", "weights")):
             raise ValueError("it names no model")
+        stages = record["model"].get("upscaler", [])
+        if not isinstance(stages, list) or not all(isinstance(stage, str) for stage in stages):
+            raise ValueError("its upscalers are no names")
         if record["picture"].get("kind") not in ("figure", "picture"):
             raise ValueError("it does not say which picture it is of")
     except ValueError as error:
@@ -71,7 +74,7 @@ def replay(path: str | Path, watch: Watch | None = None) -> Replay:
     record = read_record(path)
     if record["verb"] not in TECHNIQUES:
         raise unknown("technique", record["verb"], TECHNIQUES)
-    model = load(record["model"]["name"])
+    model = load(record["model"]["name"], upscaler=tuple(record["model"].get("upscaler", ())))
     spec = from_json(TECHNIQUES[record["verb"]].spec, record["spec"])
     warnings = []
     if model.fingerprint != record["model"]["weights"]:

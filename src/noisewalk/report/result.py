@@ -127,7 +127,7 @@ class Result:
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
             "verb": self.verb,
-            "model": {"name": self.model.name, "weights": self.model.fingerprint},
+            "model": {"name": self.model.name, "weights": self.model.fingerprint, "upscaler": self.model.upscalers},
             "spec": to_json(self.spec),
             "picture": picture,
         }
@@ -201,6 +201,11 @@ def make(
                     done += 1
                     if watch:
                         watch(done, total)
+                if not bool(states[-1].x_t.isfinite().all()):
+                    raise UserError(
+                        f"'{panel.label}' came out with values that are not finite: the model overflows in its number type "
+                        "or its weights are damaged; try --device cpu, or another model"
+                    )
                 finished[-1].append(Walked(panel, panel.decode(states[-1].x_t), tuple(states)))
     except KeyboardInterrupt:
         whole = finished[:-1] or finished

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +80,16 @@ def still(label: str, x: Tensor, level: NoiseLevel, outcome: bool = False) -> Pa
     return Panel(label, 1, iter([State(0, level, x, x)]), outcome=outcome)
 
 
+def warn_of_latents(model: Pretrained) -> None:
+    """Illusions want pixels: say so if the model at hand walks in latents."""
+    if model.codec:
+        warnings.warn(
+            f"'{model.name}' walks in latents; turning or splitting them is not turning or splitting the picture, for its "
+            "autoencoder treats directions differently, so illusions smear; models in pixels (deepfloyd, prxpixel) are exact",
+            stacklevel=2,
+        )
+
+
 def guided(model: Pretrained, spec: Any, prompt: str) -> Denoiser:
     """A prompt under the spec's classifier-free guidance and negative prompt."""
     if prompt == spec.negative_prompt:  # nothing to go away from: half the work
@@ -143,6 +154,8 @@ def walk_panel(
             x = m.to_picture(x)  # only the model whose latents these are does anything
         return x
 
+    if len(sights) > 1:
+        warn_of_latents(model)
     if not sights and hasattr(spec, "prompt"):
         sights = (Sight("", spec.prompt, lambda x: x),)
     count = len(path) - 1 + sum(len(stage.path) - 1 for stage in above)
@@ -150,7 +163,7 @@ def walk_panel(
 
 
 def noised(model: Pretrained, image: Tensor, level: NoiseLevel, spec: Any) -> Tensor:
-    """(num, C, H, W): a picture (1, C, H, W), as the model walks it, at a level, with the noise this spec's walk starts from."""
+    """(num, C, H, W): a picture (1, C, H, W) as the model walks it, at a level, with the noise that this spec starts from."""
     image = model.to_walk(image)
     return add_noise(image.expand(spec.num, *image.shape[1:]), level, SeededNoise(seeds(spec)))
 

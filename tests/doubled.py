@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 
-class _Double:
+class Doubled:
     """A module whose `float32` is its `float64`.
 
     diffusers keeps its tables and the inside of some steps in float32, which alone differs from the exact formulas by
@@ -29,5 +29,5 @@ def doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("diffusers.schedulers.scheduling_"):
             for library in ("torch", "np"):
-                if library in vars(module) and not isinstance(vars(module)[library], _Double):
-                    monkeypatch.setattr(module, library, _Double(vars(module)[library]))
+                if library in vars(module) and not isinstance(vars(module)[library], Doubled):
+                    monkeypatch.setattr(module, library, Doubled(vars(module)[library]))
