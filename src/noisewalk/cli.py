@@ -62,6 +62,7 @@ def _main(arguments: list[str]) -> int:
 
 
 def _verbs() -> dict[str, Callable[[list[str]], int]]:
+    from .cli_models import run_doctor, run_encode
     from .cli_search import run_search
     from .cli_training import run_compare, run_evaluate, run_pack, run_train
     from .techniques import TECHNIQUES
@@ -70,6 +71,7 @@ def _verbs() -> dict[str, Callable[[list[str]], int]]:
         return lambda rest: run_technique(verb, rest)
 
     own = {"search": run_search, "replay": run_replay, "models": run_models, "tour": run_tour}
+    own |= {"encode": run_encode, "doctor": run_doctor}
     own |= {"train": run_train, "pack": run_pack, "evaluate": run_evaluate, "compare": run_compare}
     return {verb: technique(verb) for verb in TECHNIQUES} | own
 
@@ -144,6 +146,7 @@ def run_replay(rest: list[str]) -> int:
 def run_models(rest: list[str]) -> int:
     """List the bundled models."""
     from .commands import parse
+    from .models.deepfloyd import NAMED
     from .models.zoo import bundled
 
     @dataclass(frozen=True)
@@ -154,7 +157,9 @@ def run_models(rest: list[str]) -> int:
     for name, card in bundled().items():
         measured = ", ".join(f"{k} {v}" for k, v in card.get("quality", {}).items())
         print(f"{name:10} {card['what']}. {card['parameters'] / 1e6:.1f} M parameters. {measured}")
-    print("Or give --model a run folder or a .safetensors file that `noisewalk train` wrote.")
+    for name, known in NAMED.items():
+        print(f"{name:14} {known.what} ({known.hub})")
+    print("Or give --model a hub id, a folder that diffusers saved, or a run that `noisewalk train` wrote.")
     return 0
 
 
@@ -168,6 +173,14 @@ class TourCommand:
     """The folder to write; out/tour, or out/tour-b."""
     model: str = "digits"
     """The model to show (part a)."""
+    seed: int = 180
+    """Seed of the course's experiments, on a text model."""
+    upsample: int = 1
+    """Upsampling stages after them, for models that have them."""
+    memory: str = "auto"
+    """What of a large model is on the GPU at once: auto, full, offload or sequential."""
+    offline: bool = False
+    """Use what is on this machine only."""
     minutes: float = 2.0
     """How long to train at most (part b)."""
 
@@ -182,7 +195,11 @@ def run_tour(rest: list[str]) -> int:
     writable(out)
     began = time.monotonic()
     with progress("tour") as watch:
-        page = tour(out, command.model, watch) if command.part == "a" else tour_training(out, command.minutes, watch)
+        if command.part == "a":
+            loading = {"memory": command.memory, "offline": command.offline}
+            page = tour(out, command.model, watch, command.seed, command.upsample, loading)
+        else:
+            page = tour_training(out, command.minutes, watch)
     print(f"{page} ({time.monotonic() - began:.0f} s); open it in a browser")
     return 0
 
@@ -195,6 +212,8 @@ def _overview(verbs: dict[str, Any]) -> str:
         "replay": "Make a saved picture again from its metadata, and compare the pixels.",
         "models": "List the models there are.",
         "tour": "Run every experiment once and put all of it on one page.",
+        "encode": "Encode prompts once for a large model, or import embeddings.",
+        "doctor": "Say what is missing for large models, and what mends it.",
         "train": "Train a model from scratch.",
         "pack": "Turn a training run into a small weights file.",
         "evaluate": "Measure a model's samples against real digits.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -153,19 +154,29 @@ HYBRIDS = (("0", "1"), ("8", "3"), ("9", "4"), ("6", "2"))
 SEEDS = 24
 
 
-def tour(folder: Path, model_name: str, watch: Watch) -> Path:
+def tour(
+    folder: Path, model_name: str, watch: Watch, seed: int = 180, upsample: int = 0, loading: Mapping[str, Any] | None = None
+) -> Path:
     """Run everything, write the page and the pictures into `folder`, and return the page.
 
     Args:
         watch: told (parts done, parts in all).
+        seed, upsample: of the course's experiments, which a text model is shown with; the digits have their own.
+        loading: options of `load`.
     """
-    model = load(model_name)
+    model = load(model_name, **(loading or {}))
     inputs = folder / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
     for picture in sorted(PICTURES.glob("*.png")):
         shutil.copyfile(picture, inputs / picture.name)
-    parts: list[Callable[[], Section]] = [partial(_section, stop, folder, model) for stop in STOPS]
-    parts += [partial(_anagrams, folder, model), partial(_hybrids, folder, model)]
+    if model.parts is None:
+        parts: list[Callable[[], Section]] = [partial(_section, stop, folder, model) for stop in STOPS]
+        parts += [partial(_anagrams, folder, model), partial(_hybrids, folder, model)]
+    else:
+        from .tour_course import course_stops
+
+        stops = course_stops(seed, upsample if model.upscaler else 0)
+        parts = [partial(_section, stop, folder, model) for stop in stops]
     sections = []
     for done, part in enumerate(parts):
         watch(done, len(parts))
@@ -194,7 +205,8 @@ def _section(stop: Stop, folder: Path, model: Pretrained) -> Section:
 
 def _run(command: str, model: Pretrained) -> tuple[Result, str]:
     job = parse_technique(command)
-    return make(job.verb, job.spec, model), f"noisewalk {command}"
+    named = "" if model.parts is None else f" --model {model.name}"
+    return make(job.verb, job.spec, model), f"noisewalk {command}{named}"
 
 
 def _anagrams(folder: Path, model: Pretrained) -> Section:

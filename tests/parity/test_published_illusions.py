@@ -1,5 +1,5 @@
 """Illusions as published (Visual Anagrams and Factorized Diffusion on DeepFloyd IF), written out over diffusers' U-Nets and
-schedulers: noise estimates averaged through the inverse views, or split by a blur; variance from the conditional branch, averaged.
+schedulers: noise estimates averaged through the inverse views, or split by a blur; conditional variances, averaged.
 """
 
 from __future__ import annotations

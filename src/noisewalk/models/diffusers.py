@@ -85,7 +85,32 @@ class Parts:
             own = "-".join(self.folder.fingerprint(part) for part in self.encoder_names())
         except UserError:  # its weights are not here; imported embeddings may be
             own = f"no weights at {self.folder.path.resolve()}"
-        return EmbeddingCache(own, folder), EmbeddingCache(f"imported {self.folder.fingerprint(self.family.network)}", folder)
+        return EmbeddingCache(own, folder), EmbeddingCache(f"imported for {self.folder.pipeline}, {self.width}", folder)
+
+    @property
+    def width(self) -> int:
+        """Length of a prompt's vectors, as the network wants them; 0 if its configuration does not say."""
+        config = self.folder.config(self.family.network)
+        return int(config.get("encoder_hid_dim") or config.get("cross_attention_dim") or 0)
+
+    def where(self, prompt: str) -> Path:
+        """The file that keeps a prompt's embedding."""
+        own, imported = (cache.path(self.family.normalise(prompt)) for cache in self.caches())
+        return own if own.is_file() else imported
+
+    def keep(self, prompt: str, embedding: Tensor) -> Path:
+        """Import an embedding (1, L, D) that was made elsewhere.
+
+        Raises:
+            UserError: the model's prompts are not one tensor, or of another length.
+        """
+        if len(self.family.text) > 2 or embedding.shape[2] != self.width:
+            wanted = self.width if len(self.family.text) <= 2 else "several tensors"
+            raise UserError(
+                f"embeddings of {embedding.shape[2]} numbers a token were given, {self.folder.path.name} takes {wanted}; "
+                "import them for the model they were made for"
+            )
+        return self.caches()[1].put(self.family.normalise(prompt), (embedding.float(),))
 
     def encoder_names(self) -> list[str]:
         return [part for part in self.family.text if part.startswith("text_encoder") and self.folder.has(part)]

@@ -1,0 +1,299 @@
+"""Diffusers models on the command line: what is said, what is kept, and what happens when something is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import tiny_pipelines as tiny
+import torch
+from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import noisewalk as nw
+from noisewalk.cli import main
+from noisewalk.commands import parse_technique
+from noisewalk.models import memory, zoo
+from noisewalk.models.memory import placement
+from noisewalk.tour_course import course_stops
+
+pytestmark = [  # diffusers and transformers; noisewalk's own are user warnings
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.filterwarnings("default::UserWarning:noisewalk.*"),
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture(autouse=True)
+def fresh(one_thread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder and a cache of its own, and no model loaded."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOISEWALK_CACHE", str(tmp_path / "cache"))
+    zoo._open.cache_clear()
+
+
+@pytest.fixture
+def stage1(root: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny stage I, to be damaged at will."""
+    return Path(shutil.copytree(tiny.saved("if-1", root), tmp_path / "if"))
+
+
+Said = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Said:
+    """Command line -> exit status, standard output, standard error."""
+
+    def run(*line: object) -> tuple[int, str, str]:
+        status = main([str(word) for word in line])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def test_a_cascade_from_the_command_line_can_be_replayed(run: Said, root: Path, stage1: Path) -> None:
+    stage2 = tiny.saved("if-2", root)
+    line = ("anagram", "an old man", "a campfire", "--model", stage1, "--upscaler", stage2, "--upsample", 1)
+    status, _, said = run(*line, "--steps", 2, "--upsample-steps", 2, "--noise-level", 50, "--out", "a.png")
+    assert status == 0
+    assert "if: about 0.00 GiB of" in said
+    assert "loading the text encoder" in said
+    assert said.index("freeing the text encoder") > said.index("loading the text encoder")
+    assert "peak memory" in said
+    with Image.open("a.png") as image:
+        assert image.size == (224, 224)  # 32x32, enlarged by seven to be seen
+        record = json.loads(image.text["noisewalk"])
+    assert record["model"]["upscaler"] == [str(stage2)]
+    status, out, said = run("replay", "a.png")
+    assert (status, "every pixel agrees" in out) == (0, True)
+    assert "text encoder" not in said  # its embeddings were kept
+
+
+def test_prompts_are_encoded_once_and_the_encoder_is_not_needed_again(run: Said, stage1: Path) -> None:
+    status, out, _ = run("encode", "A Red Fox ", "", "--model", stage1)
+    assert status == 0
+    assert len(list(Path("cache/prompts").glob("*.safetensors"))) == len(out.splitlines()) == 2
+    for weights in (stage1 / "text_encoder").glob("*.safetensors"):
+        weights.write_bytes(weights.read_bytes())  # the same weights: the same encoder
+    zoo._open.cache_clear()
+    status, _, said = run("generate", "a red fox", "--model", stage1, "--steps", 2, "--out", "a.png")
+    assert (status, "text encoder" in said) == (0, False)
+
+
+def test_other_weights_of_an_encoder_are_another_encoder(run: Said, stage1: Path) -> None:
+    run("encode", "a fox", "--model", stage1)
+    (weights,) = (stage1 / "text_encoder").glob("*.safetensors")
+    save_file({name: 2 * tensor for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
+    zoo._open.cache_clear()
+    assert "loading the text encoder" in run("encode", "a fox", "--model", stage1)[2]
+
+
+def test_the_courses_embeddings_are_imported_and_stand_in_for_the_encoder(run: Said, stage1: Path) -> None:
+    given = torch.randn(1, 77, 8, generator=torch.Generator().manual_seed(0))
+    torch.save({"A rocket ship": given, "": given.zero_() + 1}, "prompts.pth")
+    shutil.rmtree(stage1 / "text_encoder")
+    (stage1 / "text_encoder").mkdir()
+    assert run("encode", "--embeddings", "prompts.pth", "--model", stage1)[0] == 0
+    assert torch.equal(nw.load(str(stage1)).encode("a rocket ship")[0], given)
+    assert run("generate", "a rocket ship", "--model", stage1, "--steps", 2, "--out", "a.png")[0] == 0
+    status, _, said = run("generate", "a fox", "--model", stage1, "--steps", 2, "--out", "a.png")
+    assert (status, "has no weights of its text_encoder" in said) == (2, True)
+
+
+def test_a_prompt_that_is_too_long_says_which_words_are_dropped(run: Said, stage1: Path) -> None:
+    """Pitfall 37: the encoder reads letters here, so 76 of them and the end are all it sees."""
+    status, _, said = run("encode", "a" * 70 + " bcd efg", "--model", stage1)
+    assert status == 0
+    assert "the prompt is cut at 77 of its" in said
+    assert "dropped: 'efg'" in said
+
+
+def test_captions_are_not_cleaned_only_lower_cased(stage1: Path) -> None:
+    """Pitfall 37: diffusers' caption cleaning would change the text; the encoder gets it as written, in lower case."""
+    model = nw.load(str(stage1))
+    assert torch.equal(model.encode(" A (Fox), #7. ")[0], model.encode("a (fox), #7.")[0])
+    assert not torch.equal(model.encode("a (fox), #7.")[0], model.encode("a fox, 7.")[0])
+
+
+def test_illusions_on_latents_work_and_warn(run: Said, root: Path) -> None:
+    folder = tiny.saved("sd-ddim", root)
+    status, _, said = run("anagram", "a", "b", "--model", folder, "--steps", 2, "--out", "a.png", "--trajectory")
+    assert (status, "walks in latents" in said) == (0, True)
+    assert Image.open("a-trajectory.png").size[0] > 100
+
+
+def test_inpainting_on_latents_keeps_whole_cells(root: Path) -> None:
+    """Pitfall 6: a latent is kept only where all the pixels under it are."""
+    model = nw.load(str(tiny.saved("sd-ddim", root)))
+    image = Image.effect_noise((16, 16), 60).convert("RGB")
+    mask = Image.new("L", (16, 16), 0)
+    mask.putpixel((5, 5), 255)
+    made = nw.inpaint(model, image, mask, steps=2, num_resamples=[1], grid="linspace")
+    kept = made.states[-1].x_t - model.to_walk(nw.images.to_tensor(image))
+    assert (kept.abs().amax(1)[0] > 1e-6).nonzero().tolist() == [[2, 2]]
+
+
+@pytest.mark.parametrize("seed", [180, 7])
+def test_the_courses_experiments_are_command_lines(seed: int) -> None:
+    lines = [line for stop in course_stops(seed, 1) for line in stop.commands]
+    jobs = [parse_technique(line.format(inputs="inputs")) for line in lines]
+    assert {job.verb for job in jobs} == {"generate", "forward", "denoise", "edit", "inpaint", "anagram", "hybrid"}
+    assert {job.spec.seed for job in jobs} == {seed}
+    edits = [job.spec for job in jobs if job.verb == "edit"]
+    assert all((s.start, s.guidance_scale, s.threshold) == ((1, 3, 5, 7, 10, 20), 7, "none") for s in edits)
+
+
+def test_half_precision_is_for_cuda_alone() -> None:
+    """Pitfall 38: DeepFloyd IF is only right in float32 on Apple's GPU, and the CPU is slow in half."""
+    assert placement(device="cpu").dtype == placement(device="mps").dtype == torch.float32
+
+
+def doctored(folder: Path, file: str, **changes: Any) -> Path:
+    path = folder / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return folder
+
+
+def cut_short(folder: Path) -> Path:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    return folder
+
+
+def without(folder: Path, file: str) -> Path:
+    (folder / file).unlink()
+    return folder
+
+
+def not_finite(folder: Path) -> Path:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    save_file({name: tensor * float("nan") for name, tensor in tensors.items()}, weights, {"format": "pt"})
+    return folder
+
+
+def empty(folder: Path) -> Path:
+    (folder / "nothing").mkdir()
+    return folder / "nothing"
+
+
+BAD: list[tuple[Callable[[Path], Path], str]] = [
+    (empty, "is no model folder: it has no model_index.json"),
+    (cut_short, "is cut short or damaged; delete it and download the model again"),
+    (lambda f: without(f, "unet/diffusion_pytorch_model.safetensors"), "has no weights of its unet"),
+    (
+        lambda f: doctored(f, "model_index.json", _class_name="KandinskyPipeline"),
+        "unknown kind of pipeline 'KandinskyPipeline'",
+    ),
+    (lambda f: doctored(f, "scheduler/scheduler_config.json", _class_name="XScheduler"), "scheduler XScheduler is not known"),
+    (lambda f: doctored(f, "scheduler/scheduler_config.json", beta_schedule="laplace"), "beta_schedule 'laplace' is not known"),
+    (lambda f: doctored(f, "scheduler/scheduler_config.json", variance_type="learned"), "variance_type 'learned' is not known"),
+    (lambda f: doctored(f, "scheduler/scheduler_config.json", prediction_type="w"), "prediction_type 'w' is not known"),
+    (not_finite, "values that are not finite"),
+]
+
+
+@pytest.mark.parametrize(("damage", "error"), BAD, ids=[error for _, error in BAD])
+def test_bad_folders_are_one_clear_line(run: Said, stage1: Path, damage: Any, error: str) -> None:
+    status, out, said = run("generate", "a fox", "--model", damage(stage1), "--steps", 2, "--out", "a.png")
+    assert (status, out) == (2, "")
+    assert error in said.splitlines()[-1]
+    assert not Path("a.png").exists()
+
+
+def test_too_little_memory_is_said_before_loading(run: Said, stage1: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda device: 1000)
+    status, _, said = run("generate", "a fox", "--model", stage1)
+    assert (status, said.count("\n")) == (2, 1)
+    assert "needs about 0.0 GiB as float32, 0.0 GiB are free on cpu; try a smaller model" in said
+
+
+def test_options_that_cannot_be(run: Said, stage1: Path) -> None:
+    for line, error in (
+        (("--memory", "offload"), "on cpu there is only --memory full"),
+        (("--memory", "much"), "unknown memory mode 'much'"),
+        (("--device", "cuda:9"), "PyTorch sees no CUDA GPU")
+        if not torch.cuda.is_available()
+        else (("--device", "x"), "no device"),
+        (("--upscaler", stage1, "--upsample", "1"), "is no upscaler"),
+        (("--steps", "1001"), "at most 1000"),
+    ):
+        status, _, said = run("generate", "a fox", "--model", stage1, *line)
+        assert (status, error in said) == (2, True), said
+    assert "takes none but ''" in run("generate", "cat", "--model", tiny.save(tiny.ddpm, Path("ddpm").absolute()))[2]
+
+
+class _Response:
+    headers: dict[str, str] = {}  # noqa: RUF012
+    request = None
+
+
+def _raised(kind: type[Exception]) -> Exception:
+    try:
+        return kind("not to be had", response=_Response())  # type: ignore[call-arg]
+    except TypeError:
+        return kind("not to be had")
+
+
+@pytest.mark.parametrize(
+    ("error", "flags", "said"),
+    [
+        (GatedRepoError, (), "is gated: accept its licence at https://huggingface.co/DeepFloyd/IF-I-L-v1.0"),
+        (RepositoryNotFoundError, (), "there is no model DeepFloyd/IF-I-L-v1.0 on https://huggingface.co"),
+        (LocalEntryNotFoundError, ("--offline",), "is not in the hub's cache, and the network is not asked; drop --offline"),
+        (ConnectionError, (), "could not be downloaded (not to be had); check the connection"),
+    ],
+)
+def test_models_that_cannot_be_reached(run: Said, monkeypatch: Any, error: Any, flags: tuple[str, ...], said: str) -> None:
+    def download(*_: object, **__: object) -> None:
+        raise _raised(error)
+
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "download", download)
+    status, out, told = run("generate", "a fox", "--model", "deepfloyd", *flags)
+    assert (status, out, told.count("\n")) == (2, "", 1)
+    assert said in told
+
+
+class _Evil:
+    def __reduce__(self) -> Any:
+        return Path.touch, (Path("ran"),)
+
+
+def test_embeddings_that_are_not(run: Said, stage1: Path) -> None:
+    torch.save(_Evil(), "evil.pth")
+    torch.save([1, 2], "list.pth")
+    torch.save({"a": torch.zeros(1, 77, 5)}, "narrow.pth")
+    for file, error in (
+        ("evil.pth", "not a file of tensors that can be read safely"),
+        ("list.pth", "does not hold a dictionary of embeddings by prompt"),
+        ("nowhere.pth", "there is no file nowhere.pth"),
+        ("narrow.pth", "embeddings of 5 numbers a token were given, if takes 8"),
+    ):
+        status, _, said = run("encode", "--embeddings", file, "--model", stage1)
+        assert (status, error in said) == (2, True), said
+    assert not Path("ran").exists()
+    assert "give prompts to encode" in run("encode", "--model", stage1)[2]
+
+
+def test_the_doctor(run: Said, stage1: Path) -> None:
+    status, out, _ = run("doctor", "--offline", "--model", stage1)
+    assert status == 0
+    assert "text_encoder" in out
+    assert "diffusers" in out
+    cut_short(stage1)
+    status, out, _ = run("doctor", "--offline", "--model", stage1)
+    assert (status, "cut short or damaged" in out) == (1, True)
+    status, out, _ = run("doctor", "--offline", "--model", "deepfloyd")
+    assert (status, "DeepFloyd/IF-I-L-v1.0 is not on this machine" in out) == (1, True)
