@@ -1,0 +1,209 @@
+"""The time of a picture, against diffusers' own pipeline on the same network.
+
+    python bench/diffusers_speed.py [--width 64] [--steps 10] [--pairs 5] [--device cpu]
+
+A randomly initialised U-Net of DeepFloyd IF-M's shape (blocks, attention, text vectors; its widths are 192 times 1, 2, 3, 4,
+here `--width` times those), guidance 7. Two comparisons, in one process, in pairs one right after the other and in turn:
+
+generate: `sample` against `IFPipeline`. Target: at most 1.0 times its time.
+anagram: a guided two-view anagram, one batched call a step, against a loop as public implementations write it, with a guided
+call of its own for each view. Target: at most 0.55 times. On a CPU the arithmetic is the same in one call or two, so the gain
+can only be what calls cost; it needs a GPU that small batches leave idle.
+
+With `--device cuda`: bfloat16, the network compiled, and the share of the card's matrix multiplication rate that is reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noisewalk.guidance import VIEWS, anagram, cfg, dynamic_threshold
+from noisewalk.models.families import FAMILIES
+from noisewalk.models.network import NetworkModel
+from noisewalk.models.schedulers import read_scheduler
+from noisewalk.walk import Bound, Denoiser, SeededNoise, ddpm, levels, native, sample
+
+IF_SCHEDULER = {
+    "_class_name": "DDPMScheduler",
+    "beta_schedule": "squaredcos_cap_v2",
+    "variance_type": "learned_range",
+    "thresholding": True,
+    "dynamic_thresholding_ratio": 0.95,
+    "sample_max_value": 1.5,
+}
+SHAPE = (3, 64, 64)
+
+
+def build(width: int, device: str, dtype: torch.dtype) -> Any:
+    """A U-Net of IF-M's blocks."""
+    from diffusers import UNet2DConditionModel
+
+    down = ("ResnetDownsampleBlock2D", *("SimpleCrossAttnDownBlock2D",) * 3)
+    up = (*("SimpleCrossAttnUpBlock2D",) * 3, "ResnetUpsampleBlock2D")
+    network = UNet2DConditionModel(
+        sample_size=64,
+        in_channels=3,
+        out_channels=6,
+        down_block_types=down,
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=up,
+        block_out_channels=tuple(width * k for k in (1, 2, 3, 4)),
+        layers_per_block=3,
+        attention_head_dim=min(64, width),
+        encoder_hid_dim=512,
+        cross_attention_dim=4 * width,
+        act_fn="gelu",
+        norm_num_groups=32 if width % 32 == 0 else 8,
+        resnet_time_scale_shift="scale_shift",
+        addition_embed_type="text",
+        addition_embed_type_num_heads=min(64, width) // 8 or 1,
+        only_cross_attention=False,
+        cross_attention_norm="group_norm",
+    )
+    return network.eval().requires_grad_(False).to(device, dtype)
+
+
+def pipeline(network: Any) -> Any:
+    """diffusers' pipeline around the network."""
+    from diffusers import DDPMScheduler, IFPipeline
+
+    scheduler = DDPMScheduler(**{k: v for k, v in IF_SCHEDULER.items() if k != "_class_name"})
+    absent = dict.fromkeys(("tokenizer", "text_encoder", "safety_checker", "feature_extractor", "watermarker"))
+    pipe = IFPipeline(unet=network, scheduler=scheduler, **absent, requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def walk(network: Any, guide: Callable[..., Denoiser], conds: list[Tensor], steps: int, dtype: torch.dtype) -> Tensor:
+    """noisewalk's picture: DDPM with learned variance, dynamic threshold, the scheduler's grid."""
+    sampling = read_scheduler(IF_SCHEDULER)
+    call = FAMILIES["IFPipeline"].call
+
+    def ask(x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        return call(network, x.to(dtype), t, cond)  # type: ignore[no-any-return]
+
+    model = NetworkModel(ask, sampling.schedule, "epsilon", clock=sampling.clock, learned_variance=True)
+    denoiser = dynamic_threshold(guide(*(Bound(model, (cond,)) for cond in conds)), 0.95, 1.5)
+    noise = SeededNoise([0])
+    path = levels(sampling.schedule, native(sampling.schedule, steps))
+    x = noise(torch.empty(1, *SHAPE, device=conds[0].device))
+    *_, last = sample(denoiser, x, path, ddpm(), noise.stream("step"))
+    return last.x_t
+
+
+def public_anagram(pipe: Any, conds: list[Tensor], steps: int, dtype: torch.dtype) -> Tensor:
+    """A two-view anagram as public implementations write it: each view a guided call of its own, then the scheduler's step."""
+    empty, *prompts = conds
+    view = VIEWS["rotate180"]
+    pipe.scheduler.set_timesteps(steps)
+    x = torch.randn(1, *SHAPE, device=empty.device)
+    with torch.no_grad():
+        for t in pipe.scheduler.timesteps:
+            said = []
+            for prompt, turned in zip(prompts, (False, True), strict=True):
+                seen = (view.forward(x) if turned else x).to(dtype)
+                out = pipe.unet(torch.cat([seen, seen]), t, encoder_hidden_states=torch.cat([empty, prompt])).sample.float()
+                (eps_u, _), (eps_c, variance) = (half.split(3, dim=1) for half in out.chunk(2))
+                both = torch.cat([eps_u + 7 * (eps_c - eps_u), variance], dim=1)
+                said.append(view.inverse(both) if turned else both)
+            x = pipe.scheduler.step(torch.stack(said).mean(0), t, x).prev_sample
+    return x
+
+
+def compare(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], pairs: int, target: float) -> float:
+    """Median seconds of both, and the median of the pairs' ratios; returns ours."""
+    times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    both = [("ours", ours), ("theirs", theirs)]
+    for _, work in both:
+        work()  # warms up
+    for i in range(pairs):
+        for which, work in both if i % 2 else reversed(both):
+            times[which].append(seconds(work))
+    ratio = statistics.median(a / b for a, b in zip(times["ours"], times["theirs"], strict=True))
+    mine, other = (statistics.median(times[which]) for which in ("ours", "theirs"))
+    verdict = "reached" if ratio <= target else "missed"
+    print(f"{name:<24} {mine:>8.2f} s {other:>8.2f} s {ratio:>6.3f}   target {target}: {verdict}")
+    return mine
+
+
+def seconds(work: Callable[[], Tensor]) -> float:
+    start = time.perf_counter()
+    work().cpu()  # waits for the device
+    return time.perf_counter() - start
+
+
+def rate(network: Any, conds: list[Tensor], dtype: torch.dtype, steps: int, took: float) -> None:
+    """The share of the device's measured matrix multiplication rate that a walk reaches."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    device = conds[0].device
+    x, cond = torch.randn(2, *SHAPE, device=device, dtype=dtype), torch.cat(conds[:2])
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(x, torch.tensor(500, device=device), encoder_hidden_states=cond)
+    size = 8192 if device.type == "cuda" else 1024
+    a = torch.randn(size, size, device=device, dtype=dtype)
+    (a @ a).sum().item()
+    start = time.perf_counter()
+    for _ in range(10):
+        b = a @ a
+    b.sum().item()
+    peak = 10 * 2 * size**3 / (time.perf_counter() - start)
+    reached = counter.get_total_flops() * steps / took
+    print(f"{reached / 1e9:.0f} of {peak / 1e9:.0f} GFLOP/s of matrix multiplication reached ({reached / peak:.0%})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--width", type=int, default=64, help="192 is IF-M")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    dtype = torch.bfloat16 if options.device == "cuda" else torch.float32
+    network = build(options.width, options.device, dtype)
+    count = sum(p.numel() for p in network.parameters())
+    machine = f"{os.cpu_count()} CPUs, {torch.get_num_threads()} threads, torch {torch.__version__}, {platform.machine()}"
+    print(f"{machine}; {options.device}, {dtype}; {count / 1e6:.0f} M parameters, {options.steps} steps, {options.pairs} pairs")
+    draw = torch.Generator().manual_seed(0)
+    conds = [torch.randn(1, 77, 512, generator=draw).to(options.device, dtype) for _ in range(3)]
+    pipe = pipeline(network)
+    if options.device == "cuda":
+        pipe.unet = network = torch.compile(network)
+    empty, first, _ = conds
+    steps = options.steps
+
+    def ours() -> Tensor:
+        return walk(network, lambda e, c: cfg(c, e, 7), [empty, first], steps, dtype)
+
+    def theirs() -> Tensor:
+        kwargs = {"prompt_embeds": first, "negative_prompt_embeds": empty, "output_type": "pt", "guidance_scale": 7.0}
+        return pipe(num_inference_steps=steps, **kwargs).images  # type: ignore[no-any-return]
+
+    def two(e: Denoiser, a: Denoiser, b: Denoiser) -> Denoiser:
+        return anagram([cfg(a, e, 7), cfg(b, e, 7)], [VIEWS["identity"], VIEWS["rotate180"]])
+
+    print(f"{'':<24} {'noisewalk':>10} {'diffusers':>10} {'ratio':>6}")
+    took = compare("generate", ours, theirs, options.pairs, 1.0)
+    compare(
+        "two-view anagram",
+        lambda: walk(network, two, conds, steps, dtype),
+        lambda: public_anagram(pipe, conds, steps, dtype),
+        options.pairs,
+        0.55,
+    )
+    rate(network, conds, dtype, steps, took)
+
+
+if __name__ == "__main__":
+    main()
