@@ -97,7 +97,7 @@ def _full(verb: str, spec: Any, model: Pretrained, batch: int) -> tuple[Tensor, 
 def _half(verb: str, spec: Any, model: Pretrained) -> tuple[Tensor, tuple[Sight, ...]]:
     panel = next(p for p in TECHNIQUES[verb].panels(ready(verb, spec, model), model) if p.outcome)
     state = next(islice(panel.walk, max(0, panel.steps // 2 - 1), None))
-    return state.x0.clamp(-1, 1), panel.sights
+    return panel.decode(state.x0).clamp(-1, 1), panel.sights
 
 
 def _rounded(scores: IllusionScores) -> tuple[dict[str, Any], ...]:

@@ -51,7 +51,7 @@ def parts_of(spec: Factorize, shape: tuple[int, ...]) -> tuple[Part, ...]:
 
 
 def guide(spec: Factorize, model: Pretrained) -> Denoiser:
-    return factorize(guided_all(model, spec, spec.prompts), [part.component for part in parts_of(spec, model.shape)])
+    return factorize(guided_all(model, spec, spec.prompts), [part.component for part in parts_of(spec, model.walk_shape)])
 
 
 def panels(spec: Factorize, model: Pretrained) -> list[Panel]:

@@ -52,11 +52,12 @@ def guide(spec: Inverse, model: Pretrained) -> Denoiser:
 
 
 def panels(spec: Inverse, model: Pretrained) -> list[Panel]:
-    image = spec.image.tensor  # type: ignore[union-attr]
+    image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
+    known = model.to_walk(image)
     part = kept_part(spec, model)
 
     def wrap(step: Step) -> Step:
-        return pin(step, image, part.component, SeededNoise(seeds(spec), "pin"), spec.num_resamples)
+        return pin(step, known, part.component, SeededNoise(seeds(spec), "pin"), spec.num_resamples)
 
     clean = level_at(model, 0)
     walk = walk_panel(f"{spec.keep} kept: {spec.prompt or '(any)'}", model, spec, guide, wrap=wrap)
