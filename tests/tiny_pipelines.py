@@ -87,14 +87,14 @@ def vae(channels: int = 4, blocks: int = 2, **more: Any) -> Any:
     ).eval()
 
 
-def if_stage1() -> Any:
-    parts = {"unet": unet(16), "scheduler": diffusers.DDPMScheduler(**IF_SCHEDULER), **t5()}
+def if_stage1(size: int = 16) -> Any:
+    parts = {"unet": unet(size), "scheduler": diffusers.DDPMScheduler(**IF_SCHEDULER), **t5()}
     return diffusers.IFPipeline(**parts, **_UNCHECKED)
 
 
-def if_stage2() -> Any:
+def if_stage2(size: int = 32) -> Any:
     parts = {
-        "unet": unet(32, 6, class_embed_type="timestep"),
+        "unet": unet(size, 6, class_embed_type="timestep"),
         "scheduler": diffusers.DDPMScheduler(**(IF_SCHEDULER | {"sample_max_value": 1.0})),
         "image_noising_scheduler": diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
         **t5(),

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 import noisewalk as nw
 from noisewalk.cli import main
 from noisewalk.commands import parse_technique
-from noisewalk.models import memory, zoo
+from noisewalk.models import deepfloyd, memory, zoo
 from noisewalk.models.memory import placement
 from noisewalk.tour_course import course_stops
 
@@ -297,3 +297,19 @@ def test_the_doctor(run: Said, stage1: Path) -> None:
     assert (status, "cut short or damaged" in out) == (1, True)
     status, out, _ = run("doctor", "--offline", "--model", "deepfloyd")
     assert (status, "DeepFloyd/IF-I-L-v1.0 is not on this machine" in out) == (1, True)
+
+
+@pytest.mark.slow
+def test_the_courses_tour_runs(run: Said, tmp_path: Path) -> None:
+    """Part A whole, upsampled, on a pipeline of random weights at DeepFloyd's 64x64."""
+    first = tiny.save(tiny.if_stage1, tmp_path / "if-64", size=64)
+    second = tiny.save(tiny.if_stage2, tmp_path / "if-128", size=128)
+    zoo.NAMED["tiny"] = deepfloyd.Named(str(first), (str(second),))
+    try:
+        status, out, _ = run("tour", "--model", "tiny", "--seed", 180, "--out", "tour")
+    finally:
+        del zoo.NAMED["tiny"]
+    assert (status, "tour/index.html" in out) == (0, True)
+    page = Path("tour/index.html").read_text()
+    assert page.count("<pre>noisewalk") == sum(len(stop.commands) for stop in course_stops(180, 1))
+    assert "--upsample 1 --model tiny" in page
