@@ -25,7 +25,7 @@ class NetworkModel:
         prediction_type: a key of `TARGETS`.
         max_batch: most rows in one network call, to bound memory; 0 for no bound.
         row_multiple: rows of a call are filled up to a multiple of this. Convolution libraries choose other kernels, with
-            other rounding, for some small batches (oneDNN: 1, 2, 3, 5, 6, 7 rows; multiples of 4 agree bit for bit), and a
+            other rounding, for some small batches (oneDNN's agree bit for bit at multiples of 4, with one thread of 16), and a
             picture should not depend on the batch it is made in.
         clock: time -> what the network is told, both 0-d and on the CPU; float32 time if nothing else is said.
         learned_variance: the second half of the output's channels says where the variance lies, -1 smallest, 1 largest

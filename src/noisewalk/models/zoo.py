@@ -132,7 +132,7 @@ def pretrained(name: str, network: torch.nn.Module, config: dict[str, Any], fing
     next_stage = WEIGHTS / UPSCALERS.get((config["network"], shape["image_size"]), "none")
     return Pretrained(
         name,
-        NetworkModel(network, schedule, config["prediction_type"], 0, 4, *unit),
+        NetworkModel(network, schedule, config["prediction_type"], 0, 4 if torch.get_num_threads() > 1 else 16, *unit),
         prompts(config),
         Rescaled(schedule, 2.0) if config.get("unit_range") else schedule,
         (shape["in_channels"], shape["image_size"], shape["image_size"]),
