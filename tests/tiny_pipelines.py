@@ -102,6 +102,20 @@ def if_stage2(size: int = 32) -> Any:
     return diffusers.IFSuperResolutionPipeline(**parts, **_UNCHECKED)
 
 
+def checked() -> Any:
+    """A stage I with a safety checker that objects to everything."""
+    from diffusers.pipelines.deepfloyd_if import IFSafetyChecker
+
+    size = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision = {**size, "image_size": 8, "patch_size": 4, "projection_dim": 8}
+    config = transformers.CLIPConfig(text_config={**size, "projection_dim": 8}, vision_config=vision, projection_dim=8)
+    checker = IFSafetyChecker(config)
+    checker.p_head.bias.data.fill_(9e9)
+    parts = {"unet": unet(16), "scheduler": diffusers.DDPMScheduler(**IF_SCHEDULER), **t5()}
+    seen = transformers.CLIPImageProcessor(size={"shortest_edge": 8}, crop_size=8)
+    return diffusers.IFPipeline(**parts, safety_checker=checker, feature_extractor=seen, watermarker=None)
+
+
 _UNCHECKED: dict[str, Any] = {
     "safety_checker": None,
     "feature_extractor": None,

@@ -107,6 +107,11 @@ def _tell(result: Result, files: list[Path]) -> None:
     for value in vars(result.spec).values():
         if isinstance(value, Picture) and value.notes:
             print(f"{value.name}: {'; '.join(value.notes)}", file=sys.stderr)
+    if result.flagged and any(result.flagged):
+        count = sum(result.flagged)
+        print(
+            f"noisewalk: the safety checker objects to {count} of {len(result.flagged)}; nothing was changed", file=sys.stderr
+        )
     for file in files:
         print(file)
 

@@ -47,6 +47,7 @@ LOADING: tuple[tuple[str, Any, Any, str], ...] = (
     ("memory", str, "auto", "auto, full, offload or sequential: what of a large model is on the GPU at once"),
     ("device", str, "auto", "where a diffusers model computes: auto, cpu, cuda or mps"),
     ("offline", bool, False, "use what is on this machine only"),
+    ("safety_checker", bool, False, "have the model's own safety checker report on the pictures, which it does not change"),
 )
 """Options of `load` on the command line: name, type, default, help."""
 

@@ -299,6 +299,23 @@ def test_the_doctor(run: Said, stage1: Path) -> None:
     assert (status, "DeepFloyd/IF-I-L-v1.0 is not on this machine" in out) == (1, True)
 
 
+def test_the_safety_checker_reports_and_changes_nothing(run: Said, stage1: Path, tmp_path: Path) -> None:
+    """Pitfall 40: diffusers would return a black picture."""
+    folder = tmp_path / "checked"
+    tiny.checked().save_pretrained(folder)
+    line = ("generate", "a fox", "--model", folder, "--steps", 2, "--num", 2, "--out")
+    assert run(*line, "plain.png")[0] == 0
+    status, _, said = run(*line, "checked.png", "--safety-checker")
+    assert (status, "the safety checker objects to 2 of 2; nothing was changed" in said) == (0, True)
+    with Image.open("plain.png") as plain, Image.open("checked.png") as checked:
+        assert plain.tobytes() == checked.tobytes()
+        records = [json.loads(image.text["noisewalk"])["safety"] for image in (plain, checked)]
+    assert records[0] == {"checker": False, "flagged": None, "watermark": False}
+    assert records[1] == {"checker": True, "flagged": [True, True], "watermark": False}
+    status, _, said = run("generate", "a fox", "--model", stage1, "--steps", 2, "--safety-checker")
+    assert (status, "has no safety checker" in said) == (2, True)
+
+
 @pytest.mark.slow
 def test_the_courses_tour_runs(run: Said, tmp_path: Path) -> None:
     """Part A whole, upsampled, on a pipeline of random weights at DeepFloyd's 64x64."""

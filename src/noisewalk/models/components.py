@@ -121,15 +121,20 @@ class Folder:
         Raises:
             UserError: the libraries it needs are not installed, or it cannot be read.
         """
-        library, name = self.index[component]
-        kind = getattr(need(library), name)
         self.weights(component)
+        kind = self.kind(component)
         try:
             with quiet():
                 made = kind.from_pretrained(self.of(component), torch_dtype=dtype, local_files_only=True)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise UserError(f"cannot load the {component} of {self.path}: {first_line(error)}") from error
         return made.eval().requires_grad_(False)
+
+    def kind(self, component: str) -> Any:
+        """The class of a component; those of a pipeline's own (safety checkers) are named by the pipeline's module."""
+        library, name = self.index[component]
+        own = library not in ("diffusers", "transformers")
+        return getattr(need(f"diffusers.pipelines.{library}" if own else library), name)
 
     def encoders(self, parts: tuple[str, ...], dtype: torch.dtype) -> Any:
         """The pipeline with its prompt encoders alone, for its own `encode_prompt`."""

@@ -46,6 +46,7 @@ def load(
     memory: str = "auto",
     device: str = "auto",
     offline: bool = False,
+    safety_checker: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Pretrained:
     """A model by name; kept, so that asking again costs nothing while its file is the same.
@@ -56,6 +57,7 @@ def load(
         upscaler: hub ids or folders of the stages after a diffusers model; () for those known to follow it.
         memory, device, dtype: see `Placement`; of diffusers models.
         offline: use what is on this machine only.
+        safety_checker: show pictures to the pipeline's own safety checker, which reports in the metadata and changes nothing.
 
     Raises:
         UserError: there is no such model (the nearest name is suggested), or its weights are missing or damaged.
@@ -63,7 +65,7 @@ def load(
     cards = bundled()
     if name not in cards and _is_pipeline(name):
         place = placement(memory, device, dtype)
-        return _open(name, tuple(upscaler), place, offline)
+        return _open(name, tuple(upscaler), place, offline, safety_checker)
     path = WEIGHTS / f"{name}.safetensors" if name in cards else Path(name)
     if path.is_dir():
         path = path / "checkpoint.safetensors"
@@ -85,14 +87,14 @@ def _is_pipeline(name: str) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _open(name: str, upscalers: tuple[str, ...], place: Placement, offline: bool) -> Pretrained:
+def _open(name: str, upscalers: tuple[str, ...], place: Placement, offline: bool, checked: bool) -> Pretrained:
     """A model in diffusers' format, with the stages after it."""
     known = NAMED.get(name, Named(name))
 
     def find(hub: str) -> Path:
         return locate(hub, offline, half=place.dtype.itemsize == 2)
 
-    model = open_pipeline(find(known.hub), name, place)
+    model = open_pipeline(find(known.hub), name, place, safety_checker=checked)
     return replace(cascade(model, upscalers or known.upscalers, find, place), upscalers=upscalers)
 
 

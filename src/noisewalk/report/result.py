@@ -97,6 +97,11 @@ class Result:
             bands = [list(zip(names, torch.split(x, 1), strict=True))]
         return figures.sheet(bands)
 
+    @cached_property
+    def flagged(self) -> list[bool] | None:
+        """For each picture, whether the model's own safety checker objects to it; None if it was not asked."""
+        return self.model.parts.flagged(self.images) if self.model.parts and self.model.parts.safety_checker else None
+
     def _repr_png_(self) -> bytes:
         return encode_png(self.figure)
 
@@ -131,6 +136,8 @@ class Result:
             "spec": to_json(self.spec),
             "picture": picture,
         }
+        if self.model.parts is not None:
+            record["safety"] = {"checker": self.flagged is not None, "flagged": self.flagged, "watermark": False}
         return {"noisewalk": json.dumps(record), "Software": f"noisewalk {__version__}"}
 
     def render(self, picture: dict[str, Any]) -> Image.Image:
