@@ -63,15 +63,15 @@ def _main(arguments: list[str]) -> int:
 
 def _verbs() -> dict[str, Callable[[list[str]], int]]:
     from .cli_models import run_doctor, run_encode
-    from .cli_search import run_search
+    from .cli_search import run_animate, run_search, run_suggest
     from .cli_training import run_compare, run_evaluate, run_pack, run_train
     from .techniques import TECHNIQUES
 
     def technique(verb: str) -> Callable[[list[str]], int]:
         return lambda rest: run_technique(verb, rest)
 
-    own = {"search": run_search, "replay": run_replay, "models": run_models, "tour": run_tour}
-    own |= {"encode": run_encode, "doctor": run_doctor}
+    own = {"search": run_search, "animate": run_animate, "suggest": run_suggest}
+    own |= {"replay": run_replay, "models": run_models, "tour": run_tour, "encode": run_encode, "doctor": run_doctor}
     own |= {"train": run_train, "pack": run_pack, "evaluate": run_evaluate, "compare": run_compare}
     return {verb: technique(verb) for verb in TECHNIQUES} | own
 
@@ -214,6 +214,8 @@ def _overview(verbs: dict[str, Any]) -> str:
 
     other = {
         "search": "Search the seeds of a technique for the best pictures.",
+        "animate": "Animate a saved anagram or hybrid.",
+        "suggest": "List prompts that tend to share an anagram with one.",
         "replay": "Make a saved picture again from its metadata, and compare the pixels.",
         "models": "List the models there are.",
         "tour": "Run every experiment once and put all of it on one page.",

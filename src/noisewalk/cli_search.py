@@ -6,6 +6,8 @@ from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from tyro.conf import Positional
+
 from .errors import UserError, unknown
 from .terminal import progress, writable
 
@@ -100,4 +102,72 @@ def run_search(rest: list[str]) -> int:
     for number, winner in enumerate(winners, 1):
         print(f"{number}. {search.caption(winner)}")
     print(out / "search.html")
+    return 0
+
+
+@dataclass(frozen=True)
+class AnimateCommand:
+    """Animate a saved anagram (it goes through its views) or hybrid (it goes away and comes back)."""
+
+    picture: Positional[Path]
+    """A PNG of a single picture that noisewalk saved."""
+    out: Path | None = None
+    """A .gif, .webp or .mp4; by default a .gif beside the picture."""
+    seconds: float = 1.5
+    """That a movement takes."""
+    fps: int = 20
+    """Frames a second."""
+    size: int = 280
+    """Least side of the picture, pixels."""
+
+
+def run_animate(rest: list[str]) -> int:
+    from .commands import parse
+    from .report.film import SUFFIXES, film, save
+
+    command = parse(AnimateCommand, rest, "noisewalk animate")
+    if not 0.1 <= command.seconds <= 60 or not 2 <= command.fps <= 60 or not 16 <= command.size <= 2048:
+        raise UserError("--seconds must be 0.1 to 60, --fps 2 to 60 and --size 16 to 2048")
+    out = command.out or command.picture.with_suffix(".gif")
+    if out.suffix.lower() not in SUFFIXES:
+        raise UserError(f"an animation is saved as {', '.join(SUFFIXES)}; {out} was asked for")
+    writable(out)
+    save(film(command.picture, command.seconds, command.fps, command.size), out)
+    print(out)
+    return 0
+
+
+@dataclass(frozen=True)
+class SuggestCommand:
+    """List partners for a prompt that tend to share an anagram with it, best first: what each looks like through the view."""
+
+    prompt: Positional[str]
+    """The prompt to find partners for."""
+    among: tuple[str, ...] = ()
+    """Prompts to choose from; by default all that the model is known to know."""
+    view: str = "rotate180"
+    """The anagram's second view."""
+    num: int = 4
+    """Pictures drawn of each prompt."""
+    top: int = 10
+    """How many to list."""
+    model: str = "digits"
+    """A bundled model, a run folder, or a .safetensors file."""
+    scorer: str = "auto"
+    """Who scores: auto (the model's own), digits, clip:FOLDER or clip:HUB/ID."""
+
+
+def run_suggest(rest: list[str]) -> int:
+    from .commands import parse
+    from .judge.scorer import get_scorer
+    from .models.zoo import load
+    from .search import suggest
+
+    command = parse(SuggestCommand, rest, "noisewalk suggest")
+    model = load(command.model)
+    scorer = get_scorer(command.scorer, model)
+    with progress("suggest") as watch:
+        partners = suggest(model, scorer, command.prompt, command.among, command.view, command.num, watch)
+    for partner in partners[: command.top]:
+        print(f"{partner.fit:8.2f}  {partner.prompt}")
     return 0

@@ -21,7 +21,7 @@ from noisewalk import UserError
 from noisewalk.cli import main
 from noisewalk.judge.illusions import IllusionScores, score_illusions
 from noisewalk.judge.scorer import DigitScorer, Scorer
-from noisewalk.search import Plan, Search, parse_grid, parse_seeds
+from noisewalk.search import Plan, Search, parse_grid, parse_seeds, suggest
 from noisewalk.search.engines import local
 from noisewalk.search.plan import Task, make_plan, same_search
 from noisewalk.search.task import Done
@@ -267,6 +267,25 @@ def test_bad_searches_are_one_line_and_status_2(line: str, said: str, capsys: py
     message = capsys.readouterr().err
     assert said in message
     assert message.count("\n") == 1
+
+
+# Suggestions
+
+
+def test_a_six_is_suggested_a_nine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["suggest", "6", "--num", "2", "--top", "3", "--among", "9", "4", "1", "7", "9"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].split()[1] == "9"
+    fits = [float(line.split()[0]) for line in lines]
+    assert fits == sorted(fits, reverse=True)
+
+
+def test_what_suggests_needs_a_vocabulary(model: nw.Pretrained) -> None:
+    with pytest.raises(UserError, match="does not list prompts to choose from; name some with --among"):
+        suggest(replace(model, name="mine", encode=lambda prompt: ()), DigitScorer(), "6")
+    with pytest.raises(UserError, match="does not know the prompt 'an old man'"):
+        suggest(model, DigitScorer(), "an old man")
 
 
 # Ray

@@ -5,3 +5,4 @@ from .plan import parse_grid as parse_grid
 from .plan import parse_seeds as parse_seeds
 from .run import Candidate as Candidate
 from .run import Search as Search
+from .suggest import suggest as suggest

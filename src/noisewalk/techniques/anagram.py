@@ -41,7 +41,7 @@ class Anagram(Walk):
 
 
 def guide(spec: Anagram, model: Pretrained) -> Denoiser:
-    views = views_for(spec.views, model)
+    views = views_for(spec.views, model.shape)
     weights = spec.weights or None
     if spec.reduction == "alternate":
         path = levels(model.schedule, times_of(spec, model))
@@ -67,5 +67,5 @@ def panels(spec: Anagram, model: Pretrained) -> list[Panel]:
         raise unknown("balance", spec.balance, BALANCES)
     if spec.reduction == "alternate" and spec.balance != "none":
         raise UserError(f"--balance {spec.balance} weighs a mean; with --reduction alternate there is none to weigh")
-    sights = tuple(Sight(v.name, p, v.forward) for v, p in zip(views_for(spec.views, model), spec.prompts, strict=True))
+    sights = tuple(Sight(v.name, p, v.forward) for v, p in zip(views_for(spec.views, model.shape), spec.prompts, strict=True))
     return [walk_panel(" / ".join(spec.prompts), model, spec, guide, sights=sights)]

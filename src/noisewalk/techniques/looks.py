@@ -10,13 +10,12 @@ import torch
 
 from ..errors import UserError
 from ..guidance.views import View, check_isometry, from_table, get_view
-from ..models.zoo import Pretrained
 
 MAX_ENTRIES = 2048 * 2048
 
 
-def views_for(names: Sequence[str], model: Pretrained) -> list[View]:
-    """The views of those names, that fit the model's pictures.
+def views_for(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
+    """The views of those names, that fit pictures of a shape (C, H, W).
 
     Args:
         names: those of `get_view`, or file:PERMUTATION.npy (see `from_file`). failure:NAME is let through unchecked: it is
@@ -29,7 +28,7 @@ def views_for(names: Sequence[str], model: Pretrained) -> list[View]:
     generator = torch.Generator().manual_seed(0)
     for view in views:
         if not view.name.startswith("failure:"):
-            check_isometry(view, model.shape, lambda *shape: torch.randn(*shape, generator=generator))
+            check_isometry(view, shape, lambda *size: torch.randn(*size, generator=generator))
     return views
 
 

@@ -1,0 +1,87 @@
+"""Partners for a prompt: which other prompt tends to share a picture with it, under a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..judge.scorer import Scorer
+from ..models.text import DigitPrompts, LabelPrompts
+from ..models.zoo import Pretrained
+from ..report.result import make
+from ..techniques.generate import Generate
+from ..techniques.looks import views_for
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A prompt that could share a picture.
+
+    Args:
+        prompt: it.
+        fit: mean score of the pictures of each, seen through the view, for the other; larger is better.
+    """
+
+    prompt: str
+    fit: float
+
+
+def vocabulary(model: Pretrained) -> tuple[str, ...]:
+    """The prompts a model is known to know: its digits, its classes, or those its card lists.
+
+    Raises:
+        UserError: it does not say.
+    """
+    encoder: Any = model.encode
+    listed = model.card.get("prompts") or (encoder.names if isinstance(encoder, LabelPrompts) else ())
+    if isinstance(encoder, DigitPrompts):
+        listed = [str(digit) for digit in range(10)]
+    if not listed:
+        raise UserError(f"the model '{model.name}' does not list prompts to choose from; name some with --among")
+    return tuple(listed)
+
+
+def suggest(
+    model: Pretrained,
+    scorer: Scorer,
+    prompt: str,
+    among: Sequence[str] = (),
+    view: str = "rotate180",
+    num: int = 4,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+    **walk: Any,
+) -> list[Partner]:
+    """Prompts ordered by how well they fit to one, best first.
+
+    Each prompt is drawn alone, `num` times. A pair fits if the pictures of one, seen through the view, already score for the
+    other, and the other way round (turned back): what the two have in common is what an anagram can build on.
+
+    Args:
+        among: to choose from; what the model is known to know if empty.
+        view: the anagram's second view.
+        walk: fields of `Generate`.
+
+    Raises:
+        UserError: the model or the scorer does not know a prompt, there is no such view, or there is nothing to choose from.
+    """
+    (through,) = views_for([view], model.shape)
+    others = list(dict.fromkeys(among or vocabulary(model)))
+    if num < 1:
+        raise UserError("--num must be at least 1")
+
+    def drawn(text: str) -> Tensor:
+        return make("generate", Generate(text, num=num, **walk), model, keep_states=False).tensor
+
+    towards = scorer.score(through.forward(drawn(prompt)), others).mean(0)
+    watch(1, 1 + len(others))
+    found = []
+    for i, other in enumerate(others):
+        back = scorer.score(through.inverse(drawn(other)), [prompt]).mean()
+        found.append(Partner(other, float(torch.stack([towards[i], back]).mean())))
+        watch(i + 2, 1 + len(others))
+    return sorted(found, key=lambda partner: -partner.fit)
