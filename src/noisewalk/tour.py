@@ -173,8 +173,9 @@ def tour(
         parts: list[Callable[[], Section]] = [partial(_section, stop, folder, model) for stop in STOPS]
         parts += [partial(_anagrams, folder, model), partial(_hybrids, folder, model)]
     else:
-        from .tour_course import course_stops
+        from .tour_course import course_stops, write_mask
 
+        write_mask(inputs)
         stops = course_stops(seed, upsample if model.upscaler else 0)
         parts = [partial(_section, stop, folder, model) for stop in stops]
     sections = []

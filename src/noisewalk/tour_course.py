@@ -6,6 +6,12 @@ its guidance scale is 7 with "" as the unconditional prompt, and its edits start
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from PIL import Image
+
+from .files import write_atomic
+from .images import encode_png, open_image
 from .tour import Stop
 
 MAN, CAMPFIRE = "'an oil painting of an old man'", "'an oil painting of people around a campfire'"
@@ -15,6 +21,14 @@ PHOTO, HAT = "'a high quality photo'", "'a man wearing a hat'"
 _COURSE = "--grid course --steps 34 --step-rule ddpm --threshold none"
 _X = "x<sub>t</sub>"
 _GUIDED = "ε̂ = ε<sup>∅</sup> + 7 (ε<sup>prompt</sup> − ε<sup>∅</sup>)"
+
+
+def write_mask(inputs: Path) -> None:
+    """mask-web.png: the middle of the web picture, to be repainted."""
+    width, height = open_image(inputs / "web-house-number.png").size
+    mask = Image.new("L", (width, height), 0)
+    mask.paste(255, (width // 3, height // 3, 2 * width // 3, 2 * height // 3))
+    write_atomic(inputs / "mask-web.png", encode_png(mask))
 
 
 def course_stops(seed: int, upsample: int) -> tuple[Stop, ...]:
@@ -73,7 +87,7 @@ def course_stops(seed: int, upsample: int) -> tuple[Stop, ...]:
             "After every step the part to keep is put back, as noisy as the walk is there; with resampling the two parts meet.",
             f"{_X} ← m {_X} + (1 − m) (√ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε)",
             (
-                f"inpaint {{inputs}}/web-house-number.png {{inputs}}/mask-middle.png --prompt {PHOTO} --num-resamples 1 5 "
+                f"inpaint {{inputs}}/web-house-number.png {{inputs}}/mask-web.png --prompt {PHOTO} --num-resamples 1 5 "
                 f"{_COURSE} --guidance-scale 7 {end}",
             ),
         ),

@@ -21,7 +21,10 @@ from noisewalk.cli import main
 from noisewalk.commands import parse_technique
 from noisewalk.models import deepfloyd, memory, zoo
 from noisewalk.models.memory import placement
-from noisewalk.tour_course import course_stops
+from noisewalk.report.result import ready
+from noisewalk.techniques import TECHNIQUES
+from noisewalk.tour import PICTURES
+from noisewalk.tour_course import course_stops, write_mask
 
 pytestmark = [  # diffusers and transformers; noisewalk's own are user warnings
     pytest.mark.filterwarnings("ignore"),
@@ -314,6 +317,19 @@ def test_the_safety_checker_reports_and_changes_nothing(run: Said, stage1: Path,
     assert records[1] == {"checker": True, "flagged": [True, True], "watermark": False}
     status, _, said = run("generate", "a fox", "--model", stage1, "--steps", 2, "--safety-checker")
     assert (status, "has no safety checker" in said) == (2, True)
+
+
+def test_the_courses_experiments_can_be_made(tmp_path: Path) -> None:
+    """Every picture, mask, length and grid of the tour fits a model of 64x64 and a stage of 128x128; walks take a step."""
+    first = tiny.save(tiny.if_stage1, tmp_path / "if-64", size=64)
+    model = nw.load(str(first), upscaler=[str(tiny.save(tiny.if_stage2, tmp_path / "if-128", size=128))])
+    inputs = Path(shutil.copytree(PICTURES, tmp_path / "inputs"))
+    write_mask(inputs)
+    for stop in course_stops(180, 1):
+        for line in stop.commands:
+            job = parse_technique(line.format(inputs=inputs))
+            for panel in TECHNIQUES[job.verb].panels(ready(job.verb, job.spec, model), model):
+                assert bool(next(iter(panel.walk)).x_t.isfinite().all()), line
 
 
 @pytest.mark.slow
