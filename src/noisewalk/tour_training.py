@@ -99,11 +99,11 @@ TRAININGS = (
     Training(
         "fast",
         "The fast recipe",
-        "A network that works at half the resolution, noise levels where they matter, averaged weights and a cosine decay: "
-        "better digits than the course's recipe in a tenth of its time.",
+        "A network that works at half the resolution, noise levels where they matter, averaged weights, a cosine decay: after "
+        "three passes over the digits it draws about as well as the course's recipe after ten, and each pass is far quicker.",
         _FLOW,
-        "train flow --classes --epochs 4 --out runs/fast",
-        8,
+        "train flow --classes --epochs 3 --batch-size 64 --out runs/fast",
+        6,
     ),
 )
 
