@@ -143,6 +143,8 @@ def run_compare(rest: list[str]) -> int:
     from .report.run_page import compare
 
     command = parse(CompareCommand, rest, "noisewalk compare")
+    if not command.runs:
+        raise UserError("name the run folders to compare, as: noisewalk compare runs/a runs/b")
     for run in command.runs:
         read_spec(run)
     print(compare(command.runs, command.out))

@@ -11,12 +11,11 @@ from pathlib import Path
 import torch
 
 from .files import write_atomic
-from .report.curves import curves
 from .report.evaluation import evaluate_model
 from .report.lab import RunSpec, train_into
 from .report.page import Section, Shown, render
 from .report.result import Watch
-from .report.run_page import loss_curve, read_metrics, read_rows
+from .report.run_page import level_curve, loss_curve, read_metrics, read_rows
 from .version import __version__
 
 RUNS = Path(str(files("noisewalk") / "runs"))
@@ -145,16 +144,16 @@ def images(run: Path) -> Iterator[tuple[str, bytes]]:
     """The pictures of a run: its loss, its loss by noise level, and what it drew."""
     yield "loss curve", loss_curve({"": run})
     if by_level := read_rows(run / "levels.jsonl"):
-        named = {row["at"].replace("-", " "): (row["t"], row["loss"]) for row in by_level}
-        yield "loss by noise level", curves(named, "t", "loss", marker="o")
+        yield "loss by noise level", level_curve(by_level)
     for file in sorted(run.glob("samples/*.png")) + sorted(run.glob("samples/*.gif")) + sorted(run.glob("evaluation*.png")):
         yield file.stem.replace("-", " "), file.read_bytes()
 
 
 def shown(run: Path, command: str) -> list[Shown]:
     """A run's command and pictures, how far it went, and what was measured of it."""
-    last = read_metrics(run / "metrics.jsonl")[-1]
-    how = f"{last['step']} steps, loss {last['loss']:.4f}; samples by epoch, always from the same noise."
+    rows = read_metrics(run / "metrics.jsonl")  # none yet of a run stopped before its 50th step
+    reached = f"{rows[-1]['step']} steps, loss {rows[-1]['loss']:.4f}; " if rows else ""
+    how = f"{reached}samples by epoch, always from the same noise."
     note = run / "note.txt"
     made = [Shown(command, list(images(run)), f"{how} {note.read_text().strip() if note.exists() else ''}".strip())]
     if (measured := run / "evaluation.txt").exists():

@@ -40,9 +40,7 @@ def sections(folder: Path, skipped: Sequence[str] = ()) -> list[Section]:
     if by_level := read_rows(folder / "levels.jsonl"):
         whose = "held-out" if by_level[-1]["held_out"] else "training"
         idea = f"Of the averaged weights, on the same {whose} pictures under the same noise: t = 0 is the picture, 1 is noise."
-        named = {row["at"].replace("-", " "): (row["t"], row["loss"]) for row in by_level}
-        image = curves(named, "t", "loss", marker="o")
-        made.append(Section("Loss by noise level", idea, "", [Shown("", [("loss by noise level", image)])]))
+        made.append(Section("Loss by noise level", idea, "", [Shown("", [("loss by noise level", level_curve(by_level))])]))
     if skipped:
         listed = "; ".join(skipped[:5]) + ("; …" if len(skipped) > 5 else "")
         made.append(Section("Left out", f"{len(skipped)} pictures could not be used: {listed}", "", []))
@@ -88,6 +86,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             continue
     return rows
+
+
+def level_curve(rows: Sequence[dict[str, Any]]) -> bytes:
+    """A PNG of the loss by noise level, a curve for each row of levels.jsonl."""
+    named = {row["at"].replace("-", " "): (row["t"], row["loss"]) for row in rows}
+    return curves(named, "t", "loss", marker="o")
 
 
 def loss_curve(runs: Mapping[str, Path]) -> bytes:
