@@ -10,6 +10,7 @@ from tyro.conf import Positional
 
 from .commands import parse
 from .errors import UserError
+from .models.checkpoint import RUN_CHECKPOINT
 from .terminal import progress, writable
 
 
@@ -22,7 +23,7 @@ class TrainCommand:
     out: Path | None = None
     """The run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html; runs/OBJECTIVE by default."""
     resume: Path | None = None
-    """Go on with the run in this folder, as its spec.json says; --minutes and --device may be given too."""
+    """Go on with the run in this folder, as its spec.json says; what else is given of it must be the same."""
     network: str | None = None
     """unet-course or unet-fast, instead of the recipe's."""
     recipe: str = "fast"
@@ -56,9 +57,10 @@ def run_train(rest: list[str]) -> int:
 
     asked = parse(TrainCommand, rest, "noisewalk train")
     if asked.resume:
-        if replace(asked, resume=None, minutes=None, device="auto") != TrainCommand():
-            raise UserError(f"--resume takes everything but --minutes and --device from {asked.resume}/spec.json")
-        folder, spec = asked.resume, read_spec(asked.resume)
+        if asked.out:
+            raise UserError(f"--resume goes on in {asked.resume} itself; leave out --out")
+        same = (field.name for field in fields(RunSpec) if getattr(asked, field.name) != getattr(TrainCommand(), field.name))
+        folder, spec = asked.resume, replace(read_spec(asked.resume), **{name: getattr(asked, name) for name in same})
     elif asked.objective:
         folder = asked.out or Path("runs") / asked.objective
         spec = RunSpec(**{field.name: getattr(asked, field.name) for field in fields(RunSpec)})
@@ -66,7 +68,7 @@ def run_train(rest: list[str]) -> int:
         raise UserError(
             "say what to train (denoiser, pure-noise, ddpm, flow, emoji, upscaler, scorer, classifier), or --resume RUN"
         )
-    writable(folder / "checkpoint.safetensors")
+    writable(folder / RUN_CHECKPOINT)
     signal.signal(signal.SIGTERM, _stop)
     with progress(f"train {spec.objective}") as watch:
         said = train_into(folder, spec, asked.minutes, asked.device, watch)

@@ -19,7 +19,7 @@ from PIL import Image
 
 import noisewalk as nw
 from noisewalk.cli import main
-from noisewalk.models.checkpoint import load_tensors
+from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
 from noisewalk.report.run_page import read_metrics
 
 
@@ -53,7 +53,7 @@ def test_a_run_on_a_folder_is_a_model_for_every_technique(shapes: str, capsys: p
     report = Path("run/report.html").read_text()
     assert "2 pictures could not be used" in report
     assert "notes.txt" in report
-    assert {path.name for path in Path("run").iterdir()} >= {"spec.json", "checkpoint.safetensors", "samples", "report.html"}
+    assert {path.name for path in Path("run").iterdir()} >= {"spec.json", "checkpoints", "samples", "report.html"}
     assert {path.suffix for path in Path("run/samples").iterdir()} == {".png", ".gif"}
     model = nw.load("run")
     assert model.shape == (3, 16, 16)
@@ -148,7 +148,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(shapes: str,
         process.send_signal(signal.SIGKILL)
         process.wait(60)
     assert start("killed").wait(600) == 0
-    whole, killed = (load_tensors(tmp_path / out / "checkpoint.safetensors") for out in ("whole", "killed"))
+    whole, killed = (load_tensors(tmp_path / out / RUN_CHECKPOINT) for out in ("whole", "killed"))
     assert whole[1]["step"] == killed[1]["step"]
     assert all(torch.equal(whole[0][name], killed[0][name]) for name in whole[0])
 
@@ -193,9 +193,10 @@ def test_resume_goes_on_as_the_run_was_asked_to(shapes: str, capsys: pytest.Capt
     assert Path("run/samples/latest-samples.png").exists()
     assert _train("--resume", "run") == 0
     assert "2 of 2 steps" in capsys.readouterr().out
-    assert load_tensors(Path("run/checkpoint.safetensors"))[1]["network"] == "unet-course"
-    assert _train("--resume", "run", "--epochs", "60") == 2
-    assert "--resume takes everything but --minutes and --device" in capsys.readouterr().err
+    assert load_tensors("run" / RUN_CHECKPOINT)[1]["network"] == "unet-course"
+    assert _train("flow", "--resume", "run") == 0  # saying again what the run is does no harm
+    assert _train("ddpm", "--resume", "run", "--epochs", "60") == 2
+    assert "run holds another run: objective was flow, is ddpm; epochs was 50.0, is 60.0" in capsys.readouterr().err
     assert _train("--resume", "shapes") == 2
     assert "cannot be read as the spec of a run" in capsys.readouterr().err
     assert _train() == 2
@@ -225,7 +226,7 @@ def test_several_runs_are_compared_on_one_page(shapes: str) -> None:
         (lambda path: path.write_bytes(path.read_bytes()[:-1000]), "it may be cut short"),
         (lambda path: Path("run/spec.json").write_text(Path("run/spec.json").read_text()[:20]), "cannot be read as the spec"),
         (
-            lambda path: [file.replace(path.parent / file.name) for file in Path("other").glob("*.safetensors")],
+            lambda path: [file.replace(path.parent / file.name) for file in Path("other").glob("checkpoints/*.safetensors")],
             "another network",
         ),
     ],
@@ -236,7 +237,7 @@ def test_a_damaged_run_is_one_clear_line_and_stays_as_it_is(
     line = ["flow", "--data", shapes, "--size", "8", "--epochs", "40"]
     assert _train(*line, "--out", "run", "--minutes", "0.0001") == 0
     assert _train(*line, "--out", "other", "--network", "unet-course", "--minutes", "0.0001") == 0
-    path = Path("run/checkpoint.safetensors")
+    path = "run" / RUN_CHECKPOINT
     damage(path)
     before = path.read_bytes()
     capsys.readouterr()
@@ -251,7 +252,9 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_last_checkpoint(shapes: st
     """A limit on the size of files stands for the full disk: both make write() fail half-way."""
     line = ["train", "flow", "--data", shapes, "--size", "8", "--epochs", "40", "--out", "run", "--device", "cpu"]
     assert main([*line, "--minutes", "0.0001"]) == 0
-    before = {path.name: path.read_bytes() for path in Path("run").glob("*.safetensors")}
+    kept = Path("run/checkpoints")
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    assert before
     code = (
         "import resource, sys\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
@@ -262,8 +265,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_last_checkpoint(shapes: st
     assert full.returncode == 2
     assert "File too large; choose another place" in full.stderr
     assert full.stderr.count("\n") == 1
-    assert {path.name: path.read_bytes() for path in Path("run").iterdir() if path.suffix == ".safetensors"} == before
-    assert not [path for path in Path("run").iterdir() if path.name.startswith(".")]
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before  # and nothing half-written beside it
 
 
 def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
@@ -271,12 +273,12 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
 ) -> None:
     line = ["flow", "--recipe", "course", "--data", shapes, "--size", "8", "--epochs", "20", "--out", "run"]
     assert _train(*line, "--minutes", "0.0001") == 0
-    before = Path("run/checkpoint.safetensors").read_bytes()
+    before = ("run" / RUN_CHECKPOINT).read_bytes()
     monkeypatch.setattr("noisewalk.training.loop.to_unit", lambda raw: torch.full(raw.shape, torch.nan))
     capsys.readouterr()
     assert _train(*line) == 2
     assert "the loss became nan at step 1" in capsys.readouterr().err
-    assert Path("run/checkpoint.safetensors").read_bytes() == before
+    assert ("run" / RUN_CHECKPOINT).read_bytes() == before
 
 
 def test_two_processes_train_as_one(shapes: str, tmp_path: Path) -> None:
@@ -298,7 +300,7 @@ def test_two_processes_train_as_one(shapes: str, tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"})
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("50 of 50 steps") == 1, "the first process speaks, and it alone"
-    one, two = (load_tensors(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two"))
+    one, two = (load_tensors(tmp_path / name / RUN_CHECKPOINT) for name in ("one", "two"))
     losses = [read_metrics(tmp_path / name / "metrics.jsonl")[0]["loss"] for name in ("one", "two")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     moved = max(float((one[0][k] - two[0][k]).abs().max()) for k in one[0] if k.startswith("averaged."))

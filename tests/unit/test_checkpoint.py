@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 import noisewalk as nw
 from noisewalk.cli import main
-from noisewalk.models.checkpoint import load_tensors, save_tensors
+from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors, save_tensors
 from noisewalk.models.zoo import WEIGHTS, bundled, load
 from noisewalk.training.pack import pack
 
@@ -71,7 +71,7 @@ def test_a_short_run_trains_resumes_bit_for_bit_packs_and_draws(tmp_path: Path) 
     next(stopped)
     stopped.close()
     assert steps == 1 + sum(1 for _ in runs.run(recipe, config, tmp_path / "parts")) == 3
-    whole, parts = (load_tensors(tmp_path / run / "checkpoint.safetensors")[0] for run in ("whole", "parts"))
+    whole, parts = (load_tensors(tmp_path / run / RUN_CHECKPOINT)[0] for run in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     assert main(["pack", str(tmp_path / "whole"), "--out", str(tmp_path / "w.safetensors")]) == 0
@@ -82,7 +82,7 @@ def test_a_short_run_trains_resumes_bit_for_bit_packs_and_draws(tmp_path: Path) 
 def test_packing_halves_the_averaged_weights(tmp_path: Path) -> None:
     config = {"train": {"batch_size": 8}, "step": 5, "total_steps": 9, "network": "x"}
     averaged = torch.randn(4)
-    save_tensors(tmp_path / "checkpoint.safetensors", {"averaged.a": averaged, "network.a": torch.zeros(4)}, config)
+    save_tensors(tmp_path / RUN_CHECKPOINT, {"averaged.a": averaged, "network.a": torch.zeros(4)}, config)
     card = pack(tmp_path, tmp_path / "w.safetensors", {})
     assert torch.equal(load_tensors(tmp_path / "w.safetensors")[0]["a"], averaged.half())
     assert card["trained"] == {"steps": 5, "of": 9, "pictures_seen": 40}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from noisewalk import UserError
-from noisewalk.models.checkpoint import load_tensors, save_tensors
+from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors, save_tensors
 from noisewalk.models.text_unet import TextUNet, TextUNetConfig, attend, text_unet_config
 from noisewalk.models.words import TextPrompts, WordTable, load_words
 from noisewalk.models.zoo import load
@@ -103,7 +103,7 @@ def test_a_run_stopped_and_resumed_ends_like_one_that_was_not(tmp_path: Path) ->
     stopped.close()
     torch.rand(5)  # what happens in between does not matter
     assert 3 + sum(1 for _ in run(tested, tested.config, tmp_path / "parts")) == steps == 6
-    whole, parts = (load_tensors(tmp_path / name / "checkpoint.safetensors")[0] for name in ("whole", "parts"))
+    whole, parts = (load_tensors(tmp_path / name / RUN_CHECKPOINT)[0] for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     pack(tmp_path / "whole", tmp_path / "tiny.safetensors", {"kind": "model"})
@@ -119,7 +119,7 @@ def test_a_run_may_be_made_longer_until_its_learning_rate_begins_to_fall(tmp_pat
     for _ in range(3):
         next(half_way)
     half_way.close()
-    data, path = tested.data(), tmp_path / "checkpoint.safetensors"
+    data, path = tested.data(), tmp_path / RUN_CHECKPOINT
     longer = TrainConfig(epochs=30, batch_size=4, warmup=2, hold=0.5)
     assert load_run(path, start(tested.network(), data, longer), longer).step == 3
     shorter = TrainConfig(epochs=2, batch_size=4, warmup=2, hold=0.5)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
-from ..models.checkpoint import checked, load_tensors, single
+from ..models.checkpoint import RUN_CHECKPOINT, checked, load_tensors, single
 from ..models.words import TextPrompts, load_words
 from ..models.zoo import WEIGHTS
 from .pairs import PairNetwork, pair_config
@@ -79,11 +79,12 @@ class ImageTextScorer:
 
 @cache
 def load_scorer(path: Path = BUNDLED) -> ImageTextScorer:
-    """The scorer of a packed file or a run's checkpoint; the bundled one by default.
+    """The scorer of a packed file or a run folder; the bundled one by default.
 
     Raises:
         UserError: the file is missing or damaged (its card's SHA-256 differs), or holds no scorer.
     """
+    path = path / RUN_CHECKPOINT if path.is_dir() else path
     card = checked(path)
     tensors, config = load_tensors(path)
     averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}

@@ -15,6 +15,9 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import write_atomic
 
+RUN_CHECKPOINT = Path("checkpoints") / "last.safetensors"
+"""Where a training run keeps its checkpoint, inside its folder."""
+
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], config: dict[str, Any], max_bytes: int = 0) -> None:
     """Write tensors and a JSON-able configuration into one safetensors file, or several, atomically.

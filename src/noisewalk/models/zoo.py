@@ -14,7 +14,7 @@ import torch
 
 from ..errors import UserError, unknown
 from ..walk.noise import LinearPath, Rescaled
-from .checkpoint import checked, fingerprint, load_tensors, single
+from .checkpoint import RUN_CHECKPOINT, checked, fingerprint, load_tensors, single
 from .deepfloyd import NAMED, Named, cascade
 from .diffusers import open_pipeline
 from .hub import is_hub_id, locate
@@ -68,7 +68,7 @@ def load(
         return _open(name, tuple(upscaler), place, offline, safety_checker)
     path = WEIGHTS / f"{name}.safetensors" if name in cards else Path(name)
     if path.is_dir():
-        path = path / "checkpoint.safetensors"
+        path = path / RUN_CHECKPOINT
     if name not in cards and path.suffix != ".safetensors" and path.parent == Path("."):
         raise unknown("model", name, [*cards, *NAMED])
     if not path.is_file():
@@ -82,7 +82,7 @@ def load(
 def _is_pipeline(name: str) -> bool:
     path = Path(name)
     if path.is_dir():
-        return not (path / "checkpoint.safetensors").is_file()
+        return not (path / RUN_CHECKPOINT).is_file()
     return name in NAMED or (is_hub_id(name) and path.suffix != ".safetensors" and not path.exists())
 
 

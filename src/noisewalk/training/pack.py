@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_atomic
-from ..models.checkpoint import half, save_tensors
+from ..models.checkpoint import RUN_CHECKPOINT, half, save_tensors
 from .loop import MAX_FILE, averaged_weights
 
 
@@ -18,7 +18,7 @@ def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
     Args:
         card: what the run does not know: kind, data and licence, defaults, measured quality.
     """
-    tensors, config = averaged_weights(run / "checkpoint.safetensors")
+    tensors, config = averaged_weights(run / RUN_CHECKPOINT)
     train = config.pop("train")
     step, total, _ = config.pop("step"), config.pop("total_steps"), config.pop("seconds", 0)
     save_tensors(weights, half(tensors), config, MAX_FILE)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ..errors import UserError
+from ..models.checkpoint import RUN_CHECKPOINT
 from .loop import Diverged, TrainConfig, TrainState, load_run, log, save_run, start, train
 from .recipe_type import Recipe
 from .workers import Workers
@@ -27,7 +28,7 @@ def run(
     Closing the generator (Ctrl-C) saves first. A run whose loss is no longer finite does not: its last checkpoint is good.
     """
     workers = workers or Workers()
-    checkpoint = folder / "checkpoint.safetensors"
+    checkpoint = folder / RUN_CHECKPOINT
     data = recipe.data().to(torch.device(device))
     torch.manual_seed(config.seed)
     state = start(recipe.network(), data, config, device)

@@ -16,6 +16,7 @@ from torch import Tensor
 from noisewalk import UserError
 from noisewalk.judge.image_text import ImageTextScorer, load_scorer
 from noisewalk.judge.pairs import PairConfig, PairNetwork, pair_config
+from noisewalk.models.checkpoint import RUN_CHECKPOINT
 from noisewalk.models.words import TextPrompts, load_words
 from noisewalk.training.emoji.captions import caption
 from noisewalk.training.emoji.dataset import Captioned
@@ -116,7 +117,7 @@ def test_a_trained_scorer_names_what_it_sees_is_packed_and_checked(tmp_path: Pat
         pass
     card = pack(tmp_path / "run", tmp_path / "packed.safetensors", {"kind": "scorer", "known": list(COLOURS)})
     pictures = torch.tensor(list(COLOURS.values())).float()[:, :, None, None].expand(-1, -1, 48, 48)
-    for path in (tmp_path / "run" / "checkpoint.safetensors", tmp_path / "packed.safetensors"):
+    for path in (tmp_path / "run", tmp_path / "run" / RUN_CHECKPOINT, tmp_path / "packed.safetensors"):
         scores = load_scorer(path).score(pictures, [f"a {name} square" for name in COLOURS])
         assert scores.argmax(1).tolist() == list(range(len(COLOURS)))
     assert card["sha256"] == hashlib.sha256((tmp_path / "packed.safetensors").read_bytes()).hexdigest()

@@ -38,7 +38,7 @@ def main(
 
     Args:
         model: a run folder, a .safetensors file or a bundled model; none measures the scorers on real pictures alone.
-        scorer: the scorer that is bundled, or another run's checkpoint.
+        scorer: the scorer that is bundled, or a run folder.
         second: one of another seed and architecture.
         num: prompts of trained (concept, style) pairs.
         held_out: prompts of held-out pairs.
@@ -55,7 +55,7 @@ def main(
     chosen = random.Random(0).sample(range(len(train_rows)), min(num, len(train_rows)))
     asked = questions([train_rows[i] for i in chosen], train_rows, seed=1)
     asked_unseen = questions(rest_rows, train_rows, seed=2)
-    scorers = {name: load_scorer(path) for name, path in (("scorer", scorer), ("second", second)) if path.is_file()}
+    scorers = {name: load_scorer(path) for name, path in (("scorer", scorer), ("second", second)) if path.exists()}
     report: dict[str, Any] = {"machine": f"{os.cpu_count()} cores, {threads} threads, torch {torch.__version__}"}
     for name, each in scorers.items():
         report[f"{name}: trained pictures, right among 20"] = share(each, real[chosen], asked)
