@@ -1,7 +1,7 @@
 """Peak resident memory of each training on the CPU: python bench/training_memory.py.
 
-Forty seconds of each, in processes of their own. Counts everything: PyTorch, MNIST, the network with its gradients and averages,
-a checkpoint written, samples drawn.
+Forty seconds of each, in processes of their own. Counts everything: PyTorch, MNIST, the network with its gradients and
+averages, a checkpoint written, samples drawn.
 """
 
 from __future__ import annotations

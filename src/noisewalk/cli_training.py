@@ -114,6 +114,8 @@ class EvaluateCommand:
     """How a step is made, instead of the model's default."""
     guidance_scale: float | None = None
     """Guidance, instead of the model's default."""
+    guidance_interval: tuple[int, int] | None = None
+    """First and last timestep of the guidance, instead of the model's default; 0 999 is all."""
     out: Path | None = None
     """Also write the table and a picture of the samples nearest to training digits here; into the run, if MODEL is one."""
 
@@ -123,7 +125,8 @@ def run_evaluate(rest: list[str]) -> int:
 
     command = parse(EvaluateCommand, rest, "noisewalk evaluate")
     with progress("evaluate") as watch:
-        walk = {"steps": command.steps, "step_rule": command.step_rule, "guidance_scale": command.guidance_scale}
+        names = ("steps", "step_rule", "guidance_scale", "guidance_interval")
+        walk = {name: getattr(command, name) for name in names}
         out = command.out or (Path(command.model) if (Path(command.model) / "spec.json").exists() else None)
         said = evaluate_model(command.model, command.num, walk, watch, out)
     print(said)

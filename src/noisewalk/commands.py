@@ -154,4 +154,7 @@ def _metavar(hint: Any) -> str | None:
     if hint == Source | None:
         return "PICTURE"
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-    return kinds[0].__name__.upper() if len(kinds) == 1 and type(None) in typing.get_args(hint) else None
+    if len(kinds) != 1 or type(None) not in typing.get_args(hint):
+        return None
+    several = typing.get_origin(kinds[0]) is Sequence
+    return f"[{typing.get_args(kinds[0])[0].__name__.upper()} ...]" if several else str(kinds[0].__name__).upper()

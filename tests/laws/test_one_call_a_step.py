@@ -8,7 +8,7 @@ import pytest
 import torch
 from oracles import Counting, TinyNet, at, path_between, tape, walked
 
-from noisewalk.guidance import VIEWS, anagram, cfg, compose, dynamic_threshold, factorize, high_pass, low_pass
+from noisewalk.guidance import VIEWS, anagram, cfg, compose, dynamic_threshold, factorize, high_pass, low_pass, within
 from noisewalk.models.network import NetworkModel
 from noisewalk.walk import Bound, Denoiser, LinearPath, ddim, heun, sample
 
@@ -48,6 +48,15 @@ CASES: dict[str, tuple[int, Callable[[Prompt], Denoiser]]] = {
     "anagram of a hybrid and a prompt": (5, hybrid_and_prompt),
     "thresholds ask nothing": (4, lambda p: dynamic_threshold(anagram(guided(p, 0, 1), [IDENTITY, TURN]))),
 }
+
+
+def test_outside_its_interval_guidance_costs_nothing() -> None:
+    """Levels at t = 1, .8, .6, .4, .2: both ends of the interval are in it."""
+    model, prompt = counting()
+    schedule = LinearPath()
+    denoiser = within(*(cfg(prompt(0), prompt(9), g) for g in (7, 1)), at(schedule, 0.8), at(schedule, 0.4))
+    walked(denoiser, X, path_between(schedule, 1, 0, 5), ddim(), tape(0))
+    assert model.rows == [len(X) * n for n in (1, 2, 2, 2, 1)]
 
 
 @pytest.mark.parametrize(("rows", "make"), CASES.values(), ids=CASES)

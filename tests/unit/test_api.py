@@ -43,6 +43,27 @@ def test_a_picture_does_not_depend_on_the_batch_it_is_made_in(model: nw.Pretrain
     assert torch.equal(together, alone)
 
 
+@pytest.mark.parametrize("verb", ["generate", "denoise", "inpaint", "anagram", "hybrid"])
+def test_guidance_limited_to_an_interval(model: nw.Pretrained, verb: str) -> None:
+    """To all of the walk: as without a limit. To none of it: as guidance 1, whatever the technique. To a part: neither."""
+
+    def drawn(**options: object) -> torch.Tensor:
+        settings = {"prompt": "9"} if verb in ("denoise", "inpaint") else {}
+        return getattr(nw, verb)(model, *SPECS[verb], steps=5, grid="linspace", **(settings | options)).tensor
+
+    everywhere, nowhere, part = (drawn(guidance_scale=4, guidance_interval=i) for i in ((0, 999), (0, 1), (300, 700)))
+    assert torch.equal(everywhere, drawn(guidance_scale=4))
+    assert torch.equal(nowhere, drawn(guidance_scale=1))
+    assert not torch.equal(part, everywhere)
+    assert not torch.equal(part, nowhere)
+
+
+@pytest.mark.parametrize("interval", [(300,), (700, 300), (1, 2, 3), (-1, 5), (0, 1000)])
+def test_an_interval_that_is_none_is_an_error(model: nw.Pretrained, interval: tuple[int, ...]) -> None:
+    with pytest.raises(nw.UserError, match="--guidance-interval"):
+        nw.generate(model, "7", guidance_interval=interval)
+
+
 def test_pictures_made_in_parts_are_those_made_together(model: nw.Pretrained) -> None:
     spec = TECHNIQUES["anagram"].spec(("6", "9"), num=5, steps=4)
     assert torch.equal(make("anagram", spec, model).tensor, make("anagram", spec, model, batch=2).tensor)

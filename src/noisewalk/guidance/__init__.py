@@ -15,6 +15,7 @@ from .illusions import anagram as anagram
 from .illusions import factorize as factorize
 from .prompts import cfg as cfg
 from .prompts import compose as compose
+from .prompts import within as within
 from .splits import SPLITS as SPLITS
 from .splits import Knobs as Knobs
 from .splits import Part as Part

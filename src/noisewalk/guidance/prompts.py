@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..walk.prediction import Denoiser
+from torch import Tensor
+
+from ..walk.noise import NoiseLevel
+from ..walk.prediction import Denoiser, Prediction
 from .terms import Mixture, Scale, Term
+
+_ROUNDING = 1e-6
+"""A level at the very end of an interval is in it."""
 
 
 def cfg(cond: Denoiser, uncond: Denoiser, guidance_scale: float) -> Denoiser:
@@ -19,6 +25,25 @@ def cfg(cond: Denoiser, uncond: Denoiser, guidance_scale: float) -> Denoiser:
     if guidance_scale == 1:
         return cond
     return Mixture((Term(cond, (Scale(guidance_scale),), (), ()), Term(uncond, (Scale(1 - guidance_scale),))))
+
+
+def within(guided: Denoiser, plain: Denoiser, noisiest: NoiseLevel, cleanest: NoiseLevel) -> Denoiser:
+    """`guided` from one level of noise to another (both included), `plain` before and after.
+
+    Guidance matters in the middle of a walk: while there is almost only noise it makes pictures alike, and at the end it
+    makes contours harsh. Limited to the middle it can be stronger, and the rest of the walk costs half the calls.
+
+    Reference: Kynkäänniemi et al., *Applying Guidance in a Limited Interval Improves Sample and Distribution Quality in
+    Diffusion Models*, 2024, eq. 5.
+    """
+
+    def denoise(x_t: Tensor, level: NoiseLevel) -> Prediction:
+        # sigma / alpha between the two, without the division: alpha may be 0
+        not_above = level.sigma * noisiest.alpha <= noisiest.sigma * level.alpha * (1 + _ROUNDING)
+        not_below = level.sigma * cleanest.alpha * (1 + _ROUNDING) >= cleanest.sigma * level.alpha
+        return (guided if not_above and not_below else plain)(x_t, level)
+
+    return denoise
 
 
 def compose(conds: Sequence[Denoiser], uncond: Denoiser, guidance_scales: Sequence[float]) -> Denoiser:

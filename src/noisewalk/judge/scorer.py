@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import UserError, unknown
 from ..models.text import DigitPrompts
+from ..models.words import TextPrompts
 from ..models.zoo import Pretrained
 from .digits import read
 from .image_text import BUNDLED, load_scorer
@@ -78,7 +79,10 @@ def get_scorer(name: str, model: Pretrained) -> Scorer:
         UserError: there is no such scorer, or none belongs to the model.
     """
     if name == "auto":
-        own = model.card.get("scorer") or ("digits" if isinstance(model.encode, DigitPrompts) else None)
+        by_prompts = [
+            name for kind, name in ((DigitPrompts, "digits"), (TextPrompts, "emoji")) if isinstance(model.encode, kind)
+        ]
+        own = model.card.get("scorer") or next(iter(by_prompts), None)
         if own is None:
             raise UserError(
                 f"the model '{model.name}' has no scorer of its own; choose one with --scorer: {', '.join(sorted(SCORERS))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ class Defaults:
     Args:
         steps, step_rule, grid: of a walk.
         guidance_scale: of a plain prompt; 1 is no guidance.
+        guidance_interval: first and last timestep, 0 to 999, between which there is guidance; () for all.
         threshold: a key of `THRESHOLDS`.
         upsample: how many upsampling stages follow.
     """
@@ -30,6 +31,7 @@ class Defaults:
     step_rule: str = "ddim"
     grid: str = "linspace"
     guidance_scale: float = 1.0
+    guidance_interval: Sequence[int] = ()
     threshold: str = "none"
     upsample: int = 0
 

@@ -88,6 +88,7 @@ def network_calls(spec: Any) -> int:
 def table(model: Pretrained, spec: Any, found: Evaluation) -> str:
     """An evaluation in lines of text, with what it should be read against and the machine it was made on."""
     how = f"{spec.step_rule}, {spec.steps} steps ({network_calls(spec)} network calls), guidance {spec.guidance_scale:g}"
+    how += f" from {spec.guidance_interval[0]} to {spec.guidance_interval[1]}" if spec.guidance_interval else ""
     machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
     rows = {
         "read as asked": "-" if found.agreement is None else f"{found.agreement:.4f}",

@@ -193,6 +193,8 @@ def _value(name: str, hint: Any, text: str) -> Any:
     if typing.get_origin(hint) is Sequence:
         return tuple(_value(name, typing.get_args(hint)[0], part) for part in text.split(":"))
     kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
+    if typing.get_origin(kinds[0]) is Sequence:
+        return _value(name, kinds[0], text)
     try:
         return kinds[0](text)
     except ValueError:

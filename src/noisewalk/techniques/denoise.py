@@ -15,6 +15,7 @@ from ..models.zoo import Pretrained
 from ..walk.prediction import Denoiser
 from .panels import Exhibits, Panel, guided, level_at, noised, still, times_from, walk_panel
 from .spec import Source, Walk, option, picture
+from .upsample import whole
 
 METHODS = ("blur", "one-step", "iterative")
 
@@ -61,7 +62,7 @@ def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
         made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):
         with torch.no_grad():
-            once = model.limited(guide(spec, model), spec.threshold or "none")(x_t, level).x0
+            once = whole(guide, spec, model)(x_t, level).x0
         once = model.to_picture(once)
         made.append(replace(still(f"t = {t}, one-step", once, level, outcome=True), show=compared("one-step")))
     if spec.method in ("iterative", "all"):

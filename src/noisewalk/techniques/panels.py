@@ -18,7 +18,7 @@ from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
 from ..walk.steps import STEP_RULES, Step
 from .spec import seeds
-from .upsample import Guide, stages
+from .upsample import Guide, stages, time_of, whole
 
 Exhibits = list[tuple[str, Tensor]]
 """Captioned batches (N, C, H, W): the ways to look at a result."""
@@ -104,8 +104,8 @@ def guided_all(model: Pretrained, spec: Any, prompts: Sequence[str]) -> list[Den
 
 
 def level_at(model: Pretrained, timestep: int) -> NoiseLevel:
-    """The model's level at a timestep counted 0 ... 999 as in the course and in diffusers: time (timestep + 1) / 1000."""
-    return levels(model.schedule, _time(timestep))[0]
+    """The model's level at a timestep, see `time_of`."""
+    return levels(model.schedule, time_of(timestep))[0]
 
 
 def walk_panel(
@@ -135,7 +135,7 @@ def walk_panel(
     path = levels(model.schedule, times)
     step = STEP_RULES[spec.step_rule]()
     step = wrap(step) if wrap else step
-    denoiser = model.limited(guide(spec, model), spec.threshold)
+    denoiser = whole(guide, spec, model)
     above = stages(spec, model)
 
     def walk() -> Iterator[State]:
@@ -175,10 +175,6 @@ def times_of(spec: Any, model: Pretrained) -> Tensor:
 
 def times_from(model: Pretrained, spec: Any, timestep: int) -> Tensor:
     """The grid of a spec, entered at exactly the given timestep."""
-    first = _time(timestep)
+    first = time_of(timestep)
     rest = times_of(spec, model)
     return torch.cat([first, rest[rest < first - 1e-9]])
-
-
-def _time(timestep: int) -> Tensor:
-    return torch.tensor([(timestep + 1) / 1000], dtype=torch.float64)

@@ -61,6 +61,7 @@ class Walk:
     step_rule: str | None = option(None, f"how a step is made: {', '.join(STEP_RULES)}")
     grid: str | None = option(None, f"where the steps are: {', '.join(GRIDS)}")
     guidance_scale: float | None = option(None, "1 follows the prompt, above exaggerates it, 0 ignores it", -100, 100)
+    guidance_interval: Sequence[int] | None = option(None, "only from one timestep to another, as 200 800", 0, 999)
     negative_prompt: str = option("", "what guidance pushes away from")
     threshold: str | None = option(None, f"how x0 is kept in range: {', '.join(THRESHOLDS)}")
     seed: int = option(0, "seed of the first picture", 0, 2**62)
@@ -95,6 +96,10 @@ def check(spec: Any) -> None:
                 raise UserError(f"{flag} must be at least {least:g}, {item} was asked for")
             if most is not None and isinstance(item, int | float) and not item <= most:
                 raise UserError(f"{flag} must be at most {most:g}, {item} was asked for")
+        if f.name == "guidance_interval" and value and not (len(value) == 2 and value[0] < value[1]):
+            raise UserError(
+                f"--guidance-interval is two timesteps, the smaller first; {' '.join(map(str, value))} was asked for"
+            )
         if f.name in _CHOICES and value is not None and value not in _CHOICES[f.name][1]:
             raise unknown(_CHOICES[f.name][0], value, _CHOICES[f.name][1])
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..guidance.prompts import within
 from ..models.pretrained import Pretrained, Upscaler
 from ..walk.grids import levels, walk_times
 from ..walk.noise import NoiseLevel, SeededNoise
@@ -19,6 +21,20 @@ from .spec import resolve, seeds
 
 Guide = Callable[[Any, Pretrained], Denoiser]
 """(spec, model) -> the technique's guidance at the size of that model, before any threshold."""
+
+
+def whole(guide: Guide, spec: Any, model: Pretrained) -> Denoiser:
+    """A technique's guidance within the spec's interval, and its threshold around it."""
+    denoiser = guide(spec, model)
+    if spec.guidance_interval:
+        last, first = (levels(model.schedule, time_of(timestep))[0] for timestep in spec.guidance_interval)
+        denoiser = within(denoiser, guide(replace(spec, guidance_scale=1.0), model), first, last)
+    return model.limited(denoiser, spec.threshold or "none")
+
+
+def time_of(timestep: int) -> Tensor:
+    """(1,) the time of a timestep counted 0 ... 999, as in the course and in diffusers: (timestep + 1) / 1000."""
+    return torch.tensor([(timestep + 1) / 1000], dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ class Stage:
         noise = SeededNoise(seeds(self.spec), f"stage {self.number}")
         model = self.upscaler.given(low, noise.stream(f"stage {self.number}, low"), self.noise_level)
         path = self.path
-        denoiser = model.limited(guide(self.spec, model), self.spec.threshold)
+        denoiser = whole(guide, self.spec, model)
         step = STEP_RULES[self.spec.step_rule]()
         x = model.start(path[0], len(low), noise)
         return sample(denoiser, x, path, step, noise.stream(f"stage {self.number}, step"))
@@ -74,6 +90,7 @@ def stages(spec: Any, model: Pretrained) -> list[Stage]:
             steps=_nth(spec.upsample_steps, i),
             guidance_scale=_nth(spec.upsample_guidance_scale, i),
             grid=None,
+            guidance_interval=None,
             **dict.fromkeys(kept),
         )
         noise_level = _nth(spec.noise_level, i)
