@@ -1,12 +1,16 @@
-"""How often a digit anagram works: read correctly both ways, with probability at least 0.8 each, by the digit reader.
+"""How often an anagram works: read correctly both ways.
 
-    python bench/illusions.py --out FOLDER [--seeds 32] [--steps 10] [--guidance-scale 1.3] [--methods plain auto ...]
+    python bench/illusions.py --out FOLDER [--model digits] [--seeds 32] [--steps 10] [--methods plain auto ...]
 
-All 45 unordered pairs of different digits and the ten doubles, under rotation by 180. For every method: the share of pairs of
-which one seed, or one of the first 8 or 32, works; the share of all seeds that do; the mean and the 0.9 quantile over pairs of
-the best seed's A (exp of it: the lesser probability) and of C; and for the best of all seeds a 10x10 table of the lesser
-probability. The methods see the same seeds in one process. `plain x2` is the plain mean under twice the guidance: how much of
-a method is only that. Finished pairs are kept in FOLDER and not made again.
+digits: all 45 unordered pairs of different digits and the ten doubles, under rotation by 180. For every method: the share of
+pairs of which one seed, or one of the first 8 or 32, is read as asked both ways with probability at least 0.8 each; the share
+of all seeds that are; and for the best of all seeds a 10x10 table of the lesser probability.
+
+emoji: 30 pairs of prompts, of the reports and our own, each under a view of its own.
+
+Of both, the mean and the 0.9 quantile over pairs of A (the lesser score; of digits its exp, a probability) and C of the seed
+with the best A among the first 1, 8 and 32. The methods see the same seeds in one process. `plain x2` is the plain mean under
+twice the guidance: how much of a method is only that. Finished pairs are kept in FOLDER and not made again.
 """
 
 from __future__ import annotations
@@ -24,12 +28,56 @@ from torch import Tensor
 
 import noisewalk
 from noisewalk.judge.illusions import score_illusions
-from noisewalk.judge.scorer import DigitScorer
+from noisewalk.judge.scorer import get_scorer
 from noisewalk.report.result import make
 from noisewalk.techniques.anagram import Anagram
 
-PAIRS = [(a, b) for a in range(10) for b in range(a, 10)]
 SURE = 0.8
+OILS = ("an old man", "a campfire"), ("an old man", "a snowy mountain village"), ("a rocket ship", "an old man")
+EMOJI = (
+    *((*pair, "flip-vertical") for pair in OILS),
+    *(
+        (a, b, "flip-vertical")
+        for a, b in (
+            ("a skull", "a mountain"), ("a man wearing a hat", "a rocket ship"), ("a mushroom", "a bell"),
+            ("a tree", "a carrot"), ("an umbrella", "a cup"), ("a red heart", "a strawberry"), ("a ghost", "an ice cream"),
+        )
+    ),
+    *(
+        (a, b, "rotate180")
+        for a, b in (
+            ("a cat face", "a flower"), ("a dog face", "a house"), ("a strawberry", "a tree"), ("a penguin", "an owl"),
+            ("a fish", "a bird"), ("a smiling face", "a crying face"), ("a lion", "a sunflower"), ("a pizza", "a watermelon"),
+            ("a snowman", "a trophy"), ("a castle", "a crown"), ("a butterfly", "a bat"), ("a pig face", "an elephant"),
+            ("a red apple", "a pear"), ("a pencil", "a rocket"),
+        )
+    ),
+    *(
+        (a, b, "rotate90")
+        for a, b in (
+            ("a duck", "a rabbit"), ("a rocket", "a fish"), ("a banana", "a crescent moon"), ("a guitar", "a key"),
+            ("a bus", "a pencil"), ("a whale", "a tree"),
+        )
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is drawn.
+
+    Args:
+        pairs: prompts, and the view of the second.
+        guidance_scale: of the plain mean.
+    """
+
+    model: str
+    pairs: tuple[tuple[str, str, str], ...]
+    guidance_scale: float
+
+
+DIGITS = Subject("digits", tuple((str(a), str(b), "rotate180") for a in range(10) for b in range(a, 10)), 1.3)
+SUBJECTS = {"digits": DIGITS, "emoji": Subject("emoji", EMOJI, 3.0)}
 
 
 @dataclass(frozen=True)
@@ -51,36 +99,41 @@ METHODS = {
 }
 
 
-def scored(pair: tuple[int, int], method: Method, options: argparse.Namespace) -> Tensor:
-    """(seeds, 2): lesser probability and C."""
+def scored(pair: tuple[str, str, str], method: Method, options: argparse.Namespace) -> Tensor:
+    """(seeds, 2): A and C."""
+    model = noisewalk.load(options.weights or options.model)
+    *prompts, view = pair
     spec = Anagram(
-        tuple(str(digit) for digit in pair),
+        tuple(prompts),
+        ("identity", view),
         balance=method.balance,
         reduction=method.reduction,
         guidance_scale=options.guidance_scale * method.guidance,
+        guidance_interval=(),
+        step_rule="ddim",
         steps=options.steps,
         num=options.seeds,
     )
-    result = make("anagram", spec, noisewalk.load("digits"), keep_states=False)
+    result = make("anagram", spec, model, keep_states=False)
     (panel,) = result.panels
     looks = [sight.look for sight in panel.panel.sights]
-    scores = score_illusions(DigitScorer(), result.tensor, looks, spec.prompts)
-    return torch.stack([scores.alignment.exp(), scores.concealment], dim=1)
+    scores = score_illusions(get_scorer("auto", model), result.tensor, looks, spec.prompts)
+    return torch.stack([scores.alignment, scores.concealment], dim=1)
 
 
-def measured(name: str, options: argparse.Namespace) -> Tensor:
+def measured(name: str, pairs: tuple[tuple[str, str, str], ...], options: argparse.Namespace) -> Tensor:
     """(pairs, seeds, 2), read from the folder where it is there."""
-    label = f"{name.replace(' ', '-')}-g{options.guidance_scale:g}-s{options.steps}-n{options.seeds}.json"
+    label = f"{options.model}-{name.replace(' ', '-')}-g{options.guidance_scale:g}-s{options.steps}-n{options.seeds}.json"
     path = Path(options.out) / label
     known = json.loads(path.read_text()) if path.exists() else {}
-    for pair in PAIRS:
-        key = f"{pair[0]}{pair[1]}"
+    for pair in pairs:
+        key = "|".join(pair)
         if key not in known:
             known[key] = scored(pair, METHODS[name], options).tolist()
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".part").write_text(json.dumps(known))
             path.with_suffix(".part").rename(path)
-    return torch.tensor([known[f"{a}{b}"] for a, b in PAIRS])
+    return torch.tensor([known["|".join(pair)] for pair in pairs])
 
 
 def share(probabilities: Tensor, first: int) -> float:
@@ -88,53 +141,67 @@ def share(probabilities: Tensor, first: int) -> float:
     return float((probabilities[:, :first] >= SURE).any(1).float().mean())
 
 
-def report(name: str, scores: Tensor) -> float:
-    probabilities, concealment = scores.unbind(2)
+def report_shares(scores: Tensor) -> float:
+    """Of digits, in percent."""
+    probabilities = scores[:, :, 0]
     most = probabilities.shape[1]
-    best, which = probabilities.max(1)
-    c = concealment.gather(1, which[:, None])[:, 0]
-    shares = "  ".join(f"{100 * share(probabilities, k):5.1f}" for k in (1, 8, most))
+    shares = "  ".join(f"{k}: {100 * share(probabilities, k):.1f}" for k in (1, 8, most))
     every = 100 * float((probabilities >= SURE).float().mean())
-    a = f"{best.mean():.3f} {best.quantile(0.9):.3f}"
-    print(f"{name:10} {shares}  {every:5.1f}   {a}   {c.mean():.3f} {c.quantile(0.9):.3f}", flush=True)
+    print(f"    % of pairs read both ways with probability >= {SURE}, by seeds: {shares}; of all seeds {every:.1f}")
     return share(probabilities, most)
 
 
-def table(scores: Tensor) -> str:
-    best = dict(zip(PAIRS, scores[:, :, 0].amax(1).tolist(), strict=True))
+def report(name: str, scores: Tensor) -> None:
+    """A and C of the best of some seeds, by A."""
+    a, c = scores.unbind(2)
+    for k in sorted({1, min(8, a.shape[1]), a.shape[1]}):
+        best, which = a[:, :k].max(1)
+        hidden = c.gather(1, which[:, None])[:, 0]
+        print(
+            f"{name:10} best of {k:2}: A {best.mean():7.3f} {best.quantile(0.9):7.3f}   "
+            f"C {hidden.mean():.3f} {hidden.quantile(0.9):.3f}",
+            flush=True,
+        )
+
+
+def table(pairs: tuple[tuple[str, str, str], ...], probabilities: Tensor) -> str:
+    best = {pair[:2]: value for pair, value in zip(pairs, probabilities.amax(1).tolist(), strict=True)}
     lines = ["     " + "".join(f"{digit:6}" for digit in range(10))]
     for a in range(10):
-        lines.append(f"{a:5}" + "".join(f"{best[a, b]:6.2f}" if b >= a else " " * 6 for b in range(10)))
+        lines.append(f"{a:5}" + "".join(f"{best[str(a), str(b)]:6.2f}" if b >= a else " " * 6 for b in range(10)))
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder for what is measured")
+    parser.add_argument("--model", default="digits", choices=list(SUBJECTS))
+    parser.add_argument("--weights", help="a run folder or file, instead of the bundled model of that name")
     parser.add_argument("--seeds", type=int, default=32)
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--guidance-scale", type=float, default=1.3, help="the digits model's default is 1.3")
+    parser.add_argument("--guidance-scale", type=float, help="by default 1.3 for digits, 3 for emoji")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     options = parser.parse_args()
+    subject = SUBJECTS[options.model]
+    options.guidance_scale = options.guidance_scale or subject.guidance_scale
     machine = f"{os.cpu_count()} CPUs, {torch.get_num_threads()} threads, torch {torch.__version__}, {platform.machine()}"
     print(
-        f"{machine}; digits, ddim, {options.steps} steps, guidance {options.guidance_scale:g}, seeds 0 to {options.seeds - 1}"
+        f"{machine}; {options.model}, {len(subject.pairs)} pairs, ddim, {options.steps} steps, guidance "
+        f"{options.guidance_scale:g}, seeds 0 to {options.seeds - 1}; A and C of the best by A: mean, 0.9 quantile"
     )
-    print(
-        f"% of 55 pairs read both ways with probability >= {SURE}: by 1, 8, {options.seeds} seeds; % of all seeds; "
-        "mean and 0.9 quantile of the best seed's A, and of its C"
-    )
-    found = {}
     reached = {}
     for name in options.methods:
         began = time.perf_counter()
-        found[name] = measured(name, options)
-        reached[name] = report(name, found[name])
-        print(f"           ({time.perf_counter() - began:.0f} s)", flush=True)
-    for name in ("plain", "auto"):
-        if name in found:
-            print(f"\n{name}: lesser probability of the best of {options.seeds} seeds, upright digit down, turned digit across")
-            print(table(found[name]))
+        scores = measured(name, subject.pairs, options)
+        if subject is DIGITS:
+            scores = torch.stack([scores[:, :, 0].exp(), scores[:, :, 1]], 2)
+        report(name, scores)
+        if subject is DIGITS:
+            reached[name] = report_shares(scores)
+        print(f"    ({time.perf_counter() - began:.0f} s)", flush=True)
+        if subject is DIGITS and name in ("plain", "auto"):
+            print(f"{name}: lesser probability of the best of {options.seeds} seeds, upright digit down, turned digit across")
+            print(table(subject.pairs, scores[:, :, 0]))
     if {"plain", "auto"} <= set(reached):
         gain = 100 * (reached["auto"] - reached["plain"])
         print(f"\nauto over plain: {gain:+.1f} points (target +15: {'reached' if gain >= 15 else 'missed'})")

@@ -72,8 +72,8 @@ STOPS = (
         "(resampling) lets the new part hear of the old one.",
         "x<sub>s</sub> ← m x<sub>s</sub> + (1 − m) (α<sub>s</sub> x<sub>0</sub> + σ<sub>s</sub> ε)",
         (
-            "inpaint {inputs}/emoji-fox.png {inputs}/mask-right.png --prompt 'a dog face' --num 3 --num-resamples 1 10",
-            "inpaint {inputs}/emoji-sailboat.png {inputs}/mask-top.png --prompt 'a house' --num 3 --num-resamples 1 10",
+            "inpaint {inputs}/emoji-fox.png {inputs}/emoji-mask-right.png --prompt 'a dog face' --num 3 --num-resamples 1 10",
+            "inpaint {inputs}/emoji-sailboat.png {inputs}/emoji-mask-top.png --prompt 'a house' --num 3 --num-resamples 1 10",
         ),
     ),
     Stop(
