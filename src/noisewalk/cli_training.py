@@ -44,6 +44,8 @@ class TrainCommand:
     """Instead of the recipe's."""
     batch_size: int | None = None
     """Pictures a step, instead of the recipe's."""
+    init: str | None = None
+    """Start from the weights of this run, bundled model or .safetensors file instead of random ones (fine-tuning)."""
     decay: str | None = None
     """cosine, exponential or none, instead of the recipe's."""
     seed: int = 0

@@ -20,6 +20,7 @@ from PIL import Image
 import noisewalk as nw
 from noisewalk.cli import main
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
+from noisewalk.report.lab import begun_from, prepare, read_spec
 from noisewalk.report.run_page import read_metrics
 
 
@@ -218,6 +219,21 @@ def test_several_runs_are_compared_on_one_page(shapes: str) -> None:
     page = Path("compare.html").read_text()
     assert "2 runs that differ in learning_rate" in page
     assert "learning_rate 0.0001" in page
+
+
+def test_a_run_that_starts_from_another_has_its_weights(shapes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["flow", "--data", shapes, "--size", "8", "--epochs", "40"]
+    assert _train(*line, "--out", "first", "--minutes", "0.0001") == 0
+    first = load_tensors("first" / RUN_CHECKPOINT)[0]
+    recipe = begun_from("first", prepare(read_spec(Path("first")))[0])
+    weights = recipe.network().state_dict()
+    assert all(torch.equal(weights[name], first[f"averaged.{name}"]) for name in weights)
+    assert _train(*line, "--out", "second", "--init", "first", "--minutes", "0.0001") == 0
+    Path("first").rename("gone")  # where it came from is needed only once
+    assert _train(*line, "--out", "second", "--init", "first") == 0
+    capsys.readouterr()
+    assert _train(*line, "--out", "third", "--init", "digits") == 2
+    assert "--init digits is another network: image_size is 28 there and 8 here, in_channels is 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

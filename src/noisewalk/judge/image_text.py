@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
-from ..models.checkpoint import RUN_CHECKPOINT, checked, load_tensors, single
+from ..models.checkpoint import RUN_CHECKPOINT, checked, network_weights
 from ..models.words import TextPrompts, load_words
 from ..models.zoo import WEIGHTS
 from .pairs import PairNetwork, pair_config
@@ -86,11 +86,10 @@ def load_scorer(path: Path = BUNDLED) -> ImageTextScorer:
     """
     path = path / RUN_CHECKPOINT if path.is_dir() else path
     card = checked(path)
-    tensors, config = load_tensors(path)
-    averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
+    tensors, config = network_weights(path)
     try:
         network = PairNetwork(pair_config(config["config"]))
-        network.load_state_dict(single(averaged or tensors))
+        network.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not an image-text scorer of this version: {str(error).splitlines()[0]}") from error
     return ImageTextScorer(network, TextPrompts(load_words(), network.config.max_tokens), card.get("known", ()))

@@ -91,6 +91,13 @@ def single(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
+def network_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights of a packed file, or the averaged ones of a run's checkpoint, in float32, and what they are weights of."""
+    tensors, config = load_tensors(path)
+    averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
+    return single(averaged or tensors), config
+
+
 def fingerprint(path: Path) -> str:
     """The first 16 hexadecimal digits of a file's SHA-256."""
     digest = hashlib.sha256()

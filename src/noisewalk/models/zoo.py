@@ -14,7 +14,7 @@ import torch
 
 from ..errors import UserError, unknown
 from ..walk.noise import LinearPath, Rescaled
-from .checkpoint import RUN_CHECKPOINT, checked, fingerprint, load_tensors, single
+from .checkpoint import RUN_CHECKPOINT, checked, fingerprint, network_weights
 from .deepfloyd import NAMED, Named, cascade
 from .diffusers import open_pipeline
 from .hub import is_hub_id, locate
@@ -62,10 +62,23 @@ def load(
     Raises:
         UserError: there is no such model (the nearest name is suggested), or its weights are missing or damaged.
     """
-    cards = bundled()
-    if name not in cards and _is_pipeline(name):
+    if name not in bundled() and _is_pipeline(name):
         place = placement(memory, device, dtype)
         return _open(name, tuple(upscaler), place, offline, safety_checker)
+    path = weights_of(name)
+    model = _read(name, path.resolve(), path.stat().st_mtime_ns)
+    if not upscaler:
+        return model
+    return replace(model, upscaler=partial(load_upscaler, upscaler[0]), upscalers=tuple(upscaler))
+
+
+def weights_of(name: str) -> Path:
+    """The file of a bundled model, a run folder, or a .safetensors file.
+
+    Raises:
+        UserError: there is none.
+    """
+    cards = bundled()
     path = WEIGHTS / f"{name}.safetensors" if name in cards else Path(name)
     if path.is_dir():
         path = path / RUN_CHECKPOINT
@@ -73,10 +86,7 @@ def load(
         raise unknown("model", name, [*cards, *NAMED])
     if not path.is_file():
         raise UserError(f"the model '{name}' has no weights at {path}; `noisewalk models` lists the models there are")
-    model = _read(name, path.resolve(), path.stat().st_mtime_ns)
-    if not upscaler:
-        return model
-    return replace(model, upscaler=partial(load_upscaler, upscaler[0]), upscalers=tuple(upscaler))
+    return path
 
 
 def _is_pipeline(name: str) -> bool:
@@ -101,11 +111,10 @@ def _open(name: str, upscalers: tuple[str, ...], place: Placement, offline: bool
 @lru_cache(maxsize=4)
 def _read(name: str, path: Path, changed: int) -> Pretrained:
     card = checked(path)
-    tensors, config = load_tensors(path)
-    averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
+    tensors, config = network_weights(path)
     try:
         network = build(config)
-        network.load_state_dict(single(averaged or tensors))
+        network.load_state_dict(tensors)
         model = pretrained(name, network, config, fingerprint(path))
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not a picture model of this version of noisewalk: {str(error).splitlines()[0]}") from error

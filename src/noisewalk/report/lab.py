@@ -14,7 +14,8 @@ import torch
 from ..errors import UserError, unknown
 from ..files import write_atomic
 from ..images import encode_png
-from ..models.zoo import Pretrained, pretrained
+from ..models.checkpoint import RUN_CHECKPOINT, network_weights
+from ..models.zoo import Pretrained, pretrained, weights_of
 from ..training.data import to_unit
 from ..training.loop import TrainConfig, TrainState, log
 from ..training.objectives import Objective
@@ -49,6 +50,7 @@ class RunSpec:
         seed: of the weights, the order of pictures, times and noise.
         network: "unet-course" or "unet-fast" instead of the recipe's.
         batch_size: pictures a step, instead of the recipe's.
+        init: the run or model whose weights to start from; None for random ones.
     """
 
     objective: str
@@ -63,6 +65,7 @@ class RunSpec:
     seed: int = 0
     network: str | None = None
     batch_size: int | None = None
+    init: str | None = None
 
 
 def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, watch: Watch | None = None) -> str:
@@ -74,6 +77,8 @@ def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, 
         UserError: the folder holds a run of another spec (it says what differs), or the spec cannot be trained.
     """
     recipe, data = prepare(spec)
+    if spec.init and not (folder / RUN_CHECKPOINT).exists():
+        recipe = begun_from(spec.init, recipe)
     workers, device = launched(choose_device(device))
     if workers.main:
         keep_spec(folder, spec)
@@ -120,6 +125,27 @@ def prepare(spec: RunSpec) -> tuple[Recipe, Source | None]:
         return find(spec.objective, network=spec.network), None
     data = source(spec.data, spec.size, spec.channels)
     return find(spec.objective, spec.recipe, data, spec.classes, spec.network), data
+
+
+def begun_from(name: str, recipe: Recipe) -> Recipe:
+    """A recipe whose network begins with the weights of a model: fine-tuning.
+
+    Raises:
+        UserError: there is no such model, or its network is another one.
+    """
+    tensors, config = network_weights(weights_of(name))
+    there = {"network": config["network"], **config["config"]}
+    here = {"network": recipe.card["network"], **json.loads(json.dumps(recipe.card["config"]))}
+    differ = [f"{key} is {there.get(key)} there and {value} here" for key, value in here.items() if there.get(key) != value]
+    if differ:
+        raise UserError(f"--init {name} is another network: {', '.join(differ)}; start from a model of the same shape")
+
+    def network() -> torch.nn.Module:
+        made = recipe.network()
+        made.load_state_dict(tensors)
+        return made
+
+    return replace(recipe, network=network)
 
 
 def keep_spec(folder: Path, spec: RunSpec) -> None:
