@@ -30,6 +30,7 @@ import noisewalk
 from noisewalk.judge.illusions import score_illusions
 from noisewalk.judge.scorer import get_scorer
 from noisewalk.report.result import make
+from noisewalk.search import suggest
 from noisewalk.techniques.anagram import Anagram
 
 SURE = 0.8
@@ -172,6 +173,23 @@ def table(pairs: tuple[tuple[str, str, str], ...], probabilities: Tensor) -> str
     return "\n".join(lines)
 
 
+def suggested(pairs: tuple[tuple[str, str, str], ...], scores: Tensor) -> str:
+    """How well the partners that `suggest` names are the ones that succeed: its fit of each pair against the pair's mean A."""
+    model, fits = noisewalk.load("digits"), {}
+    for a in range(10):
+        for partner in suggest(model, get_scorer("auto", model), str(a)):
+            fits[str(a), partner.prompt] = partner.fit
+    fit, mean = torch.tensor([fits[a, b] for a, b, _ in pairs]), scores[:, :, 0].mean(1)
+    rank = torch.stack([values.argsort().argsort().float() for values in (fit, mean)])
+    order, third = fit.argsort(descending=True), len(pairs) // 3
+    works = (scores[:, :, 0] >= SURE).any(1).float()
+    return (
+        f"suggest: rank correlation of its fit with the mean A of {scores.shape[1]} seeds {torch.corrcoef(rank)[0, 1]:.2f}; of "
+        f"the third of pairs it likes best {100 * works[order[:third]].mean():.0f} % work, of the third it likes least "
+        f"{100 * works[order[-third:]].mean():.0f} %"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder for what is measured")
@@ -181,6 +199,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--guidance-scale", type=float, help="by default 1.3 for digits, 3 for emoji")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--suggest", action="store_true", help="of digits, also hold `noisewalk suggest` against what succeeds")
     options = parser.parse_args()
     subject = SUBJECTS[options.model]
     options.guidance_scale = options.guidance_scale or subject.guidance_scale
@@ -199,6 +218,8 @@ def main() -> None:
         if subject is DIGITS:
             reached[name] = report_shares(scores)
         print(f"    ({time.perf_counter() - began:.0f} s)", flush=True)
+        if subject is DIGITS and options.suggest:
+            print(suggested(subject.pairs, scores))
         if subject is DIGITS and name in ("plain", "auto"):
             print(f"{name}: lesser probability of the best of {options.seeds} seeds, upright digit down, turned digit across")
             print(table(subject.pairs, scores[:, :, 0]))

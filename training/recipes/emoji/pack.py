@@ -21,12 +21,25 @@ WHAT = {
     "scorer": "how well a picture shows a prompt, of emoji and pictograms",
 }
 
+PARTNERS = [
+    f"{'an' if name[0] in 'aeio' else 'a'} {name}"
+    for name in (
+        "old man", "old woman", "skull", "rocket", "house", "castle", "mountain", "tree", "flower", "sunflower", "rose",
+        "cactus", "mushroom", "strawberry", "red apple", "banana", "pizza", "ice cream", "fish", "whale", "bird", "owl",
+        "penguin", "duck", "cat face", "dog face", "fox", "rabbit face", "lion", "bear", "pig face", "elephant", "snail",
+        "butterfly", "snowman", "ghost", "robot", "smiling face", "crown", "top hat", "trophy", "bell", "guitar", "pencil",
+        "key", "umbrella", "ship", "bus", "bicycle", "crescent moon", "star", "red heart",
+    )
+]  # fmt: skip
+"""What `noisewalk suggest` chooses partners from: things of distinct shapes."""
+
 
 def main(
     run: tyro.conf.Positional[Path],
     kind: tyro.conf.Positional[Literal["model", "upscaler", "scorer"]],
     out: tyro.conf.Positional[Path],
     quality: Path | None = None,
+    guidance_scale: float = 3.0,
 ) -> None:
     """Write OUT (.safetensors, float16) and its card (.json).
 
@@ -35,6 +48,7 @@ def main(
         kind: what it is.
         out: the file to write.
         quality: evaluation.json of evaluate.py, to be kept in the card.
+        guidance_scale: of a model, used where the user is silent.
     """
     card: dict[str, Any] = {
         "kind": kind,
@@ -46,7 +60,7 @@ def main(
     if kind != "upscaler":
         card["known"] = known(World() if kind == "model" else EVERYTHING)
     if kind == "model":
-        card |= {"scorer": "emoji", "filler": filler()}
+        card |= {"scorer": "emoji", "filler": filler(), "prompts": PARTNERS, "defaults": {"guidance_scale": guidance_scale}}
     card = pack(run, out, card)
     print(f"{out} ({out.stat().st_size / 1e6:.2f} MB, {card['trained']['pictures_seen']:,} pictures seen)")
 
