@@ -210,6 +210,62 @@ def stable_diffusion_3(**scheduler: Any) -> Any:
     return diffusers.StableDiffusion3Pipeline(**parts)
 
 
+def flux(guidance_embeds: bool = True, **scheduler: Any) -> Any:
+    """Flux, -dev with its guidance told as a number, or -schnell without."""
+    network = diffusers.FluxTransformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=6,
+        num_attention_heads=2,
+        joint_attention_dim=8,
+        pooled_projection_dim=8,
+        guidance_embeds=guidance_embeds,
+        axes_dims_rope=(2, 2, 2),
+    ).eval()
+    parts = {
+        "transformer": network,
+        "vae": vae(shift_factor=0.1159, scaling_factor=0.3611, use_quant_conv=False, use_post_quant_conv=False),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(**({"shift": 3.0, "use_dynamic_shifting": True} | scheduler)),
+        **clip(),
+        **{f"{name}_2": part for name, part in t5().items()},
+    }
+    return diffusers.FluxPipeline(**parts)
+
+
+def qwen(layers: int = 1) -> dict[str, Any]:
+    """A Qwen 3 that reads letters."""
+    vocab = {token: i for i, token in enumerate(["<pad>", *string.ascii_lowercase, *string.digits, "Ġ"])}
+    config = transformers.Qwen3Config(
+        vocab_size=len(vocab),
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=4,
+    )
+    tokenizer = transformers.Qwen2Tokenizer(
+        vocab=vocab, merges=[], unk_token="<pad>", pad_token="<pad>", eos_token="<pad>", model_max_length=999
+    )
+    return {"text_encoder": transformers.Qwen3Model(config).eval(), "tokenizer": tokenizer}
+
+
+def z_image(**scheduler: Any) -> Any:
+    network = diffusers.ZImageTransformer2DModel(
+        in_channels=4, dim=12, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=8, axes_dims=[2, 2, 2]
+    ).eval()
+    language = qwen(layers=3)
+    language["tokenizer"].chat_template = "user {% for m in messages %}{{ m['content'] }}{% endfor %} draws"
+    parts = {
+        "transformer": network,
+        "vae": vae(shift_factor=0.1159, scaling_factor=0.3611, use_quant_conv=False, use_post_quant_conv=False),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(**({"shift": 3.0} | scheduler)),
+        **language,
+    }
+    return diffusers.ZImagePipeline(**parts)
+
+
 def prx_pixel() -> Any:
     network = diffusers.PRXTransformer2DModel(
         in_channels=3,
@@ -223,23 +279,8 @@ def prx_pixel() -> Any:
         bottleneck_size=8,
         resolution_embeds=True,
     ).eval()
-    vocab = {token: i for i, token in enumerate(["<pad>", *string.ascii_lowercase, *string.digits, "Ġ"])}
-    config = transformers.Qwen3Config(
-        vocab_size=len(vocab),
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=4,
-    )
-    tokenizer = transformers.Qwen2Tokenizer(
-        vocab=vocab, merges=[], unk_token="<pad>", pad_token="<pad>", eos_token="<pad>", model_max_length=999
-    )
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=1024)
-    return diffusers.PRXPixelPipeline(
-        network, scheduler, transformers.Qwen3Model(config).eval(), tokenizer, default_sample_size=16, prompt_max_tokens=8
-    )
+    return diffusers.PRXPixelPipeline(network, scheduler, **qwen(), default_sample_size=16, prompt_max_tokens=8)
 
 
 BUILDERS = {
@@ -250,6 +291,8 @@ BUILDERS = {
     "sdxl": stable_diffusion_xl,
     "x4": x4_upscaler,
     "sd3": stable_diffusion_3,
+    "flux": flux,
+    "z-image": z_image,
     "prx": prx_pixel,
 }
 

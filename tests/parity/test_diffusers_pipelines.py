@@ -15,13 +15,16 @@ import diffusers
 import pytest
 import tiny_pipelines as tiny
 import torch
-from doubled import doubled
+from diffusers.pipelines.z_image import pipeline_z_image
+from doubled import Doubled, doubled
 from oracles import F64
 from PIL import Image
 from torch import Tensor
 
 import noisewalk as nw
 from noisewalk.images import to_tensor
+from noisewalk.models.diffusers import open_pipeline
+from noisewalk.models.memory import placement
 from noisewalk.walk import SeededNoise
 
 PROMPT = "a red fox, 7"
@@ -165,6 +168,47 @@ def test_generate_is_stable_diffusion_3_pipeline(tmp_path: Path, theirs: Any, sh
     pipe = theirs(diffusers.StableDiffusion3Pipeline, folder, *streams())
     images = pipe(PROMPT, num_inference_steps=10, guidance_scale=7.0, output_type="pt").images
     close((mine + 1) / 2, images)
+
+
+def sized(folder: Path, size: int = 16) -> nw.Pretrained:
+    """A model of pictures of another size than the pipeline's 1024 pixels."""
+    return open_pipeline(folder, folder.name, placement(dtype=F64), size)
+
+
+@pytest.mark.parametrize("shift", [{}, {"use_dynamic_shifting": False}])
+@pytest.mark.parametrize("distilled", [True, False])
+def test_generate_is_flux_pipeline(tmp_path: Path, theirs: Any, distilled: bool, shift: Any) -> None:
+    """Latents in patches of 2x2, a grid shifted by their number, guidance 3.5 told as a number (-dev) or not at all."""
+    folder = tiny.save(tiny.flux, tmp_path / "flux", guidance_embeds=distilled, **shift)
+    mine = nw.generate(sized(folder), PROMPT, steps=10, seed=SEED).tensor
+    pipe = theirs(diffusers.FluxPipeline, folder, SeededNoise([SEED]))
+    asked: Any = {"num_inference_steps": 10, "height": 16, "width": 16, "output_type": "pt"}
+    close((mine + 1) / 2, pipe(PROMPT, **asked).images)
+
+
+def test_guidance_of_flux_is_its_true_cfg(root: Path, theirs: Any) -> None:
+    folder = tiny.saved("flux", root)
+    mine = nw.generate(sized(folder), PROMPT, negative_prompt="blue", steps=5, guidance_scale=4, seed=SEED).tensor
+    pipe = theirs(diffusers.FluxPipeline, folder, SeededNoise([SEED]))
+    asked: Any = {"num_inference_steps": 5, "height": 16, "width": 16, "output_type": "pt"}
+    close((mine + 1) / 2, pipe(PROMPT, negative_prompt="blue", true_cfg_scale=4.0, **asked).images)
+
+
+@pytest.mark.parametrize("shift", [{}, {"use_dynamic_shifting": True}])
+@pytest.mark.parametrize("scale", [1, 4])
+def test_generate_is_z_image_pipeline(tmp_path: Path, theirs: Any, monkeypatch: Any, scale: float, shift: Any) -> None:
+    """A velocity of the other sign, a time that runs from 0 to 1, texts of their own lengths.
+
+    Its guidance is c + w (c - u) (pitfall 17): w is ours less 1. Its pipeline calls `.float()`, in float64 here for both,
+    and spaces its times in float32, where those of 8 steps are exact.
+    """
+    folder = tiny.save(tiny.z_image, tmp_path / "z", **shift)
+    monkeypatch.setattr(Tensor, "float", Tensor.double)
+    mine = nw.generate(sized(folder), PROMPT, negative_prompt="blue", steps=8, guidance_scale=scale, seed=SEED).tensor
+    pipe = theirs(diffusers.ZImagePipeline, folder, SeededNoise([SEED]))
+    monkeypatch.setattr(pipeline_z_image, "torch", Doubled(torch))
+    asked: Any = {"num_inference_steps": 8, "height": 16, "width": 16, "output_type": "pt"}
+    close((mine + 1) / 2, pipe(PROMPT, negative_prompt="blue", guidance_scale=scale - 1.0, **asked).images)
 
 
 def test_generate_is_prx_pixel_pipeline(root: Path, theirs: Any) -> None:

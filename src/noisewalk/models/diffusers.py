@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -255,7 +256,7 @@ def _codec(parts: Parts, config: dict[str, Any], shape: tuple[int, int, int]) ->
 
 
 def _sampling(folder: Folder, family: Family, config: dict[str, Any], side: int) -> Sampling:
-    patch = int(config.get("patch_size") or 1) * (2 if folder.pipeline == "FluxPipeline" else 1)
+    patch = int(config.get("patch_size") or 1) * family.packs
     scheduler = folder.config("scheduler", "scheduler_config.json")
     sampling = read_scheduler(scheduler, (side // patch) ** 2, family.even)
     if (noise := float(folder.index.get("noise_scale", 1.0))) != 1.0 and isinstance(sampling.schedule, WithGrid):
@@ -266,16 +267,16 @@ def _sampling(folder: Folder, family: Family, config: dict[str, Any], side: int)
 
 def _network(parts: Parts, family: Family, sampling: Sampling) -> NetworkModel:
     num = sampling.num
-    clocks = {
+    clocks: dict[str, Callable[[Tensor], Tensor]] = {
         "thousand": sampling.clock,
         "unit": lambda t: sampling.clock(t) / num,
         "reverse": lambda t: 1 - sampling.clock(t) / num,
     }
-    clock = clocks[family.clock]
+    told = torch.float64 if parts.place.dtype == torch.float64 else torch.float32
     return NetworkModel(
         parts.ask,
         sampling.schedule,
         family.predicts or sampling.prediction_type,
-        clock=clock,
+        clock=lambda t: clocks[family.clock](t).to(told),
         learned_variance=sampling.learned_variance,
     )

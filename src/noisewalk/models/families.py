@@ -31,6 +31,7 @@ class Family:
         latent: "" for pixels; "scale" or "shift" for the latents of an autoencoder, scaled, or shifted too.
         clock: what flow networks are told: "thousand" 1000 t, "unit" t, "reverse" 1 - t.
         even: flow grids start evenly from 1 to 1 / steps, as the pipeline sets them, rather than as the scheduler does.
+        packs: side of the squares of latents that are one token, where the network's `patch_size` does not say it.
         predicts: the target, where the scheduler's configuration does not say it.
         upscales: the network sees a smaller picture beside x_t.
     """
@@ -45,6 +46,7 @@ class Family:
     latent: Literal["", "scale", "shift"] = ""
     clock: Literal["thousand", "unit", "reverse"] = "thousand"
     even: bool = False
+    packs: int = 1
     predicts: str = ""
     upscales: bool = False
 
@@ -178,7 +180,17 @@ FAMILIES: dict[str, Family] = {
         "shift",
     ),
     "FluxPipeline": Family(
-        _flux, _encode_flux, _CLIP2, str, (("tokenizer_2", 512),), _defaults(28, 1.0), "transformer", "shift", "unit", even=True
+        _flux,
+        _encode_flux,
+        _CLIP2,
+        str,
+        (("tokenizer_2", 512),),
+        _defaults(28, 1.0),
+        "transformer",
+        "shift",
+        "unit",
+        True,
+        packs=2,
     ),
     "ZImagePipeline": Family(
         _z_image,
@@ -190,7 +202,8 @@ FAMILIES: dict[str, Family] = {
         "transformer",
         "shift",
         "reverse",
-        even=True,
+        True,
+        packs=2,
     ),
     "PRXPixelPipeline": Family(
         _prx, _encode_prx, _T5, str, (("tokenizer", 256),), _defaults(28, 4.0), "transformer", "", "unit", predicts="sample"

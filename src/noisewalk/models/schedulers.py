@@ -47,7 +47,7 @@ class Sampling:
         schedule: the path, with the scheduler's own grid.
         prediction_type: a key of `TARGETS`.
         learned_variance: whether half of the output's channels are a variance.
-        clock: time -> the timestep the network is told.
+        clock: time -> the timestep the network is told, of the type of the time.
         num: number of timesteps.
         step_rule, threshold: keys of `STEP_RULES` and `THRESHOLDS`.
         dynamic: quantile and greatest value of dynamic thresholding.
@@ -84,9 +84,7 @@ def read_scheduler(config: Config, tokens: int = 0, even: bool = False) -> Sampl
     if name == "FlowMatchEulerDiscreteScheduler":
         schedule = WithGrid(LinearPath(), lambda steps: flow_times(config, steps, tokens, even))
         num = int(config.get("num_train_timesteps", 1000))
-        return Sampling(
-            schedule, "flow_prediction", False, lambda t: (t * num).float(), num, "euler", "none", (0.95, 1.5), False
-        )
+        return Sampling(schedule, "flow_prediction", False, lambda t: t * num, num, "euler", "none", (0.95, 1.5), False)
     return _variance_preserving(name, config)
 
 
@@ -105,7 +103,7 @@ def _variance_preserving(name: str, config: Config) -> Sampling:
         WithGrid(vp_schedule(betas), lambda steps: vp_times(name, config, steps, num)),
         target,
         variance == "learned_range",
-        lambda t: (t * num - 1).float(),
+        lambda t: t * num - 1,
         num,
         _VARIANCES[variance] if name == "DDPMScheduler" else STEP_RULES[name],
         "dynamic" if config.get("thresholding") else "clip" if clip else "none",
