@@ -204,6 +204,10 @@ BAD: list[tuple[Callable[[Path], Path], str]] = [
     (lambda f: doctored(f, "scheduler/scheduler_config.json", beta_schedule="laplace"), "beta_schedule 'laplace' is not known"),
     (lambda f: doctored(f, "scheduler/scheduler_config.json", variance_type="learned"), "variance_type 'learned' is not known"),
     (lambda f: doctored(f, "scheduler/scheduler_config.json", prediction_type="w"), "prediction_type 'w' is not known"),
+    (
+        lambda f: doctored(f, "scheduler/scheduler_config.json", rescale_betas_zero_snr=True),
+        "rescale_betas_zero_snr starts at pure noise, where a network of prediction_type epsilon says nothing",
+    ),
     (not_finite, "values that are not finite"),
 ]
 

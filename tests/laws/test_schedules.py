@@ -77,10 +77,18 @@ def test_variance_is_preserved(t: float) -> None:
     assert (alpha**2 + sigma**2).item() == pytest.approx(1, abs=1e-15)
 
 
-@pytest.mark.parametrize("table", [[0.5, 0.9], [0.9, 0.9], [1.0, 0.5], [0.5, 0.0], [0.5, -0.1], []])
+@pytest.mark.parametrize("table", [[0.5, 0.9], [0.9, 0.9], [1.0, 0.5], [0.5, -0.1], []])
 def test_a_table_must_fall_from_1_towards_0(table: list[float]) -> None:
     with pytest.raises(ValueError, match="strictly decreasing"):
         DiscreteVP(torch.tensor(table))
+
+
+def test_a_table_may_end_in_pure_noise() -> None:
+    """Zero terminal SNR: the last level has no signal, and is found again by its ratio."""
+    schedule = DiscreteVP(torch.tensor([0.9, 0.5, 0.0], dtype=F64))
+    assert at(schedule, 1) == (0, 1)
+    for t in (1.0, 0.9, 2 / 3):
+        assert schedule.time(at(schedule, t)).item() == pytest.approx(t, abs=1e-12)
 
 
 def test_levels_keep_their_digits_and_leave_pictures_in_single_precision() -> None:

@@ -152,6 +152,19 @@ def test_generate_is_stable_diffusion_pipeline(tmp_path: Path, theirs: Any, sche
     close((mine + 1) / 2, images)
 
 
+@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"])
+def test_walks_from_zero_terminal_snr(tmp_path: Path, theirs: Any, scheduler: str) -> None:
+    """Pitfall 9, mended as Lin et al. 2024 do (later SD 2): the first level is pure noise, where v says x0 and noise does not."""
+    rescaled: Any = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}
+    folder = tiny.save(tiny.stable_diffusion, tmp_path / "sd", scheduler=scheduler, **rescaled)
+    model = ours(folder)
+    last = model.schedule(torch.tensor(1, dtype=F64))
+    assert last.alpha**2 == (0 if scheduler == "DDIMScheduler" else 2**-24)
+    mine = nw.generate(model, PROMPT, steps=10, seed=SEED).tensor
+    pipe = theirs(diffusers.StableDiffusionPipeline, folder, *streams(), safety_checker=None)
+    close((mine + 1) / 2, pipe(PROMPT, num_inference_steps=10, guidance_scale=7.5, output_type="pt").images)
+
+
 def test_generate_is_stable_diffusion_xl_pipeline(root: Path, theirs: Any) -> None:
     """Two text encoders, zeros for the empty prompt, the size told to the network."""
     folder = tiny.saved("sdxl", root)

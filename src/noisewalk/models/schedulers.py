@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..walk.noise import LinearPath, Schedule, WithGrid, cosine_betas, linear_betas, scaled_linear_betas, vp_schedule
+from ..walk.noise import DiscreteVP, LinearPath, Schedule, WithGrid, cosine_betas, linear_betas, scaled_linear_betas
 from ..walk.prediction import TARGETS
 
 Config = Mapping[str, Any]
@@ -95,12 +95,17 @@ def _variance_preserving(name: str, config: Config) -> Sampling:
     variance = config.get("variance_type") or "fixed_small"
     if name == "DDPMScheduler" and variance not in _VARIANCES:
         raise UserError(f"the scheduler's variance_type '{variance}' is not known; known are {', '.join(_VARIANCES)}")
-    betas = read_betas(config)
-    num = len(betas)
+    table = read_table(name, config)
+    if target == "epsilon" and table[-1] == 0:
+        raise UserError(
+            "the scheduler's rescale_betas_zero_snr starts at pure noise, where a network of prediction_type epsilon says "
+            "nothing of the picture; set it to false in scheduler_config.json, or prediction_type to what the network says"
+        )
+    num = len(table)
     start = name not in ("EulerDiscreteScheduler",) or config.get("timestep_spacing", "linspace") == "leading"
     clip = config.get("clip_sample", name in ("DDPMScheduler", "DDIMScheduler"))
     return Sampling(
-        WithGrid(vp_schedule(betas), lambda steps: vp_times(name, config, steps, num)),
+        WithGrid(DiscreteVP(table), lambda steps: vp_times(name, config, steps, num)),
         target,
         variance == "learned_range",
         lambda t: t * num - 1,
@@ -112,14 +117,30 @@ def _variance_preserving(name: str, config: Config) -> Sampling:
     )
 
 
+def read_table(name: str, config: Config) -> Tensor:
+    """alphas_cumprod of a scheduler configuration, float64.
+
+    With `rescale_betas_zero_snr`, sqrt(abar) is shifted and scaled to keep its first value and to end at 0, so that a walk
+    starts from pure noise and brightness is the model's to choose; schedulers that divide by alpha keep abar = 2^-24 there.
+
+    Reference: Lin et al. 2024, algorithm 1.
+    """
+    abar = torch.cumprod(1 - read_betas(config), 0)
+    if not config.get("rescale_betas_zero_snr"):
+        return abar
+    root = abar.sqrt()
+    abar = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
+    if name not in ("DDIMScheduler", "DDPMScheduler"):
+        abar[-1] = 2**-24
+    return abar
+
+
 def read_betas(config: Config) -> Tensor:
-    """The table of betas of a scheduler configuration, float64.
+    """The table of betas of a scheduler configuration as it is before any rescaling, float64.
 
     Raises:
-        UserError: a beta schedule that is not known, or one of zero terminal signal (which has no finite alpha / sigma).
+        UserError: a beta schedule that is not known.
     """
-    if config.get("rescale_betas_zero_snr"):
-        raise UserError("the scheduler's rescale_betas_zero_snr is not supported; set it to false in scheduler_config.json")
     if (trained := config.get("trained_betas")) is not None:
         return torch.tensor(trained, dtype=torch.float64)
     num, kind = int(config.get("num_train_timesteps", 1000)), config.get("beta_schedule", "linear")
@@ -143,7 +164,7 @@ def vp_times(name: str, config: Config, steps: int, num: int) -> Tensor:
     if steps > num:
         raise UserError(f"this model has {num} timesteps, a walk of {steps} steps was asked for; lower --steps")
     multistep = int(name in ("DPMSolverMultistepScheduler", "UniPCMultistepScheduler"))
-    last = num - _clipped(config, num) if multistep else num  # the solver leaves out where log(alpha / sigma) is too small
+    last = num - _clipped(name, config) if multistep else num  # the solver leaves out where log(alpha / sigma) is too small
     spacing = config.get("timestep_spacing", "linspace" if multistep or "Discrete" in name else "leading")
     count = torch.arange(steps, 0, -1, dtype=torch.float64)
     if spacing == "linspace":
@@ -160,13 +181,13 @@ def vp_times(name: str, config: Config, steps: int, num: int) -> Tensor:
     return torch.cat([(index + 1) / num, end])
 
 
-def _clipped(config: Config, num: int) -> int:
+def _clipped(name: str, config: Config) -> int:
     """How many of the noisiest timesteps lie below `lambda_min_clipped`."""
     least = config.get("lambda_min_clipped")
     if least is None or least == -math.inf or least == "-inf":
         return 0
-    level = vp_schedule(read_betas(config))((torch.arange(num, dtype=torch.float64) + 1) / num)
-    return int((torch.log(level.alpha / level.sigma) < float(least)).sum())
+    abar = read_table(name, config)
+    return int((0.5 * torch.log(abar / (1 - abar)) < float(least)).sum())
 
 
 def flow_times(config: Config, steps: int, tokens: int, even: bool) -> Tensor:

@@ -88,15 +88,15 @@ class DiscreteVP:
     is exactly clean, abar = 1: the convention "t in 1..T, fed as t/T" of Ho et al., *DDPM*, 2020.
 
     Args:
-        alphas_cumprod: (T,) strictly decreasing, in (0, 1).
+        alphas_cumprod: (T,) strictly decreasing, in [0, 1); 0 at the end is pure noise ("zero terminal SNR").
     """
 
     alphas_cumprod: Tensor
 
     def __post_init__(self) -> None:
         table = torch.cat([torch.ones(1, dtype=torch.float64), self.alphas_cumprod.double().cpu()])
-        if table.ndim != 1 or len(table) < 2 or not bool((table.diff() < 0).all()) or not bool(table[-1] > 0):
-            raise ValueError("alphas_cumprod must be a strictly decreasing vector in (0, 1)")
+        if table.ndim != 1 or len(table) < 2 or not bool((table.diff() < 0).all()) or not bool(table[-1] >= 0):
+            raise ValueError("alphas_cumprod must be a strictly decreasing vector in [0, 1)")
         object.__setattr__(self, "_table", table)
 
     def __call__(self, t: Tensor) -> NoiseLevel:
