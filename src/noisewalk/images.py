@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from .errors import UserError
 
+Shape = tuple[int, int, int]
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 100_000_000
 
@@ -27,16 +30,23 @@ class Picture:
         image: mode L or RGB, of the model's size.
         name: the file it came from.
         notes: what was done to it, in words for the user.
+        larger: the same picture read at the sizes of the upsampling stages, for techniques that hold a part of it there too.
     """
 
     image: Image.Image
     name: str
     notes: tuple[str, ...] = ()
+    larger: tuple[Image.Image, ...] = ()
 
     @property
     def tensor(self) -> Tensor:
         """(1, C, H, W) in [-1, 1]."""
         return to_tensor(self.image)
+
+    def at(self, shape: tuple[int, int, int]) -> Tensor:
+        """(1, C, H, W) in [-1, 1], as it was read at the size of one stage of a cascade."""
+        _, height, width = shape
+        return to_tensor(next(image for image in (self.image, *self.larger) if image.size == (width, height)))
 
     @property
     def sha256(self) -> str:
@@ -101,6 +111,21 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
         return image.convert("L" if image.mode in ("1", "L") else "RGB")
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{name} is damaged or cut short ({error})") from error
+
+
+def prepare_all(prepare: Callable[[Any, Shape], Picture], source: Any, shapes: Sequence[Shape]) -> Picture:
+    """A picture brought to the shape of every stage of a cascade, each time from its source.
+
+    Args:
+        prepare: brings it to one shape.
+        source: a file, a PIL picture, or a `Picture`; of one that was read at other sizes, the small one is enlarged.
+        shapes: (C, H, W) of the stages, the first stage's first.
+    """
+    made = prepare(source, shapes[0])
+    if [image.size for image in made.larger] == [(width, height) for _, height, width in shapes[1:]]:
+        return made
+    original = source.image if isinstance(source, Picture) else source
+    return replace(made, larger=tuple(prepare(original, shape).image for shape in shapes[1:]))
 
 
 def prepare(source: str | Path | Image.Image | Picture, shape: tuple[int, int, int], dark_background: bool = False) -> Picture:

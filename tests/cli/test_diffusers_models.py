@@ -84,6 +84,21 @@ def test_a_cascade_from_the_command_line_can_be_replayed(run: Said, root: Path, 
     assert "text encoder" not in said  # its embeddings were kept
 
 
+def test_an_upsampled_inpainting_can_be_replayed_without_its_pictures(run: Said, root: Path, stage1: Path) -> None:
+    picture, mask = Image.effect_noise((32, 32), 60).convert("RGB"), Image.new("L", (32, 32), 0)
+    mask.paste(255, (8, 8, 24, 24))
+    picture.save("picture.png")
+    mask.save("mask.png")
+    line = ("inpaint", "picture.png", "mask.png", "--model", stage1, "--upscaler", tiny.saved("if-2", root), "--upsample", 1)
+    assert run(*line, "--steps", 2, "--upsample-steps", 2, "--num-resamples", 1, "--out", "a.png")[0] == 0
+    with Image.open("a.png") as image:
+        assert image.reduce(7).crop((0, 0, 32, 8)).tobytes() == picture.crop((0, 0, 32, 8)).tobytes()  # enlarged by seven
+    Path("picture.png").unlink()
+    Path("mask.png").unlink()
+    status, out, _ = run("replay", "a.png")
+    assert (status, "every pixel agrees" in out) == (0, True)
+
+
 def test_prompts_are_encoded_once_and_the_encoder_is_not_needed_again(run: Said, stage1: Path) -> None:
     status, out, _ = run("encode", "A Red Fox ", "", "--model", stage1)
     assert status == 0

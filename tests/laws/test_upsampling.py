@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from oracles import F64, TinyNet, at, tape
+from PIL import Image, ImageOps
 from torch import Tensor
 
 import noisewalk as nw
 from noisewalk.guidance import VIEWS, anagram, cfg, factorize, get_view, high_pass, low_pass
+from noisewalk.images import to_tensor
 from noisewalk.models.pretrained import Defaults, Pretrained, Upscaler
+from noisewalk.report.result import ready
 from noisewalk.techniques.hybrid import Hybrid
+from noisewalk.techniques.inpaint import Inpaint
+from noisewalk.techniques.spec import from_json, to_json
 from noisewalk.techniques.upsample import scaled
 from noisewalk.walk import (
     Bound,
@@ -105,6 +111,54 @@ def test_upsampling_is_the_walk_of_the_next_stage() -> None:
     x = path[0].sigma * noise(torch.empty(2, 3, 16, 16, dtype=F64))
     *_, last = sample(hybrid, x, path, ddim(), noise.stream("stage 2, step"))
     torch.testing.assert_close(ours, last.x_t.clamp(-1, 1), rtol=0, atol=1e-12)
+
+
+def picture(size: int) -> Image.Image:
+    return Image.effect_noise((size, size), 80).convert("RGB")
+
+
+def test_an_inpainting_holds_the_known_pixels_at_every_size() -> None:
+    """As they are in the source, read at the size of the stage, not enlarged from the first stage's."""
+    source, mask = picture(32), Image.new("L", (32, 32), 0)
+    mask.paste(255, (0, 0, 16, 32))
+    made = nw.inpaint(cascade(), source, mask, num_resamples=[2], num=2, upsample=1)
+    known = to_tensor(ImageOps.fit(source, (16, 16), Image.Resampling.LANCZOS))
+    assert made.tensor.shape == (2, 3, 16, 16)
+    held = known[..., 8:].expand(2, -1, -1, -1).double()
+    torch.testing.assert_close(made.states[-1].x_t[..., 8:], held, rtol=0, atol=1e-12)
+    assert (made.tensor[..., :8] - known[..., :8]).abs().mean() > 0.1  # the rest is repainted
+    small = nw.inpaint(cascade(), source, mask, num_resamples=[2], num=2).states[-1].x_t
+    assert torch.equal(made.states[2].x_t, small)  # the first stage is the same with and without the second
+
+
+def test_a_picture_of_known_pixels_is_noised_to_the_level_of_the_stage() -> None:
+    """Pitfall 4: with the level just reached, from noise of its own."""
+    source, mask = picture(16), Image.new("L", (16, 16), 0)
+    mask.paste(255, (0, 0, 4, 4))
+    made = nw.inpaint(cascade(), source, mask, num_resamples=[1], upsample=1, upsample_steps=[4], seed=9)
+    *_, before, last = made.states
+    noise = SeededNoise((9,), "stage 2, pin")
+    for _ in range(3):  # three levels are reached before the last
+        eps = noise(before.x_t)
+    known = before.level.alpha * to_tensor(source).double() + before.level.sigma * eps
+    torch.testing.assert_close(before.x_t[..., 4:, 4:], known[..., 4:, 4:], rtol=0, atol=1e-12)
+    assert last.level.sigma == 0
+
+
+def test_an_inverse_holds_its_part_at_every_size() -> None:
+    source = picture(16)
+    made = nw.inverse(cascade(), source, "a", keep="grey", upsample=1, seed=2)
+    grey = to_tensor(source).double().mean(1)
+    torch.testing.assert_close(made.states[-1].x_t.mean(1), grey, rtol=0, atol=1e-12)
+
+
+def test_pictures_of_every_size_are_kept_in_the_metadata() -> None:
+    source, mask = picture(16), Image.new("L", (16, 16), 255)
+    spec = ready("inpaint", Inpaint(source, mask, upsample=1), cascade())
+    again = ready("inpaint", from_json(Inpaint, json.loads(json.dumps(to_json(spec)))), cascade())
+    for shape in ((3, 4, 4), (3, 16, 16)):
+        assert torch.equal(again.image.at(shape), spec.image.at(shape))
+        assert torch.equal(again.mask.at(shape), spec.mask.at(shape))
 
 
 def test_the_first_stage_is_the_same_with_and_without_upsampling() -> None:

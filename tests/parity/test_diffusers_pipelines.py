@@ -154,7 +154,7 @@ def test_generate_is_stable_diffusion_pipeline(tmp_path: Path, theirs: Any, sche
 
 @pytest.mark.parametrize("scheduler", ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"])
 def test_walks_from_zero_terminal_snr(tmp_path: Path, theirs: Any, scheduler: str) -> None:
-    """Pitfall 9, mended as Lin et al. 2024 do (later SD 2): the first level is pure noise, where v says x0 and noise does not."""
+    """Pitfall 9, mended as Lin et al. 2024 do (later SD 2): at pure noise v says x0, and noise does not."""
     rescaled: Any = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}
     folder = tiny.save(tiny.stable_diffusion, tmp_path / "sd", scheduler=scheduler, **rescaled)
     model = ours(folder)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..files import write_atomic
-from ..images import Picture, encode_png, enlarge, open_image, prepare, prepare_mask, to_image
+from ..images import Picture, Shape, encode_png, enlarge, open_image, prepare, prepare_all, prepare_mask, to_image
 from ..models.zoo import Pretrained
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Exhibits, Panel
 from ..techniques.spec import check, resolve, seeds, some, to_json
+from ..techniques.upsample import stages
 from ..version import __version__
 from ..walk.sampling import State
 from . import figures
@@ -244,12 +245,21 @@ def ready(verb: str, spec: Any, model: Pretrained) -> Any:
     size: tuple[int, int] | None = None
     for f in fields(spec):
         value, role = getattr(spec, f.name), f.metadata.get("role")
+        above = stages(spec, model) if f.metadata.get("held") else []
+        shapes = [model.shape, *(stage.upscaler.pretrained.shape for stage in above)]
         if role == "picture":
             size = value.image.size if isinstance(value, Picture) else open_image(value).size
-            spec = replace(spec, **{f.name: prepare(value, model.shape, model.dark_background)})
+            read = partial(prepare, dark_background=model.dark_background)
+            spec = replace(spec, **{f.name: prepare_all(read, value, shapes)})
         if role == "mask" and value is not None:
-            spec = replace(spec, **{f.name: prepare_mask(value, model.shape, size)})
+            read = partial(_mask, model.shape, size)
+            spec = replace(spec, **{f.name: prepare_all(read, value, shapes)})
     return spec
+
+
+def _mask(first: Shape, original: tuple[int, int] | None, source: Any, shape: Shape) -> Picture:
+    """A mask at the size of a stage; whether it is of its picture's size, or the first stage's, is asked there."""
+    return prepare_mask(source, shape, original if shape == first else None)
 
 
 def is_single(path: Path) -> bool:

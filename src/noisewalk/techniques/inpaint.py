@@ -14,19 +14,20 @@ from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import Step, pin
 from .panels import Panel, guided, level_at, still, walk_panel
-from .spec import Source, Walk, option, picture, seeds
+from .spec import Source, Walk, option, picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inpaint(Walk):
     """Repaint where the mask is white (RePaint, Lugmayr et al. 2022).
 
-    x_s <- m x_s + (1 - m) (alpha_s x0 + sigma_s eps) after every step, each step made num_resamples times.
+    x_s <- m x_s + (1 - m) (alpha_s x0 + sigma_s eps) after every step, each step made num_resamples times (once in upsampling
+    stages, where both parts already agree in the smaller picture).
     """
 
-    image: Source = field(kw_only=False, metadata=picture("the picture to repaint a part of"))
+    image: Source = field(kw_only=False, metadata=picture("the picture to repaint a part of", held=True))
     mask: Source = field(
-        kw_only=False, metadata=picture("picture of the same size: white is repainted, black is kept", role="mask")
+        kw_only=False, metadata=picture("picture of the same size: white is repainted, black is kept", role="mask", held=True)
     )
     prompt: str = option("", "what the whole picture should show; '' lets the model choose")
     num_resamples: Sequence[int] = option(
@@ -43,13 +44,12 @@ def guide(spec: Inpaint, model: Pretrained) -> Denoiser:
 
 
 def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
-    image, mask = (p.tensor.to(model.device, model.dtype) for p in (spec.image, spec.mask))  # type: ignore[union-attr]
-    keep = (mask < 0).to(model.dtype)
-    known, kept = model.to_walk(image), _cells(keep, model)
+    image, keep = _given(spec, model)
 
     def repainted(num_resamples: int) -> Panel:
-        def wrap(step: Step) -> Step:
-            return pin(step, known, masked(kept), SeededNoise(seeds(spec), "pin"), num_resamples)
+        def wrap(step: Step, spec: Inpaint, model: Pretrained, noise: SeededNoise) -> Step:
+            image, keep = _given(spec, model)
+            return pin(step, model.to_walk(image), masked(_cells(keep, model)), noise, 1 if model.beside else num_resamples)
 
         label = f"{num_resamples} resample{'s' * (num_resamples > 1)}: {spec.prompt or '(any)'}"
         return walk_panel(label, model, spec, guide, wrap=wrap)
@@ -57,6 +57,12 @@ def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
     clean = level_at(model, 0)
     shown = [still("original", image, clean), still("to repaint", _hatched(image, keep), clean)]
     return shown + [repainted(num_resamples) for num_resamples in spec.num_resamples]
+
+
+def _given(spec: Inpaint, model: Pretrained) -> tuple[Tensor, Tensor]:
+    """The picture, and 1 where it is kept, at the size of a stage."""
+    image, mask = (p.at(model.shape).to(model.device, model.dtype) for p in (spec.image, spec.mask))  # type: ignore[union-attr]
+    return image, (mask < 0).to(model.dtype)
 
 
 def _cells(keep: Tensor, model: Pretrained) -> Tensor:

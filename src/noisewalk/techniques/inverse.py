@@ -14,7 +14,7 @@ from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import Step, pin
 from .panels import Panel, guided, level_at, still, walk_panel
-from .spec import Source, Walk, argument, option, picture, seeds
+from .spec import Source, Walk, argument, option, picture
 
 KEEPS = {"far": "bands", "near": "bands", "grey": "colour", "colour": "colour", "moving": "motion", "still": "motion"}
 """Parts that can be kept, and the split each belongs to; parts by place are what `inpaint` keeps."""
@@ -27,7 +27,7 @@ class Inverse(Walk):
     x_s <- x_s - part(x_s) + part(alpha_s image + sigma_s eps) after every step.
     """
 
-    image: Source = field(kw_only=False, metadata=picture("the picture a part of which is kept"))
+    image: Source = field(kw_only=False, metadata=picture("the picture a part of which is kept", held=True))
     prompt: str = field(kw_only=False, metadata=argument("what the rest should show"))
     keep: str = option("far", f"the part to keep: {', '.join(KEEPS)}")
     sigma: float = option(2.0, "of far and near: blur they are cut at, pixels", 0.01, 100, pixels=True)
@@ -53,11 +53,12 @@ def guide(spec: Inverse, model: Pretrained) -> Denoiser:
 
 def panels(spec: Inverse, model: Pretrained) -> list[Panel]:
     image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
-    known = model.to_walk(image)
     part = kept_part(spec, model)
 
-    def wrap(step: Step) -> Step:
-        return pin(step, known, part.component, SeededNoise(seeds(spec), "pin"), spec.num_resamples)
+    def wrap(step: Step, spec: Inverse, model: Pretrained, noise: SeededNoise) -> Step:
+        image = spec.image.at(model.shape).to(model.device, model.dtype)  # type: ignore[union-attr]
+        resamples = 1 if model.beside else spec.num_resamples  # a larger stage's parts already agree in the smaller picture
+        return pin(step, model.to_walk(image), kept_part(spec, model).component, noise, resamples)
 
     clean = level_at(model, 0)
     walk = walk_panel(f"{spec.keep} kept: {spec.prompt or '(any)'}", model, spec, guide, wrap=wrap)

@@ -16,9 +16,9 @@ from ..walk.grids import levels, truncate, walk_times
 from ..walk.noise import NoiseLevel, SeededNoise, add_noise
 from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
-from ..walk.steps import STEP_RULES, Step
+from ..walk.steps import STEP_RULES
 from .spec import seeds
-from .upsample import Guide, stages, time_of, whole
+from .upsample import Guide, Wrap, stages, time_of, whole
 
 Exhibits = list[tuple[str, Tensor]]
 """Captioned batches (N, C, H, W): the ways to look at a result."""
@@ -117,7 +117,7 @@ def walk_panel(
     image: Tensor | None = None,
     start: int = 0,
     times: Tensor | None = None,
-    wrap: Callable[[Step], Step] | None = None,
+    wrap: Wrap | None = None,
     show: Callable[[Tensor], Exhibits] | None = None,
     sights: Sequence[Sight] = (),
 ) -> Panel:
@@ -128,13 +128,13 @@ def walk_panel(
         image: (1, C, H, W) to start from, noised to the first level (SDEdit); None starts from noise.
         start: index in the grid to start from.
         times: a grid to use instead of the spec's.
-        wrap: a constraint around the step, in the first stage.
+        wrap: a constraint around the step, made anew for every stage.
         sights: what the result is meant to show; the spec's prompt if it has one and none are given.
     """
     times = truncate(times_of(spec, model) if times is None else times, start)
     path = levels(model.schedule, times)
     step = STEP_RULES[spec.step_rule]()
-    step = wrap(step) if wrap else step
+    step = wrap(step, spec, model, SeededNoise(seeds(spec), "pin")) if wrap else step
     denoiser = whole(guide, spec, model)
     above = stages(spec, model)
 
@@ -145,7 +145,7 @@ def walk_panel(
             yield state
             x = state.x_t
         for stage in above:
-            for state in stage.walk(decode(x), guide):
+            for state in stage.walk(decode(x), guide, wrap):
                 yield state
                 x = state.x_t
 

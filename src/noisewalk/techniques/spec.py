@@ -48,9 +48,13 @@ def argument(help: str) -> dict[str, Any]:
     return {"help": help, "positional": True}
 
 
-def picture(help: str, role: str = "picture") -> dict[str, Any]:
-    """Metadata of a picture given by position; `role` is "picture" or "mask"."""
-    return {"help": help, "positional": True, "role": role}
+def picture(help: str, role: str = "picture", held: bool = False) -> dict[str, Any]:
+    """Metadata of a picture given by position; `role` is "picture" or "mask".
+
+    Args:
+        held: a part of it is held in upsampling stages too, so it is read at their sizes as well.
+    """
+    return {"help": help, "positional": True, "role": role, "held": held}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,12 +150,22 @@ def _fits(value: Any, hint: Any) -> bool:
 
 def _encode(value: Any) -> Any:
     if isinstance(value, Picture):
-        return {"picture": value.name, "png": base64.b64encode(encode_png(value.image)).decode()}
+        larger = {"larger": [_png(image) for image in value.larger]} if value.larger else {}
+        return {"picture": value.name, "png": _png(value.image), **larger}
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
-        image = Image.open(io.BytesIO(base64.b64decode(value["png"])), formats=["PNG"])
-        return Picture(image.convert("L" if image.mode == "L" else "RGB"), str(value["picture"]))
+        larger = tuple(_unpng(data) for data in value.get("larger", ()))
+        return Picture(_unpng(value["png"]), str(value["picture"]), larger=larger)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _png(image: Image.Image) -> str:
+    return base64.b64encode(encode_png(image)).decode()
+
+
+def _unpng(data: str) -> Image.Image:
+    image = Image.open(io.BytesIO(base64.b64decode(data)), formats=["PNG"])
+    return image.convert("L" if image.mode == "L" else "RGB")

@@ -16,11 +16,14 @@ from ..walk.grids import levels, walk_times
 from ..walk.noise import NoiseLevel, SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
-from ..walk.steps import STEP_RULES
+from ..walk.steps import STEP_RULES, Step
 from .spec import resolve, seeds
 
 Guide = Callable[[Any, Pretrained], Denoiser]
 """(spec, model) -> the technique's guidance at the size of that model, before any threshold."""
+
+Wrap = Callable[[Step, Any, Pretrained, SeededNoise], Step]
+"""(step, spec, model, noise of its own) -> the step under the technique's constraint, at the size of that model."""
 
 
 def whole(guide: Guide, spec: Any, model: Pretrained) -> Denoiser:
@@ -58,13 +61,14 @@ class Stage:
         schedule = self.upscaler.pretrained.schedule
         return levels(schedule, walk_times(self.spec.grid, schedule, self.spec.steps))
 
-    def walk(self, low: Tensor, guide: Guide) -> Iterator[State]:
+    def walk(self, low: Tensor, guide: Guide, wrap: Wrap | None = None) -> Iterator[State]:
         """From noise to a picture of this stage's size, given the picture (N, C, h, w) of the stage before."""
         noise = SeededNoise(seeds(self.spec), f"stage {self.number}")
         model = self.upscaler.given(low, noise.stream(f"stage {self.number}, low"), self.noise_level)
         path = self.path
         denoiser = whole(guide, self.spec, model)
         step = STEP_RULES[self.spec.step_rule]()
+        step = wrap(step, self.spec, model, noise.stream(f"stage {self.number}, pin")) if wrap else step
         x = model.start(path[0], len(low), noise)
         return sample(denoiser, x, path, step, noise.stream(f"stage {self.number}, step"))
 
