@@ -116,6 +116,16 @@ def checked() -> Any:
     return diffusers.IFPipeline(**parts, safety_checker=checker, feature_extractor=seen, watermarker=None)
 
 
+def watermarked() -> Any:
+    """A stage I of 64x64 with a watermark, a half transparent pattern."""
+    from diffusers.pipelines.deepfloyd_if import IFWatermarker
+
+    marker = IFWatermarker()
+    marker.watermark_image.copy_(torch.randint(0, 256, (62, 62, 4), generator=torch.Generator().manual_seed(7)))
+    parts = {"unet": unet(64), "scheduler": diffusers.DDPMScheduler(**IF_SCHEDULER), **t5()}
+    return diffusers.IFPipeline(**parts, **(_UNCHECKED | {"watermarker": marker}))
+
+
 _UNCHECKED: dict[str, Any] = {
     "safety_checker": None,
     "feature_extractor": None,

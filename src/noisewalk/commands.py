@@ -48,6 +48,7 @@ LOADING: tuple[tuple[str, Any, Any, str], ...] = (
     ("device", str, "auto", "where a diffusers model computes: auto, cpu, cuda or mps"),
     ("offline", bool, False, "use what is on this machine only"),
     ("safety_checker", bool, False, "have the model's own safety checker report on the pictures, which it does not change"),
+    ("watermark", bool, False, "stamp the model's own watermark on the pictures"),
 )
 """Options of `load` on the command line: name, type, default, help."""
 

@@ -338,6 +338,28 @@ def test_the_safety_checker_reports_and_changes_nothing(run: Said, stage1: Path,
     assert (status, "has no safety checker" in said) == (2, True)
 
 
+def test_the_watermark_is_stamped_only_when_asked_for(run: Said, stage1: Path, tmp_path: Path) -> None:
+    folder = tiny.save(tiny.watermarked, tmp_path / "marked")
+    line = ("anagram", "a", "b", "--model", folder, "--steps", 2)
+    assert run(*line, "--out", "plain")[0] == run(*line, "--watermark", "--out", "marked")[0] == 0
+    for name, shape in (("seed0", (64, 64)), ("figure", None)):
+        with Image.open(f"plain/{name}.png") as plain, Image.open(f"marked/{name}.png") as marked:
+            assert plain.tobytes() != marked.tobytes()
+            records = [json.loads(image.text["noisewalk"])["safety"]["watermark"] for image in (plain, marked)]
+            assert records == [False, True]
+            if shape:  # diffusers' own watermarker, on the plain picture
+                theirs = diffusers.IFPipeline.from_pretrained(folder).watermarker.apply_watermark([plain.resize(shape, 0)])
+                assert theirs[0].tobytes() == marked.resize(shape, 0).tobytes()
+    status, out, _ = run("replay", "marked/seed0.png")
+    assert (status, "every pixel agrees" in out) == (0, True)
+    assert "has no watermark of its own to stamp" in run("generate", "a", "--model", stage1, "--watermark")[2]
+    assert "'digits' has no safety checker and no watermark" in run("generate", "7", "--watermark")[2]
+    small = nw.load(str(folder)).parts.finishing
+    small.watermark = True
+    with pytest.raises(nw.UserError, match="pictures of 16x16 are too small for the watermark"):
+        small.stamped(torch.zeros(1, 3, 16, 16))
+
+
 def test_the_courses_experiments_can_be_made(tmp_path: Path) -> None:
     """Every picture, mask, length and grid of the tour fits a model of 64x64 and a stage of 128x128; walks take a step."""
     first = tiny.save(tiny.if_stage1, tmp_path / "if-64", size=64)

@@ -14,18 +14,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import UserError, unknown
 from ..walk.noise import Rescaled, WithGrid
 from ..walk.prediction import Condition
-from .components import Folder, quiet
+from .components import Folder
 from .embeddings import EmbeddingCache, cache_folder
 from .families import FAMILIES, Family
+from .finishing import Finishing
 from .memory import Placement
 from .network import NetworkModel
 from .pretrained import Codec, Pretrained
@@ -41,13 +39,13 @@ class Parts:
     Args:
         folder, family: of the pipeline.
         place: where and in which type they compute.
-        safety_checker: whether pictures are shown to the pipeline's safety checker.
+        finishing: what is done with finished pictures.
     """
 
     folder: Folder
     family: Family
     place: Placement
-    safety_checker: bool = False
+    finishing: Finishing
     _loaded: dict[str, Any] = field(default_factory=dict)
     _prompts: dict[str, Condition] = field(default_factory=dict)
 
@@ -139,33 +137,6 @@ class Parts:
         self.caches()[0].put(prompt, cond)
         return cond
 
-    def flagged(self, images: list[Image.Image]) -> list[bool]:
-        """Which pictures the pipeline's own safety checker objects to. It is asked, not obeyed: no picture is changed.
-
-        Raises:
-            UserError: the pipeline came without one.
-        """
-        if not (self.folder.has("safety_checker") and self.folder.has("feature_extractor")):
-            raise UserError(f"{self.folder.path.name} has no safety checker; leave out --safety-checker")
-        if "safety_checker" not in self._loaded:
-            with quiet():
-                reader = self.folder.kind("feature_extractor").from_pretrained(self.folder.of("feature_extractor"))
-            self._loaded["feature_extractor"] = reader
-            self._loaded["safety_checker"] = self._checker()
-        with quiet(), torch.no_grad():
-            pixels = self._loaded["feature_extractor"]([i.convert("RGB") for i in images], return_tensors="pt").pixel_values
-            copies = [np.asarray(image.convert("RGB"), dtype=np.float32) / 255 for image in images]
-            said = self._loaded["safety_checker"](clip_input=pixels.float(), images=copies)
-        return [any(each) for each in zip(*said[1:], strict=True)]
-
-    def _checker(self) -> Any:
-        """The safety checker; its `from_pretrained` does not get on with transformers 5, so its weights are read here."""
-        kind, folder = self.folder.kind("safety_checker"), self.folder.of("safety_checker")
-        checker = kind(kind.config_class.from_pretrained(folder))
-        for file in self.folder.weights("safety_checker"):
-            checker.load_state_dict(load_file(file), strict=False)
-        return checker.float().eval()
-
     def warn_of_cut(self, pipe: Any, prompt: str) -> None:
         """Say which words of a prompt the encoder never sees."""
         for name, limit in self.family.limits:
@@ -183,13 +154,21 @@ class Parts:
                 torch.cuda.empty_cache()
 
 
-def open_pipeline(path: Path, name: str, place: Placement, size: int | None = None, safety_checker: bool = False) -> Pretrained:
+def open_pipeline(
+    path: Path,
+    name: str,
+    place: Placement,
+    size: int | None = None,
+    *,
+    safety_checker: bool = False,
+    watermark: bool = False,
+) -> Pretrained:
     """A pipeline folder as a model.
 
     Args:
         name: what it was asked for by.
         size: side of its pictures, pixels; None for the model's own.
-        safety_checker: whether pictures are shown to the pipeline's safety checker, which only reports.
+        safety_checker, watermark: see `Finishing`.
 
     Raises:
         UserError: the folder is no whole model, or one of a kind or with a scheduler not known.
@@ -198,8 +177,8 @@ def open_pipeline(path: Path, name: str, place: Placement, size: int | None = No
     if folder.pipeline not in FAMILIES:
         raise unknown("kind of pipeline", folder.pipeline, FAMILIES)
     family = FAMILIES[folder.pipeline]
+    parts = Parts(folder, family, place, Finishing(folder, safety_checker, watermark))
     place.check(name, folder, family)
-    parts = Parts(folder, family, place, safety_checker)
     config = folder.config(family.network)
     channels, codec, side = _shape(parts, config, size)
     sampling = _sampling(folder, family, config, codec.shape[1] if codec else side)

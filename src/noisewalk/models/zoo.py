@@ -47,6 +47,7 @@ def load(
     device: str = "auto",
     offline: bool = False,
     safety_checker: bool = False,
+    watermark: bool = False,
     dtype: torch.dtype | None = None,
 ) -> Pretrained:
     """A model by name; kept, so that asking again costs nothing while its file is the same.
@@ -58,13 +59,16 @@ def load(
         memory, device, dtype: see `Placement`; of diffusers models.
         offline: use what is on this machine only.
         safety_checker: show pictures to the pipeline's own safety checker, which reports in the metadata and changes nothing.
+        watermark: stamp the pipeline's own watermark on the pictures that are shown and saved.
 
     Raises:
         UserError: there is no such model (the nearest name is suggested), or its weights are missing or damaged.
     """
     if name not in bundled() and _is_pipeline(name):
         place = placement(memory, device, dtype)
-        return _open(name, tuple(upscaler), place, offline, safety_checker)
+        return _open(name, tuple(upscaler), place, offline, safety_checker, watermark)
+    if safety_checker or watermark:
+        raise UserError(f"'{name}' has no safety checker and no watermark; leave out --safety-checker and --watermark")
     path = weights_of(name)
     model = _read(name, path.resolve(), path.stat().st_mtime_ns)
     if not upscaler:
@@ -97,14 +101,14 @@ def _is_pipeline(name: str) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _open(name: str, upscalers: tuple[str, ...], place: Placement, offline: bool, checked: bool) -> Pretrained:
+def _open(name: str, upscalers: tuple[str, ...], place: Placement, offline: bool, checked: bool, marked: bool) -> Pretrained:
     """A model in diffusers' format, with the stages after it."""
     known = NAMED.get(name, Named(name))
 
     def find(hub: str) -> Path:
         return locate(hub, offline, half=place.dtype.itemsize == 2)
 
-    model = open_pipeline(find(known.hub), name, place, safety_checker=checked)
+    model = open_pipeline(find(known.hub), name, place, safety_checker=checked, watermark=marked)
     return replace(cascade(model, upscalers or known.upscalers, find, place), upscalers=upscalers)
 
 

@@ -69,12 +69,18 @@ def read_record(path: str | Path) -> dict[str, Any]:
     return record
 
 
+def _marked(record: dict[str, Any]) -> bool:
+    """Whether the picture was stamped with its model's watermark."""
+    safety = record.get("safety")
+    return isinstance(safety, dict) and safety.get("watermark") is True
+
+
 def replay(path: str | Path, watch: Watch | None = None) -> Replay:
     """Make a saved picture again, and compare it pixel by pixel."""
     record = read_record(path)
     if record["verb"] not in TECHNIQUES:
         raise unknown("technique", record["verb"], TECHNIQUES)
-    model = load(record["model"]["name"], upscaler=tuple(record["model"].get("upscaler", ())))
+    model = load(record["model"]["name"], upscaler=tuple(record["model"].get("upscaler", ())), watermark=_marked(record))
     spec = from_json(TECHNIQUES[record["verb"]].spec, record["spec"])
     warnings = []
     if model.fingerprint != record["model"]["weights"]:

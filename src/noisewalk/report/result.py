@@ -60,7 +60,7 @@ class Result:
         verb, spec, model: how; enough to make it again.
         panels: everything made and shown, in order.
         tensor: (N, C, H, W) the pictures made, data in [-1, 1], panel by panel.
-        images: the same as PIL pictures.
+        images: the same as PIL pictures, with the model's watermark if it was asked for.
         figure: a captioned sheet of everything.
         image: the picture if there is one, the figure if there are several.
         states: the walk of the last panel.
@@ -77,7 +77,15 @@ class Result:
 
     @property
     def images(self) -> list[Image.Image]:
-        return [to_image(x) for x in self.tensor]
+        return [to_image(x) for panel in self.shown if panel.outcome for x in panel.x]
+
+    @cached_property
+    def shown(self) -> tuple[Walked, ...]:
+        """The panels as they are shown and saved: what was made, with the model's watermark if it was asked for."""
+        if not (self.model.parts and self.model.parts.finishing.watermark):
+            return self.panels
+        stamped = self.model.parts.finishing.stamped
+        return tuple(replace(walked, x=stamped(walked.x)) if walked.outcome else walked for walked in self.panels)
 
     @property
     def image(self) -> Image.Image:
@@ -91,7 +99,7 @@ class Result:
     @cached_property
     def figure(self) -> Image.Image:
         rows = sorted({walked.panel.row for walked in self.panels})
-        bands = [[e for p in self.panels if p.panel.row == row for e in p.exhibits] for row in rows]
+        bands = [[e for p in self.shown if p.panel.row == row for e in p.exhibits] for row in rows]
         if len(self.panels) == len(bands[0]) == 1:  # one way to look at many pictures: side by side
             label, x = bands[0][0]
             names = [f"{label}, seed {seed}" for seed in seeds(self.spec)] if len(x) > 1 else [label]
@@ -101,7 +109,7 @@ class Result:
     @cached_property
     def flagged(self) -> list[bool] | None:
         """For each picture, whether the model's own safety checker objects to it; None if it was not asked."""
-        return self.model.parts.flagged(self.images) if self.model.parts and self.model.parts.safety_checker else None
+        return self.model.parts.finishing.flagged([to_image(x) for x in self.tensor]) if self.model.parts else None
 
     def _repr_png_(self) -> bytes:
         return encode_png(self.figure)
@@ -138,14 +146,18 @@ class Result:
             "picture": picture,
         }
         if self.model.parts is not None:
-            record["safety"] = {"checker": self.flagged is not None, "flagged": self.flagged, "watermark": False}
+            record["safety"] = {
+                "checker": self.flagged is not None,
+                "flagged": self.flagged,
+                "watermark": self.model.parts.finishing.watermark,
+            }
         return {"noisewalk": json.dumps(record), "Software": f"noisewalk {__version__}"}
 
     def render(self, picture: dict[str, Any]) -> Image.Image:
         """The picture that metadata speaks of: the figure, or outcome number `index`, enlarged to be seen."""
         if picture["kind"] == "figure":
             return self.figure
-        return enlarge(to_image(self.tensor[picture["index"]]))
+        return enlarge(self.images[picture["index"]])
 
     def _single(self, path: Path) -> dict[Path, bytes]:
         picture = {"kind": "picture", "index": 0} if len(self.tensor) == 1 else {"kind": "figure"}
