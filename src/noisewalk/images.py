@@ -77,6 +77,9 @@ def open_image(source: str | Path | Image.Image) -> Image.Image:
     """
     if isinstance(source, Image.Image):
         return _decode(source, "picture")
+    if not isinstance(source, str | Path):
+        kind = type(source).__name__
+        raise UserError(f"a picture is a file's name or a PIL image, a {kind} was given; make it one with PIL.Image.fromarray")
     path, name = Path(source), str(source)
     if not path.is_file():
         raise UserError(f"there is no picture file {name}" + (" (it is a folder)" if path.is_dir() else ""))

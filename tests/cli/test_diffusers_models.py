@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 import tiny_pipelines as tiny
 import torch
@@ -25,6 +26,7 @@ from noisewalk.report.result import ready
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.tour import PICTURES
 from noisewalk.tour_course import course_stops, write_mask
+from noisewalk.walk import cosine_schedule, linear_betas, vp_schedule
 
 pytestmark = [  # diffusers and transformers; noisewalk's own are user warnings
     pytest.mark.filterwarnings("ignore"),
@@ -171,6 +173,29 @@ def test_the_courses_experiments_are_command_lines(seed: int) -> None:
     assert {job.spec.seed for job in jobs} == {seed}
     edits = [job.spec for job in jobs if job.verb == "edit"]
     assert all((s.start, s.guidance_scale, s.threshold) == ((1, 3, 5, 7, 10, 20), 7, "none") for s in edits)
+    walks = [job.spec for job in jobs if job.verb != "forward"]  # pitfall 19: a photo "of high quality" is no neutral prompt
+    assert {spec.negative_prompt for spec in walks} == {""}
+
+
+def test_the_schedule_is_the_folders_own(stage1: Path) -> None:
+    """Pitfall 15: DeepFloyd IF walked down a linear schedule gives bad pictures, without an error."""
+    last = torch.tensor(0.999, dtype=torch.float64)
+    assert nw.load(str(stage1)).schedule(last) == cosine_schedule()(last)
+    doctored(stage1, "scheduler/scheduler_config.json", beta_schedule="linear")
+    zoo._open.cache_clear()
+    assert nw.load(str(stage1)).schedule(last) == vp_schedule(linear_betas())(last)
+
+
+def test_input_that_diffusers_takes_without_a_word(stage1: Path) -> None:
+    """Pitfall 39, of its DeepFloyd pipelines: a strength beyond its range, and what is a picture and what is not."""
+    model, image = nw.load(str(stage1)), Image.effect_noise((16, 16), 60)
+    for strength, said in ((-0.1, "--strength must be at least 0"), (1.5, "--strength must be at most 1")):
+        with pytest.raises(nw.UserError, match=said):
+            nw.edit(model, image, strength=[strength])
+    with pytest.raises(nw.UserError, match="a file's name or a PIL image, a ndarray was given"):
+        nw.edit(model, np.zeros((16, 16, 3), dtype=np.uint8), strength=[0.5])
+    with pytest.raises(nw.UserError, match="--noise-level must be at most 999"):
+        nw.generate(model, "a fox", upsample=1, noise_level=[1000])
 
 
 def test_half_precision_is_for_cuda_alone() -> None:
