@@ -20,6 +20,7 @@ from noisewalk.models.pretrained import Defaults, Pretrained, Upscaler
 from noisewalk.report.result import ready
 from noisewalk.techniques.hybrid import Hybrid
 from noisewalk.techniques.inpaint import Inpaint
+from noisewalk.techniques.inverse import Inverse
 from noisewalk.techniques.spec import from_json, to_json
 from noisewalk.techniques.upsample import scaled
 from noisewalk.walk import (
@@ -172,6 +173,8 @@ def test_lengths_in_pixels_grow_as_published() -> None:
     """Kernel 33 and sigma 2 at 64x64 are 133 and 8 at 256x256 in the public implementation."""
     large = scaled(Hybrid("far", "near", sigma=2.0, kernel_size=33), 4.0)
     assert (large.sigma, large.kernel_size) == (8.0, 133)
+    held = scaled(Inverse("photo.png", "a", sigma=2.0, kernel_size=33, length=9), 4.0)  # what is kept is kept at that size too
+    assert (held.sigma, held.kernel_size, held.length) == (8.0, 133, 37)
 
 
 def test_more_stages_than_the_cascade_has() -> None:

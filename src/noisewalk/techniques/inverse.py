@@ -31,8 +31,8 @@ class Inverse(Walk):
     prompt: str = field(kw_only=False, metadata=argument("what the rest should show"))
     keep: str = option("far", f"the part to keep: {', '.join(KEEPS)}")
     sigma: float = option(2.0, "of far and near: blur they are cut at, pixels", 0.01, 100, pixels=True)
-    kernel_size: int = option(33, "of far and near: size of the blur, pixels, odd", 1, 999)
-    length: int = option(9, "of moving and still: pixels, odd", 1, 999)
+    kernel_size: int = option(33, "of far and near: size of the blur, pixels, odd", 1, 999, pixels=True)
+    length: int = option(9, "of moving and still: pixels, odd", 1, 999, pixels=True)
     direction: str = option("diagonal", f"of moving and still: {', '.join(DIRECTIONS)}")
     num_resamples: int = option(1, "times each step is made, so that both parts agree; calls grow in proportion", 1, 1000)
 
