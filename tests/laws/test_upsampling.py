@@ -15,6 +15,7 @@ from torch import Tensor
 
 import noisewalk as nw
 from noisewalk.guidance import VIEWS, anagram, cfg, factorize, get_view, high_pass, low_pass
+from noisewalk.guidance.balance import _LEAST
 from noisewalk.images import to_tensor
 from noisewalk.models.pretrained import Defaults, Pretrained, Upscaler
 from noisewalk.report.result import ready
@@ -112,6 +113,35 @@ def test_upsampling_is_the_walk_of_the_next_stage() -> None:
     x = path[0].sigma * noise(torch.empty(2, 3, 16, 16, dtype=F64))
     *_, last = sample(hybrid, x, path, ddim(), noise.stream("stage 2, step"))
     torch.testing.assert_close(ours, last.x_t.clamp(-1, 1), rtol=0, atol=1e-12)
+
+
+def test_a_balanced_anagram_is_balanced_in_every_stage() -> None:
+    """Weights and contrast are found anew at the stage's own size, with the small picture seen through the views."""
+    model, turn = cascade(), get_view("rotate180")
+    asked: Any = {"balance": "auto", "seed": 5, "num": 2}
+    ours = nw.anagram(model, ["a", "bb"], ["identity", "rotate180"], upsample=1, noise_level=[300], **asked).tensor
+    low = nw.anagram(model, ["a", "bb"], ["identity", "rotate180"], **asked).states[-1].x_t
+    noise, k = SeededNoise((5, 6), "stage 2"), torch.full((2,), 300)
+    large = F.interpolate(low, (16, 16), mode="bilinear", align_corners=True)
+    beside = add_noise(large, at(cosine_schedule(), 0.301), noise.stream("stage 2, low"))
+
+    def balanced(x: Tensor, level: NoiseLevel) -> Prediction:
+        u, d = [], []
+        for prompt, see in (("a", lambda x: x), ("bb", turn.forward)):
+            named, empty = (upscale(see(x), level, see(beside), k, torch.full((2,), len(p))).x0 for p in (prompt, ""))
+            u.append(see(empty))  # both views undo themselves
+            d.append(see(named - empty))
+        size = [each.flatten(1).square().mean(1).sqrt().view(-1, 1, 1, 1) + _LEAST for each in d]
+        w = [each / (size[0] + size[1]) for each in size]
+        pull = w[0] * d[0] + w[1] * d[1]
+        mean_power = sum(w[i] * d[i].square().mean((1, 2, 3), keepdim=True) for i in (0, 1))
+        r = (mean_power / pull.square().mean((1, 2, 3), keepdim=True)).clamp(1, 2)
+        return Prediction(w[0] * u[0] + w[1] * u[1] + 4.0 * r * pull)
+
+    path = levels(cosine_schedule(), leading(cosine_schedule(), 2))
+    x = path[0].sigma * noise(torch.empty(2, 3, 16, 16, dtype=F64))
+    *_, last = sample(balanced, x, path, ddim(), noise.stream("stage 2, step"))
+    torch.testing.assert_close(ours, last.x_t.clamp(-1, 1), rtol=0, atol=1e-9)
 
 
 def picture(size: int) -> Image.Image:
