@@ -65,7 +65,12 @@ class Placement:
         return int(max(sizes) * self.dtype.itemsize * _WORKING)
 
     def put(self, module: Any, part: str) -> Any:
-        """A loaded part, brought where it computes."""
+        """A loaded part, brought where it computes.
+
+        U-Nets are kept channels-last: convolutions compute so, and would copy every picture there and back.
+        """
+        if part == "unet":
+            module = module.to(memory_format=torch.channels_last)
         if self.mode in ("auto", "full") or self.device.type != "cuda":
             return module.to(self.device)
         accelerate = need("accelerate")

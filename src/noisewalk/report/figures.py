@@ -51,11 +51,11 @@ Decode = Callable[[Tensor], Tensor]
 
 
 def filmstrip(states: Sequence[State], decode: Decode | None = None, frames: int = 8, row: int = 0) -> Image.Image:
-    """Along one walk, x_t above and the x0 it predicts below, at evenly spaced steps."""
+    """Along one walk, x_t above and the x0 it predicts below, at evenly spaced steps, counted on through upsampling stages."""
     chosen = spread(len(states), frames)
     columns: Exhibits = []
     for i, both in zip(chosen, _seen([states[i] for i in chosen], decode, row), strict=True):
-        columns.append((f"step {states[i].step + 1}: x_t, x0", both))
+        columns.append((f"step {i + 1}: x_t, x0", both))
     return sheet([columns], cell=112, max_columns=frames)
 
 
