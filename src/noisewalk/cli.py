@@ -182,6 +182,8 @@ class TourCommand:
     """Seed of the course's experiments, on a text model."""
     upsample: int = 1
     """Upsampling stages after them, for models that have them."""
+    upscaler: tuple[str, ...] = ()
+    """Hub ids or folders of those stages, if not the model's own."""
     memory: str = "auto"
     """What of a large model is on the GPU at once: auto, full, offload or sequential."""
     offline: bool = False
@@ -201,7 +203,7 @@ def run_tour(rest: list[str]) -> int:
     began = time.monotonic()
     with progress("tour") as watch:
         if command.part == "a":
-            loading = {"memory": command.memory, "offline": command.offline}
+            loading = {"upscaler": command.upscaler, "memory": command.memory, "offline": command.offline}
             page = tour(out, command.model, watch, command.seed, command.upsample, loading)
         else:
             page = tour_training(out, command.minutes, watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,8 +122,10 @@ def _section(stop: Stop, folder: Path, model: Pretrained) -> Section:
 
 def _run(command: str, model: Pretrained) -> tuple[Result, str]:
     job = parse_technique(command)
-    named = "" if model.parts is None else f" --model {model.name}"
-    return make(job.verb, job.spec, model), f"noisewalk {command}{named}"
+    named = [] if model.parts is None else ["--model", model.name]
+    if model.upscalers and getattr(job.spec, "upsample", None):
+        named += ["--upscaler", *model.upscalers]
+    return make(job.verb, job.spec, model), " ".join([f"noisewalk {command}", *map(shlex.quote, named)])
 
 
 def _hunt(hunt: Hunt, folder: Path, model: Pretrained) -> Section:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +21,14 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import noisewalk as nw
+from noisewalk import tour_course
 from noisewalk.cli import main
 from noisewalk.commands import parse_technique
 from noisewalk.models import deepfloyd, memory, zoo
 from noisewalk.models.memory import placement
 from noisewalk.report.result import ready
 from noisewalk.techniques import TECHNIQUES
-from noisewalk.tour import PICTURES
+from noisewalk.tour import PICTURES, Stop
 from noisewalk.tour_course import course_stops, write_mask
 from noisewalk.walk import cosine_schedule, linear_betas, vp_schedule
 
@@ -396,6 +400,18 @@ def test_the_courses_experiments_can_be_made(tmp_path: Path) -> None:
             job = parse_technique(line.format(inputs=inputs))
             for panel in TECHNIQUES[job.verb].panels(ready(job.verb, job.spec, model), model):
                 assert bool(next(iter(panel.walk)).x_t.isfinite().all()), line
+
+
+def test_the_tour_of_a_folder_is_upsampled_by_another(run: Said, root: Path, stage1: Path, monkeypatch: Any) -> None:
+    """The lines it shows make the same pictures when typed."""
+    stop = Stop("Few", "steps", "x", ("generate 'a fox' --steps 1 --upsample 1 --upsample-steps 1 --seed 3",))
+    monkeypatch.setattr(tour_course, "course_stops", lambda seed, upsample: (stop,) if (seed, upsample) == (180, 1) else ())
+    stage2 = tiny.saved("if-2", root)
+    assert run("tour", "--model", stage1, "--upscaler", stage2, "--seed", 180, "--out", "tour")[0] == 0
+    line = html.unescape(re.findall("<pre>noisewalk (.*?)</pre>", Path("tour/index.html").read_text())[0])
+    assert run(*shlex.split(line), "--out", "typed.png")[0] == 0
+    with Image.open("typed.png") as typed, Image.open("tour/few/1/seed3.png") as shown:
+        assert typed.tobytes() == shown.tobytes()
 
 
 @pytest.mark.slow
