@@ -176,8 +176,8 @@ class TourCommand:
     """a: sampling a pretrained model; b: training from scratch."""
     out: Path | None = None
     """The folder to write; out/tour, or out/tour-b."""
-    model: str = "digits"
-    """The model to show (part a)."""
+    model: str = "emoji"
+    """The model to show (part a): emoji, digits, or any other."""
     seed: int = 180
     """Seed of the course's experiments, on a text model."""
     upsample: int = 1

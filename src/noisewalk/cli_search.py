@@ -36,8 +36,8 @@ class Options:
     """Of a Ray cluster, host:port; '' starts one here."""
     workers: int = 0
     """Ray tasks at a time; 0 for as many as there are CPUs."""
-    model: str = "digits"
-    """A bundled model, a run folder, or a .safetensors file."""
+    model: str = "auto"
+    """A bundled model, a run folder, or a .safetensors file; auto: digits if the prompts name digits, else emoji."""
     out: Path | None = None
     """The folder of the search; a second call with the same folder goes on where the first stopped."""
 
@@ -64,7 +64,7 @@ def search_command(verb: str) -> type[Any]:
 
 
 def run_search(rest: list[str]) -> int:
-    from .commands import default_name, parse
+    from .commands import chosen, default_name, parse
     from .models.zoo import load
     from .search import Search, parse_grid, parse_seeds
     from .search.engines import engine
@@ -82,7 +82,7 @@ def run_search(rest: list[str]) -> int:
     options: Options = command.search
     kind = TECHNIQUES[verb].spec
     spec = kind(**{f.name: getattr(command.make, f.name) for f in fields(kind) if hasattr(command.make, f.name)})
-    model = load(options.model)
+    model = load(chosen(options.model, spec))
     names = ("top", "rank", "early", "batch", "scorer")
     rest_of_plan = {name: getattr(options, name) for name in names}
     grid = parse_grid(verb, options.grid)
@@ -151,8 +151,8 @@ class SuggestCommand:
     """Pictures drawn of each prompt."""
     top: int = 10
     """How many to list."""
-    model: str = "digits"
-    """A bundled model, a run folder, or a .safetensors file."""
+    model: str = "auto"
+    """A bundled model, a run folder, or a .safetensors file; auto: digits if the prompt names a digit, else emoji."""
     scorer: str = "auto"
     """Who scores: auto (the model's own), digits, clip:FOLDER or clip:HUB/ID."""
 
@@ -160,11 +160,11 @@ class SuggestCommand:
 def run_suggest(rest: list[str]) -> int:
     from .commands import parse
     from .judge.scorer import get_scorer
-    from .models.zoo import load
+    from .models.zoo import load, model_for
     from .search import suggest
 
     command = parse(SuggestCommand, rest, "noisewalk suggest")
-    model = load(command.model)
+    model = load(model_for([command.prompt]) if command.model == "auto" else command.model)
     scorer = get_scorer(command.scorer, model)
     with progress("suggest") as watch:
         partners = suggest(model, scorer, command.prompt, command.among, command.view, command.num, watch)

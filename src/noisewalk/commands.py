@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import tyro
 
 from .errors import UserError, unknown
+from .models.zoo import model_for
 from .report.result import slug
 from .techniques import TECHNIQUES
 from .techniques.spec import Source
@@ -53,6 +54,20 @@ LOADING: tuple[tuple[str, Any, Any, str], ...] = (
 """Options of `load` on the command line: name, type, default, help."""
 
 
+MODEL_HELP = "a name of `noisewalk models`, a file, a folder, or a hub id; auto: digits if the prompts name digits, else emoji"
+PROMPTS = ("prompt", "prompts", "far", "near")
+"""Fields of specs that hold prompts."""
+
+
+def chosen(model: str, spec: Any) -> str:
+    """The name of the model meant by "auto": digits if the spec's prompts name digits, else emoji."""
+    if model != "auto":
+        return model
+    held = [getattr(spec, name) for name in PROMPTS if hasattr(spec, name)]
+    prompts = [prompt for each in held for prompt in ((each,) if isinstance(each, str) else each)]
+    return model_for(prompts)
+
+
 def technique_command(verb: str) -> type[Any]:
     """A dataclass with a technique's spec fields and where to put the result, for tyro to turn into flags."""
     spec = TECHNIQUES[verb].spec
@@ -65,7 +80,7 @@ def technique_command(verb: str) -> type[Any]:
             note.append(tyro.conf.Positional)
         made.append((f.name, Annotated[(_flag_type(hints[f.name]), *note)], _default(f)))
     made += [
-        ("model", Annotated[str, tyro.conf.arg(help="a name of `noisewalk models`, a file, a folder, or a hub id")], "digits"),
+        ("model", Annotated[str, tyro.conf.arg(help=MODEL_HELP)], "auto"),
         ("out", Annotated[Path | None, tyro.conf.arg(help="a .png file, or a folder; default out/...")], None),
         ("trajectory", Annotated[bool, tyro.conf.arg(help="also save the walk as a filmstrip and a GIF")], False),
         *((name, Annotated[(hint, tyro.conf.arg(help=text))], default) for name, hint, default, text in LOADING),
@@ -84,7 +99,9 @@ def job(verb: str, command: Any) -> Job:
     spec = TECHNIQUES[verb].spec
     made = spec(**{f.name: getattr(command, f.name) for f in fields(spec)})
     out = command.out or Path("out") / default_name(verb, made)
-    return Job(verb, made, command.model, out, command.trajectory, {name: getattr(command, name) for name, *_ in LOADING})
+    return Job(
+        verb, made, chosen(command.model, made), out, command.trajectory, {name: getattr(command, name) for name, *_ in LOADING}
+    )
 
 
 def parse_technique(line: str) -> Job:

@@ -106,7 +106,7 @@ def _experiments(model: Pretrained, inputs: Path, seed: int, upsample: int) -> t
         return tour_course.course_stops(seed, upsample if model.upscaler else 0), ()
     if model.shape[0] == 1:
         return tour_digits.STOPS, tour_digits.HUNTS
-    return tour_emoji.STOPS, tour_emoji.HUNTS
+    return (*tour_emoji.STOPS, *([tour_emoji.UPSAMPLED] if model.upscaler else ())), tour_emoji.HUNTS
 
 
 def _section(stop: Stop, folder: Path, model: Pretrained) -> Section:
@@ -122,7 +122,7 @@ def _section(stop: Stop, folder: Path, model: Pretrained) -> Section:
 
 def _run(command: str, model: Pretrained) -> tuple[Result, str]:
     job = parse_technique(command)
-    named = [] if model.parts is None else ["--model", model.name]
+    named = [] if job.model == model.name else ["--model", model.name]  # where the prompts alone would choose another
     if model.upscalers and getattr(job.spec, "upsample", None):
         named += ["--upscaler", *model.upscalers]
     return make(job.verb, job.spec, model), " ".join([f"noisewalk {command}", *map(shlex.quote, named)])

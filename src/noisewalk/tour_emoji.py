@@ -100,6 +100,18 @@ STOPS = (
     ),
 )
 
+UPSAMPLED = Stop(
+    "The upsampling cascade",
+    "A second model draws the picture once more, four times as large, shown the small one beside its noise. Illusions are made "
+    "at both sizes: each stage sees the same prompts under the same views.",
+    f"x̂<sub>0</sub> = model({_X}, <b>enlarged small picture</b>, prompt)",
+    (
+        "generate 'a rocket ship' --num 6 --upsample 1",
+        "generate 'a house' --num 6 --upsample 1",
+        "anagram 'a dog face' 'a house' --views identity rotate180 --balance auto --num 4 --upsample 1",
+    ),
+)
+
 HUNTS = (
     Hunt(
         "Visual anagrams",

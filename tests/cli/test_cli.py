@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -48,9 +49,24 @@ def test_every_verb_writes_its_pictures_and_says_where(capsys: pytest.CaptureFix
 
 
 def test_the_user_is_told_what_was_done_to_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["forward", str(PICTURES / "drawing-snowman.png"), "--t", "100"]) == 0
+    assert main(["forward", str(PICTURES / "drawing-snowman.png"), "--t", "100", "--model", "digits"]) == 0
     said = capsys.readouterr().err
     assert "drawing-snowman.png: turned grey; resized to 28x28; inverted" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "model"),
+    [
+        (["generate", "a handwritten 7"], "digits"),
+        (["anagram", "6", "nine"], "digits"),
+        (["hybrid", "0", "a rocket"], "emoji"),
+        (["generate", ""], "emoji"),
+        (["forward", str(PICTURES / "digit-4.png")], "emoji"),
+        (["forward", str(PICTURES / "digit-4.png"), "--model", "digits"], "digits"),
+    ],
+)
+def test_the_prompts_choose_the_bundled_model(line: list[str], model: str) -> None:
+    assert parse_technique(shlex.join(line)).model == model
 
 
 def test_replay_says_whether_the_pixels_agree(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +117,7 @@ def _wrong_mask() -> str:
         (lambda: ["generate", "7", "--stepz", "4"], "--stepz"),
         (lambda: ["generate", "7", "--steps", "many"], "'many' is not INT"),
         (lambda: ["generate", "7", "--steps", "0"], "--steps must be at least 1, 0 was asked for"),
-        (lambda: ["generate", "cat"], "does not know the prompt 'cat'. It knows 0 to 9"),
+        (lambda: ["generate", "cat", "--model", "digits"], "does not know the prompt 'cat'. It knows 0 to 9"),
         (lambda: ["generate", "7", "--model", "digit"], "unknown model 'digit'; did you mean 'digits'?"),
         (lambda: ["generate", "7", "--step-rule", "eulr"], "unknown step rule 'eulr'; did you mean 'euler'?"),
         (lambda: ["generate", "7", "--out", "/proc/nowhere"], "cannot write"),

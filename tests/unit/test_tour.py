@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 import noisewalk as nw
+from noisewalk import tour_emoji
 from noisewalk.cli import main
 from noisewalk.commands import parse_technique
 from noisewalk.techniques import TECHNIQUES
@@ -24,9 +26,9 @@ class _Links(HTMLParser):
         self.found += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
-def test_the_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["tour"]) == 0
+def toured(*line: str) -> tuple[str, list[str]]:
+    """The page of a tour, which needs nothing else, and its commands, which can be typed again."""
+    assert main(["tour", *line]) == 0
     page = Path("out/tour/index.html").read_text()
     links = _Links()
     links.feed(page)
@@ -34,12 +36,30 @@ def test_the_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'name="viewport"' in page
     commands = [line.replace("&#x27;", "'") for line in re.findall(r"<pre>noisewalk (.*?)</pre>", page)]
     assert {shlex.split(line)[0] for line in commands} == set(TECHNIQUES)
-    for line in commands:  # the inputs a command names are there, so that it can be typed again
-        parse_technique(line)
+    for line in commands:  # the inputs a command names are there
         assert all(Path(word).is_file() for word in shlex.split(line) if word.startswith("out/"))
     assert page.count("data:image/gif") >= 1
+    return page, commands
+
+
+def test_the_tour_of_the_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page, commands = toured("--model", "digits")
+    assert {parse_technique(line).model for line in commands} == {"digits"}
     sure = [float(p) for p in re.findall(r"Read as \d and \d by the digit reader, with probability at least ([\d.]+)", page)]
     assert len(sure) >= 4
     assert min(sure[:4]) >= 0.8
     assert len(re.findall("Large, and small", page)) == 2
-    assert nw.replay(next(Path("out/tour/anagrams/1").glob("seed*.png"))).agrees
+    assert nw.replay(next(Path("out/tour/visual-anagrams/1").glob("seed*.png"))).agrees
+
+
+def test_the_tour_of_the_emoji(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main job, but for the number of seeds that illusions are looked for in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tour_emoji, "HUNTS", [replace(hunt, seeds=2) for hunt in tour_emoji.HUNTS])
+    page, commands = toured()
+    assert {parse_technique(line).model for line in commands} == {"emoji"}
+    hidden = [float(c) for c in re.findall(r"concealment C = ([\d.]+)", page)]
+    assert len(hidden) == sum(hunt.keep for hunt in tour_emoji.HUNTS)
+    assert min(hidden) > 0.5  # a coin's share: the scorer tells the two prompts apart
+    assert nw.replay(next(Path("out/tour/hybrid-images/1").glob("seed*.png"))).agrees

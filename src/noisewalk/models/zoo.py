@@ -24,6 +24,7 @@ from .network import NetworkModel
 from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
 from .pretrained import Upscaler
+from .text import DigitPrompts
 from .vocabulary import Vocabulary
 from .words import TextPrompts
 
@@ -74,6 +75,20 @@ def load(
     if not upscaler:
         return model
     return replace(model, upscaler=partial(load_upscaler, upscaler[0]), upscalers=tuple(upscaler))
+
+
+def model_for(prompts: Sequence[str]) -> str:
+    """The bundled model for prompts: digits if they name digits, otherwise emoji.
+
+    >>> model_for(["6", "a handwritten nine"]), model_for(["a rocket"]), model_for([""])
+    ('digits', 'emoji', 'emoji')
+    """
+    said = [prompt for prompt in prompts if prompt.strip()]
+    try:
+        labels = [DigitPrompts().label(prompt) for prompt in said]
+    except UserError:
+        return "emoji"
+    return "digits" if labels else "emoji"
 
 
 def weights_of(name: str) -> Path:
