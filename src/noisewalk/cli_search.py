@@ -25,7 +25,7 @@ class Options:
     rank: str = "alignment"
     """Score to rank by: alignment (the worst way of looking), concealment, margin."""
     scorer: str = "auto"
-    """Who scores: auto (the model's own), digits, clip:FOLDER or clip:HUB/ID."""
+    """Who scores: auto (the model's own), digits, emoji, clip:FOLDER or clip:HUB/ID."""
     early: float = 1.0
     """Share of the seeds to walk to the end, after all were scored half-way."""
     batch: int = 32
@@ -154,7 +154,7 @@ class SuggestCommand:
     model: str = "auto"
     """A bundled model, a run folder, or a .safetensors file; auto: digits if the prompt names a digit, else emoji."""
     scorer: str = "auto"
-    """Who scores: auto (the model's own), digits, clip:FOLDER or clip:HUB/ID."""
+    """Who scores: auto (the model's own), digits, emoji, clip:FOLDER or clip:HUB/ID."""
 
 
 def run_suggest(rest: list[str]) -> int:

@@ -108,7 +108,7 @@ UPSAMPLED = Stop(
     (
         "generate 'a rocket ship' --num 6 --upsample 1",
         "generate 'a house' --num 6 --upsample 1",
-        "anagram 'a dog face' 'a house' --views identity rotate180 --balance auto --num 4 --upsample 1",
+        "anagram 'a dog face' 'a house' --views identity rotate180 --num 4 --upsample 1",
     ),
 )
 
@@ -116,11 +116,11 @@ HUNTS = (
     Hunt(
         "Visual anagrams",
         "One picture, two prompts, each seen through its own view: the model is asked under both, and the answers are turned "
-        "back and averaged, with weights found on the way so that no prompt dominates.",
+        "back and averaged.",
         "x̂<sub>0</sub> = Σ<sub>i</sub> w<sub>i</sub> v<sub>i</sub><sup>−1</sup>"
         f"( model( v<sub>i</sub>({_X}), prompt<sub>i</sub> ) )",
         tuple(
-            f"anagram {prompts} --views identity {view} --balance auto"
+            f"anagram {prompts} --views identity {view}"
             for prompts, view in (
                 ("'an old man' 'a campfire'", "flip-vertical"),
                 ("'a skull' 'a mountain'", "flip-vertical"),
