@@ -40,6 +40,7 @@ def main(
     out: tyro.conf.Positional[Path],
     quality: Path | None = None,
     guidance_scale: float = 3.0,
+    command: str = "",
 ) -> None:
     """Write OUT (.safetensors, float16) and its card (.json).
 
@@ -48,12 +49,14 @@ def main(
         kind: what it is.
         out: the file to write.
         quality: evaluation.json of evaluate.py, to be kept in the card.
+        command: how it was trained, if not by the recipe alone.
         guidance_scale: of a model, used where the user is silent.
     """
     card: dict[str, Any] = {
         "kind": kind,
         "what": WHAT[kind],
         "data": [f"{p.name} {p.version}, {p.licence}: {p.credit}" for p in PACKAGES],
+        "command": command or f"noisewalk train {'emoji' if kind == 'model' else kind}, see training/recipes/emoji/README.md",
         "licence": "Apache-2.0 (weights); the drawings are under the licences listed",
         "quality": json.loads(quality.read_text()) if quality else {},
     }
