@@ -3,16 +3,18 @@
     python bench/emoji_speed.py [--rounds 7] [--threads 2] [--runtimes torch,bf16,compiled,openvino,openvino-bf16,onnxruntime]
 
 The networks have the shapes of the recipes; their weights are random, which changes nothing about time. Every round measures
-all runtimes once, in turn, and a square float32 matmul beside them, so that whatever else the machine does falls on all of
-them; medians over rounds. "share" is the network's rate (its convolutions and matmuls counted as 2 operations a multiply-add)
-over the rate of that matmul. OpenVINO and ONNX Runtime are left out where they are not installed
-(pip install openvino onnx onnxscript onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over
-that of the output.
+all runtimes in turn, and a square float32 matmul beside them, so that whatever else the machine does falls on all of them:
+two calls of each, of which the second counts, as in a walk, which makes one after the other; medians over rounds. "share" is
+the network's rate (its convolutions and matmuls counted as 2 operations a multiply-add) over the rate of that matmul. "bf16" is
+what the package uses where the hardware has it (`models/precision.py`), "torch" its float32. OpenVINO and ONNX Runtime are left
+out where they are not installed (pip install openvino onnx onnxscript onnxruntime). "error" is the root mean square of the
+difference from float32 PyTorch over that of the output.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import importlib.util
 import os
 import platform
@@ -28,6 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from noisewalk.models.precision import Mixed
 from noisewalk.models.text_unet import TextUNet, TextUNetConfig
 from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet
 
@@ -75,12 +78,8 @@ def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
     if runtime == "torch":
         return lambda: network(*inputs)
     if runtime == "bf16":
-
-        def mixed() -> Tensor:
-            with torch.autocast("cpu", torch.bfloat16):
-                return network(*inputs)
-
-        return mixed
+        mixed = Mixed(copy.deepcopy(network))
+        return lambda: mixed(*inputs)
     if runtime == "compiled":
         compiled = torch.compile(network)
         return lambda: compiled(*inputs)
@@ -131,6 +130,7 @@ def _onnxruntime(network: nn.Module, inputs: Inputs, int8: bool) -> Call:
 
 
 def seconds(call: Call) -> float:
+    call()
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
@@ -168,9 +168,7 @@ def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
             print(f"  {runtime:18} does not run: {problem}")
             continue
         calls[runtime] = prepare(runtime, stage.network, inputs)
-        calls[runtime]()
     matmul, matmul_operations = sgemm()
-    matmul()
     times: dict[str, list[float]] = {name: [] for name in ("matmul", *calls)}
     for _ in range(rounds):
         times["matmul"].append(seconds(matmul))

@@ -46,7 +46,8 @@ class Job:
 LOADING: tuple[tuple[str, Any, Any, str], ...] = (
     ("upscaler", tuple[str, ...], (), "hub ids or folders of the upsampling stages, if not the model's own"),
     ("memory", str, "auto", "auto, full, offload or sequential: what of a large model is on the GPU at once"),
-    ("device", str, "auto", "where a diffusers model computes: auto, cpu, cuda or mps"),
+    ("device", str, "auto", "where the model computes: auto, cpu, cuda or mps"),
+    ("dtype", str, "auto", "number type of the network: auto (what the hardware is fast at), float32, bfloat16, float16"),
     ("offline", bool, False, "use what is on this machine only"),
     ("safety_checker", bool, False, "have the model's own safety checker report on the pictures, which it does not change"),
     ("watermark", bool, False, "stamp the model's own watermark on the pictures"),

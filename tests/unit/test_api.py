@@ -37,7 +37,9 @@ def model() -> nw.Pretrained:
 
 @pytest.mark.parametrize("step_rule", ["ddim", "ddpm", "heun", "dpmpp-2m"])
 @pytest.mark.parametrize("size", [2, 8])
-def test_a_picture_does_not_depend_on_the_batch_it_is_made_in(model: nw.Pretrained, step_rule: str, size: int) -> None:
+@pytest.mark.parametrize("dtype", ["auto", "float32"])
+def test_a_picture_does_not_depend_on_the_batch_it_is_made_in(step_rule: str, size: int, dtype: str) -> None:
+    model = nw.load("digits", dtype=dtype)
     together = nw.generate(model, "7", seed=20, num=size, steps=6, step_rule=step_rule).tensor
     alone = torch.cat([nw.generate(model, "7", seed=20 + i, steps=6, step_rule=step_rule).tensor for i in range(size)])
     assert torch.equal(together, alone)

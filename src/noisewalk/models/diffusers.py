@@ -197,6 +197,7 @@ def open_pipeline(
         dynamic=sampling.dynamic,
         device=place.device,
         dtype=torch.float64 if place.dtype == torch.float64 else torch.float32,
+        computes=place.dtype,
     )
 
 

@@ -24,9 +24,10 @@ class NetworkModel:
         schedule: the noise levels it was trained on, in the range of its own data.
         prediction_type: a key of `TARGETS`.
         max_batch: most rows in one network call, to bound memory; 0 for no bound.
-        row_multiple: rows of a call are filled up to a multiple of this. Convolution libraries choose other kernels, with
-            other rounding, for some small batches (oneDNN's agree bit for bit at multiples of 4, with one thread of 16), and a
-            picture should not depend on the batch it is made in.
+        row_multiple: rows of a call are filled up to a multiple of this. In float32 convolution libraries choose other
+            kernels, with other rounding, for some small batches (oneDNN's agree bit for bit at multiples of 16 with one
+            thread, of 4 with two; at no multiple with most other numbers of threads), and a picture should not depend on the
+            batch it is made in.
         clock: time -> what the network is told, both 0-d and on the CPU; float32 time if nothing else is said.
         learned_variance: the second half of the output's channels says where the variance lies, -1 smallest, 1 largest
             (Nichol & Dhariwal 2021, eq. 15).
@@ -54,7 +55,8 @@ class NetworkModel:
         x = x if scale == 1 else scale * x
         times = self.clock(t).to(x_t.device).expand(len(x_t))
         rows = self.max_batch or len(x_t)
-        parts = zip(*(torch.split(each, rows) for each in (x, times, *cond)), strict=True)
+        given = (x, times, *(each.to(x_t.device) for each in cond))
+        parts = zip(*(torch.split(each, rows) for each in given), strict=True)
         output = torch.cat([self._call(part) for part in parts])
         output, var_frac = output.to(x_t.dtype), None
         if self.learned_variance:

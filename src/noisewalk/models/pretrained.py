@@ -73,7 +73,8 @@ class Pretrained:
         parts: what loads a model in parts (text encoder, network, autoencoder), for those that are; see `diffusers.Parts`.
         codec: for models that walk in latents; None for pixels.
         dynamic: quantile and greatest value of the `dynamic` threshold.
-        device, dtype: of the pictures that are walked; the network may compute in another type.
+        device, dtype: of the pictures that are walked.
+        computes: number type of the network; part of the metadata, since the pictures depend on it.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Pretrained:
     dynamic: tuple[float, float] = (0.95, 1.5)
     device: torch.device = torch.device("cpu")
     dtype: torch.dtype = torch.float32
+    computes: torch.dtype = torch.float32
 
     def bind(self, prompt: str) -> Bound:
         """The model with a prompt bound.

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .unet import ResBlock, TimeEmbedding
+from .unet import Norm, ResBlock, TimeEmbedding
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Attention(nn.Module):
     def __init__(self, channels: int, head_dim: int, text_dim: int) -> None:
         super().__init__()
         self.heads = channels // head_dim
-        self.norm = nn.GroupNorm(channels // 16, channels)
+        self.norm = Norm(channels)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.text = nn.Linear(text_dim, 2 * channels)
         self.out = nn.Conv2d(channels, channels, 1)
@@ -181,7 +181,7 @@ class TextUNet(nn.Module):
             if i:
                 self.up.append(nn.Conv2d(width, 4 * widths[i - 1], 1))
                 width = widths[i - 1]
-        self.norm = nn.GroupNorm(width // 16, width)
+        self.norm = Norm(width)
         self.head = nn.Conv2d(width, folded, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]

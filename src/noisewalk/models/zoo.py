@@ -21,6 +21,7 @@ from .hub import is_hub_id, locate
 from .kinds import SCHEDULES, build, prompts
 from .memory import Placement, placement
 from .network import NetworkModel
+from .precision import computing_in, fastest, number_type
 from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
 from .pretrained import Upscaler
@@ -28,6 +29,7 @@ from .text import DigitPrompts
 from .vocabulary import Vocabulary
 from .words import TextPrompts
 
+_CPU = torch.device("cpu")
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
 
 UPSCALERS = {("unet-text", 32): "emoji-upscaler.safetensors", ("unet-text", 64): "emoji-upscaler-256.safetensors"}
@@ -46,10 +48,10 @@ def load(
     upscaler: Sequence[str] = (),
     memory: str = "auto",
     device: str = "auto",
+    dtype: torch.dtype | str = "auto",
     offline: bool = False,
     safety_checker: bool = False,
     watermark: bool = False,
-    dtype: torch.dtype | None = None,
 ) -> Pretrained:
     """A model by name; kept, so that asking again costs nothing while its file is the same.
 
@@ -57,24 +59,31 @@ def load(
         name: a bundled model ("digits"); the path of a .safetensors file or run folder that `noisewalk train` wrote; or, with
             `pip install noisewalk[diffusers]`, a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
         upscaler: hub ids or folders of the stages after a diffusers model; () for those known to follow it.
-        memory, device, dtype: see `Placement`; of diffusers models.
+        memory: of diffusers models, see `Placement`.
+        device: where it computes. "auto" takes the GPU for diffusers models, and the CPU for noisewalk's own small ones.
+        dtype: number type of the network, a torch type or its name. "auto": for diffusers models see `Placement`; for
+            noisewalk's own bfloat16 where the hardware has it, else float32.
         offline: use what is on this machine only.
         safety_checker: show pictures to the pipeline's own safety checker, which reports in the metadata and changes nothing.
         watermark: stamp the pipeline's own watermark on the pictures that are shown and saved.
 
     Raises:
-        UserError: there is no such model (the nearest name is suggested), or its weights are missing or damaged.
+        UserError: there is no such model (the nearest name is suggested), its weights are missing or damaged, or it cannot
+            compute so.
     """
+    kind = number_type(dtype)
     if name not in bundled() and _is_pipeline(name):
-        place = placement(memory, device, dtype)
+        place = placement(memory, device, kind)
         return _open(name, tuple(upscaler), place, offline, safety_checker, watermark)
     if safety_checker or watermark:
         raise UserError(f"'{name}' has no safety checker and no watermark; leave out --safety-checker and --watermark")
     path = weights_of(name)
-    model = _read(name, path.resolve(), path.stat().st_mtime_ns)
+    where = placement("auto", "cpu" if device == "auto" else device).device
+    kind = kind or fastest(where)
+    model = _read(name, path.resolve(), path.stat().st_mtime_ns, where, kind)
     if not upscaler:
         return model
-    return replace(model, upscaler=partial(load_upscaler, upscaler[0]), upscalers=tuple(upscaler))
+    return replace(model, upscaler=partial(load_upscaler, upscaler[0], where, kind), upscalers=tuple(upscaler))
 
 
 def model_for(prompts: Sequence[str]) -> str:
@@ -128,13 +137,13 @@ def _open(name: str, upscalers: tuple[str, ...], place: Placement, offline: bool
 
 
 @lru_cache(maxsize=4)
-def _read(name: str, path: Path, changed: int) -> Pretrained:
+def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torch.dtype) -> Pretrained:
     card = checked(path)
     tensors, config = network_weights(path)
     try:
         network = build(config)
         network.load_state_dict(tensors)
-        model = pretrained(name, network, config, fingerprint(path))
+        model = pretrained(name, network, config, fingerprint(path), device, dtype)
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not a picture model of this version of noisewalk: {str(error).splitlines()[0]}") from error
     encode = model.encode
@@ -144,30 +153,41 @@ def _read(name: str, path: Path, changed: int) -> Pretrained:
     return replace(model, card=card, encode=encode, defaults=replace(model.defaults, **card.get("defaults", {})))
 
 
-def load_upscaler(name: str) -> Upscaler:
-    """The upscaler of a run folder or a .safetensors file, as the next stage of a cascade.
+def load_upscaler(name: str, device: torch.device, dtype: torch.dtype) -> Upscaler:
+    """The upscaler of a run folder or a .safetensors file, as the next stage of a cascade that computes so.
 
     Raises:
         UserError: there is none, or its weights are missing or damaged.
     """
-    return Upscaler(load(name), LinearPath())
+    return Upscaler(load(name, device=str(device), dtype=dtype), LinearPath())
 
 
-def pretrained(name: str, network: torch.nn.Module, config: dict[str, Any], fingerprint: str = "") -> Pretrained:
+def pretrained(
+    name: str,
+    network: torch.nn.Module,
+    config: dict[str, Any],
+    fingerprint: str = "",
+    device: torch.device = _CPU,
+    dtype: torch.dtype = torch.float32,
+) -> Pretrained:
     """A network and what its checkpoint says about it, as a model to draw with."""
-    network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    call = computing_in(network, dtype, name)
+    multiple = 1 if dtype == torch.bfloat16 else 4 if torch.get_num_threads() > 1 else 16
     schedule = SCHEDULES[config["schedule"]]()
     unit = (0.5, 0.5) if config.get("unit_range") else (1.0, 0.0)
     shape = config["config"]
     next_stage = WEIGHTS / UPSCALERS.get((config["network"], shape["image_size"]), "none")
     return Pretrained(
         name,
-        NetworkModel(network, schedule, config["prediction_type"], 0, 4 if torch.get_num_threads() > 1 else 16, *unit),
+        NetworkModel(call, schedule, config["prediction_type"], 0, multiple, *unit),
         prompts(config),
         Rescaled(schedule, 2.0) if config.get("unit_range") else schedule,
         (shape["in_channels"], shape["image_size"], shape["image_size"]),
         replace(Defaults(), **config.get("defaults", {})),
         dark_background=shape["in_channels"] == 1,
         fingerprint=fingerprint,
-        upscaler=partial(load_upscaler, str(next_stage)) if next_stage.is_file() else None,
+        upscaler=partial(load_upscaler, str(next_stage), device, dtype) if next_stage.is_file() else None,
+        device=device,
+        computes=dtype,
     )

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ..errors import UserError, unknown
 from ..images import open_image
+from ..models.precision import TYPES
 from ..models.zoo import load
 from ..techniques import TECHNIQUES
 from ..techniques.spec import from_json
@@ -62,6 +63,8 @@ def read_record(path: str | Path) -> dict[str, Any]:
         stages = record["model"].get("upscaler", [])
         if not isinstance(stages, list) or not all(isinstance(stage, str) for stage in stages):
             raise ValueError("its upscalers are no names")
+        if record["model"].get("dtype", "auto") not in ("auto", *TYPES):
+            raise ValueError("it names no number type")
         if record["picture"].get("kind") not in ("figure", "picture"):
             raise ValueError("it does not say which picture it is of")
     except ValueError as error:
@@ -80,7 +83,9 @@ def replay(path: str | Path, watch: Watch | None = None) -> Replay:
     record = read_record(path)
     if record["verb"] not in TECHNIQUES:
         raise unknown("technique", record["verb"], TECHNIQUES)
-    model = load(record["model"]["name"], upscaler=tuple(record["model"].get("upscaler", ())), watermark=_marked(record))
+    kept = record["model"]
+    stages, dtype = tuple(kept.get("upscaler", ())), kept.get("dtype", "auto")
+    model = load(kept["name"], upscaler=stages, dtype=dtype, watermark=_marked(record))
     spec = from_json(TECHNIQUES[record["verb"]].spec, record["spec"])
     warnings = []
     if model.fingerprint != record["model"]["weights"]:

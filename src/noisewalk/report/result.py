@@ -17,6 +17,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import write_atomic
 from ..images import Picture, Shape, encode_png, enlarge, open_image, prepare, prepare_all, prepare_mask, to_image
+from ..models.precision import type_name
 from ..models.zoo import Pretrained
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Exhibits, Panel
@@ -141,7 +142,12 @@ class Result:
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
             "verb": self.verb,
-            "model": {"name": self.model.name, "weights": self.model.fingerprint, "upscaler": self.model.upscalers},
+            "model": {
+                "name": self.model.name,
+                "weights": self.model.fingerprint,
+                "upscaler": self.model.upscalers,
+                "dtype": type_name(self.model.computes),
+            },
             "spec": to_json(self.spec),
             "picture": picture,
         }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import UserError, unknown
+from ..models.precision import type_name
 from ..models.zoo import Pretrained
 from ..report.result import ready
 from ..techniques import TECHNIQUES
@@ -40,7 +41,7 @@ class Plan:
 
     Args:
         verb, spec: the technique and what to make; the spec is ready for the model, its seed and num do not matter.
-        model: name and fingerprint of the model.
+        model: name and fingerprint of the model, and the number type it computes in.
         seeds: to try, each at every point of the grid.
         grid: fields of the spec and the values to try; all combinations are tried.
         scorer: name of the scorer, see `get_scorer`.
@@ -52,7 +53,7 @@ class Plan:
 
     verb: str
     spec: Any
-    model: tuple[str, str]
+    model: tuple[str, str, str]
     seeds: tuple[int, ...]
     grid: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     scorer: str = "auto"
@@ -116,9 +117,9 @@ class Plan:
         """The inverse of `to_json`, for some seeds."""
         spec = from_json(TECHNIQUES[data["verb"]].spec, data["spec"])
         grid = tuple((name, tuple(tuple(v) if isinstance(v, list) else v for v in values)) for name, values in data["grid"])
-        name, weights = data["model"]
+        name, weights, dtype = data["model"]
         rest = {key: data[key] for key in ("scorer", "rank", "early", "batch")}
-        return Plan(data["verb"], spec, (name, weights), tuple(seeds), grid, top=top, **rest)
+        return Plan(data["verb"], spec, (name, weights, dtype), tuple(seeds), grid, top=top, **rest)
 
 
 def make_plan(verb: str, spec: Any, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
@@ -127,7 +128,8 @@ def make_plan(verb: str, spec: Any, model: Pretrained, seeds: Sequence[int], **r
     Raises:
         UserError: something in the spec or at a point of the grid cannot be done, or it makes several pictures a seed.
     """
-    plan = Plan(verb, ready(verb, spec, model), (model.name, model.fingerprint), tuple(seeds), **rest)
+    identity = (model.name, model.fingerprint, type_name(model.computes))
+    plan = Plan(verb, ready(verb, spec, model), identity, tuple(seeds), **rest)
     for point in range(len(plan.points)):
         try:
             panels = TECHNIQUES[verb].panels(ready(verb, plan.spec_of(point, [0]), model), model)

@@ -66,8 +66,8 @@ def equipment(plan: Plan) -> tuple[Pretrained, Scorer]:
     Raises:
         UserError: the weights here are not the plan's.
     """
-    name, weights = plan.model
-    model = load(name)
+    name, weights, dtype = plan.model
+    model = load(name, dtype=dtype)
     if model.fingerprint != weights:
         raise UserError(f"the model '{name}' has weights {model.fingerprint} here, the search is of {weights}")
     return model, get_scorer(plan.scorer, model)

@@ -98,7 +98,7 @@ def test_a_cascade_is_a_walk_then_a_walk_beside_what_it_drew(tmp_path: Path, mon
     second = UpscalerUNet(replace(UPSCALER_32, image_size=64, **small))
     checkpoint(tmp_path / "emoji-upscaler.safetensors", second, "unet-upscaler", "sample")
     monkeypatch.setattr("noisewalk.models.zoo.WEIGHTS", tmp_path)
-    model = load(str(tmp_path / "first.safetensors"))
+    model = load(str(tmp_path / "first.safetensors"), dtype="float32")
     low = nw.generate(model, "a rocket", seed=3).states[-1].x_t
     high = nw.generate(model, "a rocket", seed=3, upsample=1, noise_level=[99]).states[-1].x_t
     assert (low.shape, high.shape) == ((1, 3, 32, 32), (1, 3, 64, 64))

@@ -1,0 +1,130 @@
+"""The number type networks compute in: chosen by hardware, recorded, and with bfloat16 indifferent to the batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import noisewalk as nw
+from noisewalk.cli import main
+from noisewalk.errors import UserError
+from noisewalk.models.course import CourseUNet, CourseUNetConfig
+from noisewalk.models.precision import Mixed, fastest, number_type
+from noisewalk.models.unet import Norm
+from noisewalk.models.zoo import WEIGHTS, load
+
+CPU = torch.device("cpu")
+HARDWARE = fastest(CPU) == torch.bfloat16
+WORDS = (torch.randn(1, 24, 192), torch.arange(24)[None] < 6)
+INPUTS = {
+    "digits": lambda n: (torch.randn(n, 1, 28, 28), torch.rand(n), torch.arange(n) % 11),
+    "emoji": lambda n: (torch.randn(n, 3, 32, 32), torch.rand(n), *(each.expand(n, *each.shape[1:]) for each in WORDS)),
+    "emoji-upscaler": lambda n: (
+        *(torch.randn(n, 3, 128, 128), torch.rand(n), torch.randn(n, 3, 128, 128), torch.arange(n) * 30),
+        *(each.expand(n, *each.shape[1:]) for each in WORDS),
+    ),
+}
+
+
+def network(name: str, dtype: str) -> nn.Module:
+    return load(str(WEIGHTS / f"{name}.safetensors"), dtype=dtype).model.network  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(not HARDWARE, reason="this CPU has no bfloat16")
+@pytest.mark.parametrize("name", INPUTS)
+@torch.no_grad()
+def test_in_bfloat16_a_row_is_the_same_in_every_batch(name: str, threads: int) -> None:
+    torch.manual_seed(0)
+    call, given = network(name, "bfloat16"), INPUTS[name](9)
+    whole = call(*given)
+    for rows in (1, 2, 3, 5, 8):
+        assert torch.equal(call(*(each[:rows] for each in given)), whole[:rows])
+
+
+@pytest.mark.parametrize("name", INPUTS)
+@torch.no_grad()
+def test_bfloat16_is_near_float32(name: str) -> None:
+    """8 significant bits: a rounding errs by 2^-9 of the number, .1 % in the mean; some tens of layers make it 1 or 2 %."""
+    torch.manual_seed(0)
+    given = INPUTS[name](4)
+    exact, rounded = network(name, "float32")(*given), network(name, "bfloat16")(*given)
+    assert rounded.dtype == torch.float32
+    error = (rounded - exact).square().mean().sqrt() / exact.square().mean().sqrt()
+    assert 1e-4 < error < 0.02
+
+
+@torch.no_grad()
+def test_the_courses_network_computes_in_bfloat16_too() -> None:
+    torch.manual_seed(0)
+    net = CourseUNet(CourseUNetConfig(hidden=16, time=True, num_classes=10)).eval()
+    given = (torch.randn(2, 1, 28, 28), torch.rand(2), torch.tensor([3, 10]))
+    exact = net(*given)
+    error = (Mixed(net)(*given) - exact).square().mean().sqrt() / exact.square().mean().sqrt()
+    assert 1e-4 < error < 0.03
+
+
+@pytest.mark.parametrize("size", [8, 48])  # below and above the size where PyTorch's sums depend on the batch
+def test_norm_is_group_normalisation_of_each_picture(size: int, threads: int) -> None:
+    torch.manual_seed(0)
+    norm, x = Norm(32), (1 + torch.randn(5, 32, size, size)).to(memory_format=torch.channels_last)
+    nn.init.normal_(norm.weight)
+    trained, norm = norm(x), norm.eval()
+    groups = x.double().reshape(5, 2, -1)
+    plain = (groups - groups.mean(-1, keepdim=True)) / (groups.var(-1, unbiased=False, keepdim=True) + norm.eps).sqrt()
+    plain = plain.reshape(x.shape) * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+    def near(y: Tensor) -> None:
+        torch.testing.assert_close(y.double(), plain, rtol=0, atol=1e-5)
+
+    near(trained)
+    near(norm(x))
+    assert torch.equal(norm(x[:1]), norm(x)[:1])
+
+
+def test_the_type_is_recorded_and_replayed(tmp_path: Path) -> None:
+    bits = {}
+    for dtype in ("float32", "bfloat16"):
+        (path,) = nw.generate(load("digits", dtype=dtype), "7", steps=4).save(tmp_path / f"{dtype}.png")
+        with Image.open(path) as image:
+            assert json.loads(image.text["noisewalk"])["model"]["dtype"] == dtype
+            bits[dtype] = image.tobytes()
+        assert nw.replay(path).agrees
+    assert bits["float32"] != bits["bfloat16"]
+
+
+def test_what_is_not_possible_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert number_type("auto") is None
+    assert number_type(torch.float64) == number_type("float64") == torch.float64
+    with pytest.raises(UserError, match="unknown number type 'bf16'"):
+        number_type("bf16")
+    out = ["--out", str(tmp_path / "x.png")]
+    assert main(["generate", "7", "--dtype", "float16", *out]) == 2
+    assert "'digits' computes in float32 or bfloat16, not in float16" in capsys.readouterr().err
+    if not torch.cuda.is_available():
+        assert main(["generate", "7", "--device", "cuda", *out]) == 2
+        assert "PyTorch sees no CUDA GPU; use --device cpu" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("able", "dtype"),
+    [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)],
+)
+def test_hardware_decides(able: dict[str, bool], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able, raising=False)
+    assert fastest(CPU) == dtype
+    monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
+    assert fastest(CPU) == torch.float32  # an older PyTorch
