@@ -109,7 +109,7 @@ class EvaluateCommand:
     model: Positional[str] = "digits"
     """A bundled model, a run folder, or a .safetensors file."""
     num: int = 2000
-    """Digits to draw, a tenth of each; seeds 0, 1, ..."""
+    """Digits to draw, each as often as it is in MNIST; seeds 0, 1, ..."""
     steps: int | None = None
     """Steps of a walk, instead of the model's default."""
     step_rule: str | None = None

@@ -25,25 +25,26 @@ from .result import Watch, make, ready
 
 
 def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | None = None, out: Path | None = None) -> str:
-    """Draw `num` digits, a tenth of each, and say how good they are, as a table.
+    """Draw `num` digits, each as often as it is in the training set, and say how good they are, as a table.
 
     Args:
         name: of a digits model.
         walk: fields of `Generate` to use instead of the model's defaults; None for the default.
         out: a folder for the table and a picture of the samples nearest to training digits; a run's own is `name` itself.
     """
-    if num < 100 or num % 10:
-        raise UserError(f"--num must be a multiple of 10 and at least 100, {num} was asked for")
+    if num < 100:
+        raise UserError(f"--num must be at least 100, {num} was asked for")
     model = load(name)
     if model.shape != (1, 28, 28):
         raise UserError(f"evaluate reads 1x28x28 digits; '{name}' draws {'x'.join(map(str, model.shape))}")
     ready(
         "generate", Generate("0" if conditional(model) else "", **walk), model
     )  # what cannot be drawn is said before the digits are read
-    train, test = to_unit(mnist("train").pictures), to_unit(mnist("test").pictures)
-    drawn, spec = draw_digits(model, num, walk, watch)
-    asked = torch.arange(10).repeat_interleave(num // 10) if conditional(model) else None
-    found = evaluate(drawn, asked, train, test)
+    digits = mnist("train")
+    train, test = to_unit(digits.pictures), to_unit(mnist("test").pictures)
+    asked = as_often(digits.labels, num)
+    drawn, spec = draw_digits(model, asked, walk, watch)
+    found = evaluate(drawn, asked if conditional(model) else None, train, test)
     said = table(model, spec, found)
     if out:
         write_atomic(out / "evaluation.txt", (said + "\n").encode())
@@ -53,18 +54,40 @@ def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | Non
     return said
 
 
-def draw_digits(model: Pretrained, num: int, walk: dict[str, Any], watch: Watch | None = None) -> tuple[Tensor, Generate]:
-    """`num` digits, a tenth of each (or any, from a model without classes), (num, 1, 28, 28), and the spec of the last."""
-    each, drawn = num // 10, []
-    for digit in range(10):
+def as_often(labels: Tensor, num: int) -> Tensor:
+    """(num,) labels, sorted, each as often as among `labels` (largest remainders).
+
+    As many of each digit instead would be another distribution than MNIST's, where 11 % are ones and 9 % fives: even 10,000
+    real training digits, a thousand of each, are at twice the Fréchet distance to the test set (.0107 to .0113) of 10,000 drawn
+    at random (.0053 to .0063).
+
+    >>> as_often(torch.tensor([0, 0, 0, 1, 2, 2]), 4)
+    tensor([0, 0, 1, 2])
+    """
+    exact = torch.bincount(labels) * num / len(labels)
+    counts = exact.floor().long()
+    counts[(exact - counts).argsort(descending=True, stable=True)[: num - int(counts.sum())]] += 1
+    return torch.arange(len(counts)).repeat_interleave(counts)
+
+
+def draw_digits(model: Pretrained, asked: Tensor, walk: dict[str, Any], watch: Watch | None = None) -> tuple[Tensor, Generate]:
+    """The digits `asked` (N,) for, sorted, by seeds 0 to N - 1 (any digits from a model without classes).
+
+    Returns:
+        (N, 1, 28, 28) in [-1, 1], and the spec of the last.
+    """
+    drawn, done = [], 0
+    for digit, num in enumerate(torch.bincount(asked).tolist()):
         prompt = str(digit) if conditional(model) else ""
 
-        def part(step: int, steps: int, before: int = digit) -> None:
+        def part(step: int, steps: int, before: int = done, num: int = num) -> None:
             if watch:
-                watch(before * steps + step, 10 * steps)
+                watch(before * steps + num * step, len(asked) * steps)
 
-        result = make("generate", Generate(prompt, num=each, seed=digit * each, **walk), model, part, keep_states=False)
-        drawn.append(result.tensor)
+        if num:
+            result = make("generate", Generate(prompt, num=num, seed=done, **walk), model, part, keep_states=False)
+            drawn.append(result.tensor)
+            done += num
     return torch.cat(drawn), result.spec
 
 
