@@ -1,7 +1,7 @@
 """Peak resident memory of each training on the CPU: python bench/training_memory.py.
 
-Forty seconds of each, in processes of their own. Counts everything: PyTorch, MNIST, the network with its gradients and
-averages, a checkpoint written, samples drawn.
+A minute of each, in processes of their own (the denoiser then makes five or six steps). Counts everything: PyTorch, MNIST, the
+network with its gradients and averages, a checkpoint written, samples drawn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if __name__ == "__main__":
         from noisewalk.cli import main
 
         with tempfile.TemporaryDirectory() as out:
-            status = main(["train", *sys.argv[1:], "--device", "cpu", "--minutes", "0.7", "--out", out])
+            status = main(["train", *sys.argv[1:], "--device", "cpu", "--minutes", "1", "--out", out])
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB at the peak")
         sys.exit(status)
     for line in LINES:

@@ -6,10 +6,11 @@ biases, which the published parameter counts include.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 import torch
@@ -21,6 +22,8 @@ LARGE = 64 * 2**20
 
 D = 128 at a batch of 256 has 103 MB, and 23 of them.
 """
+
+_M_MMAP_THRESHOLD = -3  # in glibc's malloc.h
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,17 @@ def apart(block: nn.Module, x: Tensor) -> Tensor:
     return x
 
 
+@cache
+def _give_back_freed_memory() -> None:
+    """Have glibc return blocks of 1 MiB and more to the system as they are freed, from now on.
+
+    It learns to keep ever larger ones instead, and activations of many sizes then leave holes: 2.1 GiB rather than 1.8 at the
+    peak of the D = 128 denoiser. Zeroed pages cost 4 % of its time there, but a third of a small network's.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # another C library, or Windows
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 2**20)
+
+
 def _second_time(block: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
     """Nothing around the first computation; around the second, copies of the running statistics, which have seen the batch."""
     return nullcontext(), _copied_buffers(block)
@@ -136,7 +150,10 @@ class CourseUNet(nn.Module):
 
     def _is_large(self, x: Tensor) -> bool:
         training = torch.is_grad_enabled() and x.device.type == "cpu"
-        return training and 4 * self.config.hidden * x[:, 0].numel() > LARGE
+        large = training and 4 * self.config.hidden * x[:, 0].numel() > LARGE
+        if large:
+            _give_back_freed_memory()
+        return large
 
     def _condition(self, i: int, h: Tensor, t: Tensor | None, label: Tensor | None) -> Tensor:
         if self.times is None:
