@@ -64,7 +64,7 @@ def search_command(verb: str) -> type[Any]:
 
 
 def run_search(rest: list[str]) -> int:
-    from .commands import chosen, default_name, parse
+    from .commands import LOADING, chosen, default_name, parse
     from .models.zoo import load
     from .search import Search, parse_grid, parse_seeds
     from .search.engines import engine
@@ -82,11 +82,13 @@ def run_search(rest: list[str]) -> int:
     options: Options = command.search
     kind = TECHNIQUES[verb].spec
     spec = kind(**{f.name: getattr(command.make, f.name) for f in fields(kind) if hasattr(command.make, f.name)})
-    model = load(chosen(options.model, spec))
+    asked = {name: getattr(command.make, name) for name, _, default, _ in LOADING if getattr(command.make, name) != default}
+    model = load(chosen(options.model, spec), **asked)
+    asked.pop("dtype", None)  # the plan has the one that was chosen
     names = ("top", "rank", "early", "batch", "scorer")
     rest_of_plan = {name: getattr(options, name) for name in names}
     grid = parse_grid(verb, options.grid)
-    plan = make_plan(verb, spec, model, parse_seeds(options.seeds), grid=grid, **rest_of_plan)
+    plan = make_plan(verb, spec, model, parse_seeds(options.seeds), grid=grid, loading=asked, **rest_of_plan)
     out = options.out or Path("out") / f"search-{default_name(verb, spec)}"
     if out.suffix:
         raise UserError(f"a search writes a folder; {out} looks like a file")

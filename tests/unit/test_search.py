@@ -21,6 +21,7 @@ from noisewalk import UserError
 from noisewalk.cli import main
 from noisewalk.judge.illusions import IllusionScores, score_illusions
 from noisewalk.judge.scorer import DigitScorer, Scorer
+from noisewalk.report.replay import read_record
 from noisewalk.search import Plan, Search, parse_grid, parse_seeds, suggest
 from noisewalk.search.engines import local
 from noisewalk.search.plan import Task, make_plan, same_search
@@ -197,6 +198,25 @@ def test_a_folder_of_another_search_says_what_differs(model: nw.Pretrained, tmp_
     with pytest.raises(UserError, match=r'rank was "alignment", now "margin"; spec guidance_scale was 1.3, now 4.0'):
         Search(other, tmp_path, model, DigitScorer())
     assert same_search(plan_of(model).to_json(), plan_of(model, "5:9", top=9).to_json()) == ""
+
+
+def test_how_the_model_is_loaded_is_heeded(model: nw.Pretrained, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["search", "anagram", "6", "9", "--steps", "2", "--seeds", "0:2", "--top", "1", "--out", str(tmp_path / "s")]
+    for more in ([], ["--offline", "--memory", "full"]):  # the second goes on in the same folder
+        assert main([*line, "--dtype", "float32", *more]) == 0
+    (best,) = (tmp_path / "s" / "top").glob("*.png")
+    assert read_record(best)["model"]["dtype"] == "float32"
+    capsys.readouterr()
+    assert main([*line, "--dtype", "bfloat16"]) == 2
+    assert "model was " in capsys.readouterr().err
+    if not torch.cuda.is_available():
+        assert main([*line[:-1], str(tmp_path / "g"), "--device", "cuda"]) == 2
+        assert "PyTorch sees no CUDA GPU" in capsys.readouterr().err
+    plan = plan_of(model, loading={"upscaler": ("a", "b"), "device": "cpu", "offline": True})
+    label = json.loads(json.dumps(plan.to_json()))
+    assert label["loading"] == {"upscaler": ["a", "b"], "device": "cpu"}
+    there = Plan.from_json(label, here=plan.here)
+    assert there.loading == {"upscaler": ["a", "b"], "device": "cpu", "offline": True}
 
 
 def test_a_damaged_ledger_says_so(model: nw.Pretrained, tmp_path: Path) -> None:

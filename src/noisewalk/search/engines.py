@@ -34,7 +34,7 @@ class RayEngine:
 
     Args:
         address: of a running cluster, host:port or ray://host:port; "" starts one on this machine.
-        workers: tasks at a time; 0 for as many as the cluster has CPUs.
+        workers: tasks at a time; 0 for as many as the cluster has CPUs, or GPUs for a model that is on one.
         threads: of PyTorch, a worker.
     """
 
@@ -48,15 +48,16 @@ class RayEngine:
         if started:
             _connect(ray, self.address, self.workers)
         try:
-            yield from self._spread(ray, plan, iter(tasks))
+            yield from self._spread(ray, plan, iter(tasks), "GPU" if model.device.type == "cuda" else "CPU")
         finally:
             if started:
                 ray.shutdown()
 
-    def _spread(self, ray: Any, plan: Plan, tasks: Iterator[Task]) -> Iterator[Done]:
-        remote = ray.remote(num_cpus=1, max_retries=20)(run_remote)  # retries: of workers that died, not of errors
-        label = ray.put(json.dumps(plan.to_json()))
-        workers = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    def _spread(self, ray: Any, plan: Plan, tasks: Iterator[Task], needs: str) -> Iterator[Done]:
+        own = {"num_gpus": 1} if needs == "GPU" else {}
+        remote = ray.remote(num_cpus=1, max_retries=20, **own)(run_remote)  # retries: of workers that died, not of errors
+        label = ray.put(json.dumps([plan.to_json(), plan.here]))
+        workers = self.workers or max(1, int(ray.cluster_resources().get(needs, 1)))
 
         def submit(count: int) -> list[Any]:
             chosen = islice(tasks, count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -35,6 +35,10 @@ class Task:
     seeds: tuple[int, ...]
 
 
+HERE = ("memory", "offline")
+"""Options of `load` on which no picture depends."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """A search. Everything but `seeds` and `top` is the same for the searches that may share a folder.
@@ -48,6 +52,7 @@ class Plan:
         rank: a key of `RANKS`.
         top: how many are kept.
         early: share of the seeds that is walked to the end after all have been scored half-way; 1 walks all to the end.
+        loading: further options of `load` that are not the defaults. Those of `HERE` may differ in a folder.
         batch: pictures made at once. Part of what a search is, since on some machines a picture's last digits depend on it.
     """
 
@@ -61,6 +66,7 @@ class Plan:
     top: int = 6
     early: float = 1.0
     batch: int = 32
+    loading: Mapping[str, Any] = field(default_factory=dict)
     points: tuple[dict[str, Any], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -110,15 +116,24 @@ class Plan:
             "rank": self.rank,
             "early": self.early,
             "batch": self.batch,
+            "loading": {name: list(v) if isinstance(v, tuple) else v for name, v in self.loading.items() if name not in HERE},
         }
 
+    @property
+    def here(self) -> dict[str, Any]:
+        """The options of `load` that are no part of what the search is."""
+        return {name: value for name, value in self.loading.items() if name in HERE}
+
     @staticmethod
-    def from_json(data: dict[str, Any], seeds: Sequence[int] = (0,), top: int = 1) -> Plan:
+    def from_json(
+        data: dict[str, Any], seeds: Sequence[int] = (0,), top: int = 1, here: Mapping[str, Any] | None = None
+    ) -> Plan:
         """The inverse of `to_json`, for some seeds."""
         spec = from_json(TECHNIQUES[data["verb"]].spec, data["spec"])
         grid = tuple((name, tuple(tuple(v) if isinstance(v, list) else v for v in values)) for name, values in data["grid"])
         name, weights, dtype = data["model"]
         rest = {key: data[key] for key in ("scorer", "rank", "early", "batch")}
+        rest["loading"] = {**data["loading"], **(here or {})}
         return Plan(data["verb"], spec, (name, weights, dtype), tuple(seeds), grid, top=top, **rest)
 
 

@@ -67,7 +67,7 @@ def equipment(plan: Plan) -> tuple[Pretrained, Scorer]:
         UserError: the weights here are not the plan's.
     """
     name, weights, dtype = plan.model
-    model = load(name, dtype=dtype)
+    model = load(name, dtype=dtype, **plan.loading)
     if model.fingerprint != weights:
         raise UserError(f"the model '{name}' has weights {model.fingerprint} here, the search is of {weights}")
     return model, get_scorer(plan.scorer, model)
@@ -84,7 +84,8 @@ def run_remote(label: str, top: int, stage: str, point: int, seeds: Sequence[int
 
 @lru_cache(maxsize=2)
 def _remembered(label: str, top: int) -> tuple[Plan, Pretrained, Scorer]:
-    plan = Plan.from_json(json.loads(label), top=top)
+    data, here = json.loads(label)
+    plan = Plan.from_json(data, top=top, here=here)
     return plan, *equipment(plan)
 
 
