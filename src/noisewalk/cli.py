@@ -186,6 +186,10 @@ class TourCommand:
     """Hub ids or folders of those stages, if not the model's own."""
     memory: str = "auto"
     """What of a large model is on the GPU at once: auto, full, offload or sequential."""
+    device: str = "auto"
+    """Where the model computes: auto, cpu, cuda or mps."""
+    dtype: str = "auto"
+    """Number type of the network: auto, float32, bfloat16 or float16."""
     offline: bool = False
     """Use what is on this machine only."""
     minutes: float = 2.0
@@ -203,7 +207,7 @@ def run_tour(rest: list[str]) -> int:
     began = time.monotonic()
     with progress("tour") as watch:
         if command.part == "a":
-            loading = {"upscaler": command.upscaler, "memory": command.memory, "offline": command.offline}
+            loading = {name: getattr(command, name) for name in ("upscaler", "memory", "device", "dtype", "offline")}
             page = tour(out, command.model, watch, command.seed, command.upsample, loading)
         else:
             page = tour_training(out, command.minutes, watch)

@@ -19,6 +19,7 @@ from .files import write_atomic
 from .images import encode_png, to_image
 from .judge.illusions import score_illusions
 from .judge.scorer import DigitScorer, Scorer, get_scorer
+from .models.precision import type_name
 from .models.zoo import Pretrained, load
 from .report.page import Section, Shown, render
 from .report.result import Result, Watch, make, slug
@@ -89,7 +90,7 @@ def tour(
     page = folder / "index.html"
     lead = (
         f"Every experiment below was run just now by the command under it, on the model “{model_name}” "
-        f"({'×'.join(map(str, model.shape))} pixels, weights {model.fingerprint})."
+        f"({'×'.join(map(str, model.shape))} pixels, weights {model.fingerprint}, {type_name(model.computes)})."
     )
     footer = f"noisewalk {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads."
     write_atomic(page, render("A tour of noisewalk", lead, sections, footer).encode())
