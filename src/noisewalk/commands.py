@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import tyro
 
 from .errors import UserError, unknown
+from .files import slug
 from .models.zoo import model_for
-from .report.result import slug
 from .techniques import TECHNIQUES
 from .techniques.spec import Source
 

@@ -17,6 +17,7 @@ from .models.embeddings import cache_folder
 from .models.families import FAMILIES
 from .models.hub import SITE, cached, is_hub_id
 from .models.memory import GIB, free_memory, placement
+from .models.precision import type_name
 from .models.zoo import bundled
 
 LIBRARIES = ("diffusers", "transformers", "accelerate", "huggingface_hub", "sentencepiece", "ftfy")
@@ -70,7 +71,7 @@ def _libraries() -> Iterator[Finding]:
 
 def _device() -> Iterator[Finding]:
     place = placement()
-    kind = str(place.dtype).removeprefix("torch.")
+    kind = type_name(place.dtype)
     try:
         free = f"{free_memory(place.device) / GIB:.1f} GiB free"
     except UserError:

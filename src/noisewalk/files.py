@@ -1,8 +1,9 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and their names."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -32,3 +33,12 @@ def write_atomic(path: Path, data: bytes) -> None:
         if isinstance(error, OSError):
             raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --out") from error
         raise
+
+
+def slug(text: str) -> str:
+    """Letters and digits with dashes between, for file names.
+
+    >>> slug("start 1: a rocket, t = 960!")
+    'start-1-a-rocket-t-960'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "any"

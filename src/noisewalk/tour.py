@@ -15,14 +15,14 @@ import torch
 from PIL import Image
 
 from .commands import parse_technique
-from .files import write_atomic
+from .files import slug, write_atomic
 from .images import encode_png, to_image
 from .judge.illusions import score_illusions
 from .judge.scorer import DigitScorer, Scorer, get_scorer
 from .models.precision import type_name
 from .models.zoo import Pretrained, load
 from .report.page import Section, Shown, render
-from .report.result import Result, Watch, make, slug
+from .report.result import Result, Watch, make
 from .version import __version__
 
 PICTURES = Path(str(files("noisewalk") / "pictures"))

@@ -80,6 +80,7 @@ def apart(block: nn.Module, x: Tensor) -> Tensor:
     """`block(x)` to the bit and with the same gradients, but only the input of each unit is kept for the backward pass, which
     computes the rest again: half the memory, a third more time.
     """
+    _give_back_freed_memory()
     for unit in units(block):
         x = checkpoint(unit, x, use_reentrant=False, context_fn=partial(_second_time, unit))
     return x
@@ -150,10 +151,7 @@ class CourseUNet(nn.Module):
 
     def _is_large(self, x: Tensor) -> bool:
         training = torch.is_grad_enabled() and x.device.type == "cpu"
-        large = training and 4 * self.config.hidden * x[:, 0].numel() > LARGE
-        if large:
-            _give_back_freed_memory()
-        return large
+        return training and 4 * self.config.hidden * x[:, 0].numel() > LARGE
 
     def _condition(self, i: int, h: Tensor, t: Tensor | None, label: Tensor | None) -> Tensor:
         if self.times is None:

@@ -12,6 +12,7 @@ import torch
 from ..errors import UserError, unknown
 from .components import Folder, first_line, need
 from .families import Family
+from .precision import type_name
 
 log = logging.getLogger("noisewalk")
 Mode = Literal["auto", "full", "offload", "sequential"]
@@ -42,7 +43,7 @@ class Placement:
             UserError: it does not fit, or a file of it is missing.
         """
         needed, free = self.estimate(folder, family) / GIB, free_memory(self.device) / GIB
-        kind = str(self.dtype).removeprefix("torch.")
+        kind = type_name(self.dtype)
         if self.mode != "sequential" and needed > free:
             way = "--memory sequential, or a smaller model" if self.device.type == "cuda" else "a smaller model"
             there = f"{free:.1f} GiB are free on {self.device}"

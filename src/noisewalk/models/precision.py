@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import UserError, unknown
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
-_SLOW = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+_PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def number_type(name: str | torch.dtype | None) -> torch.dtype | None:
@@ -50,7 +50,7 @@ def fastest(device: torch.device) -> torch.dtype:
 
 
 class Mixed(nn.Module):
-    """A network whose convolutions and matrix products take bfloat16 numbers; inputs, output and normalisations stay float32.
+    """A float32 network whose convolutions and matrix products take bfloat16 numbers; what it is given and says stays float32.
 
     bfloat16 has 8 significant bits, products are summed in float32. On a CPU that multiplies it, besides twice the speed,
     it has a virtue that float32 has not: oneDNN chooses the same kernel whatever the number of rows.
@@ -60,7 +60,7 @@ class Mixed(nn.Module):
         super().__init__()
         self.network = network
         for module in network.modules():
-            if isinstance(module, _SLOW):
+            if isinstance(module, _PRODUCTS):
                 module.to(torch.bfloat16)
 
     def forward(self, x: Tensor, *rest: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
@@ -15,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import UserError
-from ..files import write_atomic
+from ..files import slug, write_atomic
 from ..images import Picture, Shape, encode_png, enlarge, open_image, prepare, prepare_all, prepare_mask, to_image
 from ..models.precision import type_name
 from ..models.zoo import Pretrained
@@ -291,12 +290,3 @@ def is_single(path: Path) -> bool:
     if path.suffix.lower() in Image.registered_extensions():
         raise UserError(f"pictures are saved as .png (which can be replayed) or into a folder; {path} was asked for")
     return False
-
-
-def slug(text: str) -> str:
-    """Letters and digits with dashes between, for file names.
-
-    >>> slug("start 1: a rocket, t = 960!")
-    'start-1-a-rocket-t-960'
-    """
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "any"

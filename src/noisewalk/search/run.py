@@ -10,11 +10,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ..files import write_atomic
+from ..files import slug, write_atomic
 from ..images import encode_png, open_image
 from ..judge.scorer import Scorer
 from ..models.zoo import Pretrained
-from ..report.result import Result, make, slug
+from ..report.result import Result, make
 from .engines import Engine, local
 from .ledger import Ledger
 from .page import contact_sheet, search_page
