@@ -2,13 +2,13 @@
 
     python bench/emoji_speed.py [--rounds 7] [--threads 2] [--runtimes torch,bf16,compiled,openvino,openvino-bf16,onnxruntime]
 
-The networks have the shapes of the recipes; their weights are random, which changes nothing about time. Every round measures
-all runtimes in turn, and a square float32 matmul beside them, so that whatever else the machine does falls on all of them:
-two calls of each, of which the second counts, as in a walk, which makes one after the other; medians over rounds. "share" is
-the network's rate (its convolutions and matmuls counted as 2 operations a multiply-add) over the rate of that matmul. "bf16" is
-what the package uses where the hardware has it (`models/precision.py`), "torch" its float32. OpenVINO and ONNX Runtime are left
-out where they are not installed (pip install openvino onnx onnxscript onnxruntime). "error" is the root mean square of the
-difference from float32 PyTorch over that of the output.
+The networks have the shapes of the recipes; their weights are random, which changes nothing about time. A prompt is read
+before, as in a walk. Every round measures all runtimes in turn, and a square float32 matmul beside them, so that whatever else
+the machine does falls on all of them: the calls of a whole walk, one after the other; medians over rounds. "share" is the
+network's rate (its convolutions and matmuls counted as 2 operations a multiply-add) over the rate of that matmul. "bf16" is
+what the package uses where the hardware has it (`models/precision.py`), "torch" its float32, both with packed weights
+(`models/packed.py`). OpenVINO and ONNX Runtime are left out where they are not installed (pip install openvino onnx onnxscript
+onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over that of the output.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from noisewalk.models.precision import Mixed
+from noisewalk.models.packed import pack
+from noisewalk.models.precision import computing_in
 from noisewalk.models.text_unet import TextUNet, TextUNetConfig
 from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet
 
@@ -50,25 +51,36 @@ class Stage:
     rows: int
 
 
+class Drawing(nn.Module):
+    """What a walk calls at every step: the network without its reader, which reads a prompt once."""
+
+    def __init__(self, network: TextUNet | UpscalerUNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.network.draw(*inputs)
+
+
 def stages() -> list[Stage]:
     torch.manual_seed(0)
-    first, second = TextUNet(TextUNetConfig()), UpscalerUNet(UPSCALER_32)
+    first, second = Drawing(TextUNet(TextUNetConfig())), Drawing(UpscalerUNet(UPSCALER_32))
     for network in (first, second):
         network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         for parameter in network.parameters():
             parameter.data += 0.02 * torch.randn_like(parameter)  # zero-initialised layers would be no test of the error
 
-    def words(n: int) -> Inputs:
-        return torch.randn(n, 24, 192), torch.arange(24).expand(n, -1) < 6
+    def words(n: int, dim: int) -> Inputs:
+        return torch.randn(n, 25, dim), torch.arange(24).expand(n, -1) < 6
 
     def picture(n: int, size: int) -> Tensor:
         return torch.randn(n, 3, size, size).contiguous(memory_format=torch.channels_last)
 
     def inputs(n: int) -> Inputs:
-        return picture(n, 32), torch.rand(n), *words(n)
+        return picture(n, 32), torch.rand(n), *words(n, 256)
 
     def inputs_128(n: int) -> Inputs:
-        return picture(n, 128), torch.rand(n), picture(n, 128), torch.randint(0, 600, (n,)), *words(n)
+        return picture(n, 128), torch.rand(n), picture(n, 128), torch.randint(0, 600, (n,)), *words(n, 128)
 
     return [Stage("stage I, 32x32", first, inputs, 20, 2), Stage("stage II, 128x128", second, inputs_128, 8, 1)]
 
@@ -76,10 +88,14 @@ def stages() -> list[Stage]:
 def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
     """A call of the network in a runtime, ready to be timed."""
     if runtime == "torch":
-        return lambda: network(*inputs)
+        copied = copy.deepcopy(network)
+        pack(copied)
+        return lambda: copied(*inputs)
     if runtime == "bf16":
-        mixed = Mixed(copy.deepcopy(network))
-        return lambda: mixed(*inputs)
+        copied = copy.deepcopy(network)
+        call = computing_in(copied, torch.bfloat16, runtime)(copied)
+        pack(copied)
+        return lambda: call(*inputs)
     if runtime == "compiled":
         compiled = torch.compile(network)
         return lambda: compiled(*inputs)
@@ -129,11 +145,13 @@ def _onnxruntime(network: nn.Module, inputs: Inputs, int8: bool) -> Call:
     return lambda: torch.from_numpy(session.run(None, feed)[0])
 
 
-def seconds(call: Call) -> float:
+def seconds(call: Call, times: int) -> float:
+    """Of one of so many calls, one after the other, after a first."""
     call()
     began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
+    for _ in range(times):
+        call()
+    return (time.perf_counter() - began) / times
 
 
 def sgemm() -> tuple[Call, float]:
@@ -171,9 +189,9 @@ def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
     matmul, matmul_operations = sgemm()
     times: dict[str, list[float]] = {name: [] for name in ("matmul", *calls)}
     for _ in range(rounds):
-        times["matmul"].append(seconds(matmul))
+        times["matmul"].append(seconds(matmul, 1))
         for name, call in calls.items():
-            times[name].append(seconds(call))
+            times[name].append(seconds(call, stage.calls))
     rate = matmul_operations / statistics.median(times["matmul"])
     print(f"{stage.name}, batch {batch}: {stage.calls} calls of {stage.rows * batch} rows, {operations / 1e9:.2f} GFLOP each;")
     print(f"  matmul {rate / 1e9:.0f} GFLOP/s")

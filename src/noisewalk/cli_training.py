@@ -50,6 +50,8 @@ class TrainCommand:
     """cosine, exponential or none, instead of the recipe's."""
     seed: int = 0
     """Of the weights, the order of pictures, times and noise."""
+    dtype: str | None = None
+    """float32 or bfloat16, what the network computes in, instead of the recipe's; its weights stay float32."""
     device: str = "auto"
     """cpu, cuda, or auto."""
 

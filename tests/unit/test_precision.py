@@ -15,19 +15,25 @@ import noisewalk as nw
 from noisewalk.cli import main
 from noisewalk.errors import UserError
 from noisewalk.models.course import CourseUNet, CourseUNetConfig
-from noisewalk.models.precision import Mixed, fastest, number_type
+from noisewalk.models.precision import computing_in, fastest, number_type
 from noisewalk.models.unet import Norm
 from noisewalk.models.zoo import WEIGHTS, load
 
 CPU = torch.device("cpu")
 HARDWARE = fastest(CPU) == torch.bfloat16
-WORDS = (torch.randn(1, 24, 192), torch.arange(24)[None] < 6)
+
+
+def words(n: int, dim: int) -> tuple[Tensor, Tensor]:
+    """A sentence of six words as a reader has read it, n times."""
+    return torch.randn(1, 25, dim).expand(n, -1, -1), (torch.arange(24) < 6).expand(n, -1)
+
+
 INPUTS = {
     "digits": lambda n: (torch.randn(n, 1, 28, 28), torch.rand(n), torch.arange(n) % 11),
-    "emoji": lambda n: (torch.randn(n, 3, 32, 32), torch.rand(n), *(each.expand(n, *each.shape[1:]) for each in WORDS)),
+    "emoji": lambda n: (torch.randn(n, 3, 32, 32), torch.rand(n), *words(n, 256)),
     "emoji-upscaler": lambda n: (
         *(torch.randn(n, 3, 128, 128), torch.rand(n), torch.randn(n, 3, 128, 128), torch.arange(n) * 30),
-        *(each.expand(n, *each.shape[1:]) for each in WORDS),
+        *words(n, 128),
     ),
 }
 
@@ -73,7 +79,7 @@ def test_the_courses_network_computes_in_bfloat16_too() -> None:
     net = CourseUNet(CourseUNetConfig(hidden=16, time=True, num_classes=10)).eval()
     given = (torch.randn(2, 1, 28, 28), torch.rand(2), torch.tensor([3, 10]))
     exact = net(*given)
-    error = (Mixed(net)(*given) - exact).square().mean().sqrt() / exact.square().mean().sqrt()
+    error = (computing_in(net, torch.bfloat16, "")(net)(*given) - exact).square().mean().sqrt() / exact.square().mean().sqrt()
     assert 1e-4 < error < 0.03
 
 

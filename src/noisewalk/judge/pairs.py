@@ -128,7 +128,7 @@ class Sentence(nn.Module):
         )
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        text: Tensor = self.reader(vectors, mask)[0]
+        text: Tensor = self.reader(vectors, mask)
         return text[:, 0]
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..errors import UserError, unknown
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
+Call = Callable[..., Tensor]
 _PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
@@ -49,34 +50,33 @@ def fastest(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
 
 
-class Mixed(nn.Module):
-    """A float32 network whose convolutions and matrix products take bfloat16 numbers; what it is given and says stays float32.
+def mixed(call: Call) -> Call:
+    """A call of a network with bfloat16 weights, as of one with float32: what it is given and what it answers stay float32.
 
     bfloat16 has 8 significant bits, products are summed in float32. On a CPU that multiplies it, besides twice the speed,
     it has a virtue that float32 has not: oneDNN chooses the same kernel whatever the number of rows.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        for module in network.modules():
-            if isinstance(module, _PRODUCTS):
-                module.to(torch.bfloat16)
-
-    def forward(self, x: Tensor, *rest: Tensor) -> Tensor:
+    def in_bfloat16(x: Tensor, *rest: Tensor) -> Tensor:
         with torch.autocast(x.device.type, torch.bfloat16):
-            out: Tensor = self.network(x, *rest)
-        return out.to(x.dtype)
+            return call(x, *rest).to(x.dtype)
+
+    return in_bfloat16
 
 
-def computing_in(network: nn.Module, dtype: torch.dtype, name: str) -> Callable[..., Tensor]:
-    """A float32 network, made ready to compute in `dtype` (in place).
+def computing_in(network: nn.Module, dtype: torch.dtype, name: str) -> Callable[[Call], Call]:
+    """Make a float32 network compute in `dtype`, in place, and answer what to wrap the calls of it and its parts in.
+
+    In bfloat16, convolutions and matrix products take bfloat16 numbers.
 
     Raises:
-        UserError: it is neither float32 nor bfloat16.
+        UserError: `dtype` is neither float32 nor bfloat16.
     """
     if dtype == torch.float32:
-        return network
+        return lambda call: call
     if dtype != torch.bfloat16:
         raise UserError(f"'{name}' computes in float32 or bfloat16, not in {type_name(dtype)}")
-    return Mixed(network)
+    for module in network.modules():
+        if isinstance(module, _PRODUCTS):
+            module.to(torch.bfloat16)
+    return mixed

@@ -60,10 +60,10 @@ def text_unet_config(data: dict[str, Any]) -> TextUNetConfig:
 def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
     """softmax(q k^T / sqrt(D) + mask) v for q (N, H, Q, D), k and v (N, H, K, D), seen (N, K) bool.
 
-    Written out on the CPU, where for these few positions PyTorch's fused kernel takes five times as long backwards.
+    Written out for training on a CPU, where for these few positions PyTorch's fused kernel takes five times as long backwards.
     """
     mask = seen[:, None, None]
-    if q.is_cuda:
+    if q.is_cuda or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(q, k, v, mask)
     bias = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
     return torch.softmax(bias + (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1) @ v
@@ -88,7 +88,7 @@ class ReaderLayer(nn.Module):
 
 
 class Reader(nn.Module):
-    """Word vectors (N, L, D) and their mask (N, L) -> (N, 1 + L, text_dim) and mask (N, 1 + L).
+    """Word vectors (N, L, D) and their mask (N, L) -> words as read (N, 1 + L, text_dim).
 
     A learned start token stands before the words and is never masked: with no words at all it is the unconditional
     sentence, and its output is the sentence as a whole.
@@ -102,13 +102,14 @@ class Reader(nn.Module):
         self.layers = nn.ModuleList([ReaderLayer(c.text_dim, c.text_heads) for _ in range(c.text_layers)])
         self.norm = nn.LayerNorm(c.text_dim)
 
-    def forward(self, vectors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         words = self.words(vectors) + self.positions[:, : vectors.shape[1]]
         h = torch.cat([self.start.to(words.dtype).expand(len(words), -1, -1), words], dim=1)
         seen = F.pad(mask, (1, 0), value=True)
         for layer in self.layers:
             h = layer(h, seen)
-        return self.norm(h), seen
+        out: Tensor = self.norm(h)
+        return out
 
 
 class Attention(nn.Module):
@@ -187,12 +188,16 @@ class TextUNet(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, t: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
-        text, seen = self.reader(vectors, mask)
-        return self.draw(x, self.time(t) + self.sentence(text[:, 0]), text, seen)
+        return self.draw(x, t, self.reader(vectors, mask), mask)
 
-    def draw(self, x: Tensor, embedding: Tensor, text: Tensor, seen: Tensor) -> Tensor:
-        """The output for (N, in_channels + beside_channels, H, W), the embedding (N, E) of all else, and the words read."""
-        embedding = F.silu(embedding)
+    def draw(self, x: Tensor, t: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """The output for words that `reader` has read, (N, 1 + L, text_dim): a walk has them read once, not at every step."""
+        return self.draw_from(x, self.time(t), text, mask)
+
+    def draw_from(self, x: Tensor, embedding: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """The output for (N, in_channels + beside_channels, H, W) and the embedding (N, E) of all but the words."""
+        embedding = F.silu(embedding + self.sentence(text[:, 0]))
+        seen = F.pad(mask, (1, 0), value=True)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
         skips = [h]
         for layer in self.down:

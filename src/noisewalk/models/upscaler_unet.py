@@ -41,7 +41,14 @@ class UpscalerUNet(nn.Module):
         self.noise_level = TimeEmbedding(config.embed_dim)
 
     def forward(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
-        text, seen = self.unet.reader(vectors, mask)
-        level = self.noise_level((timestep + 1) / 1000)
-        embedding = self.unet.time(t) + self.unet.sentence(text[:, 0]) + level
-        return self.unet.draw(torch.cat([x, beside], 1), embedding, text, seen)
+        return self.draw(x, t, beside, timestep, self.unet.reader(vectors, mask), mask)
+
+    def draw(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """The output for words that `reader` has read."""
+        embedding = self.unet.time(t) + self.noise_level((timestep + 1) / 1000)
+        return self.unet.draw_from(torch.cat([x, beside], 1), embedding, text, mask)
+
+    @property
+    def reader(self) -> nn.Module:
+        """What reads its words."""
+        return self.unet.reader

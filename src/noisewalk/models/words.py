@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -90,7 +91,8 @@ class WordTable:
 
 @dataclass(frozen=True, eq=False)
 class TextPrompts:
-    """Prompt -> condition (vectors (1, L, D) float32, mask (1, L) bool): what a `TextUNet` is told.
+    """Prompt -> condition (vectors (1, L, D) float32, mask (1, L) bool): what a `TextUNet` is told; with `read`, what its
+    reader made of the vectors, (1, 1 + L, text_dim), in their place.
 
     The empty prompt is a mask without a single token; so is a dropped caption in training. What is not understood of a
     prompt is logged as a warning, once.
@@ -99,11 +101,16 @@ class TextPrompts:
         table: the words' vectors.
         max_tokens: L; what is longer is cut off.
         vocabulary: what the model knows, to tell prompts that are far from it; None if that is not known.
+        read: a network's reader, (vectors, mask) -> words as read, so that a walk has a prompt read once, and not at every
+            step; each prompt alone, so that it does not depend on the others.
+        device: of the condition.
     """
 
     table: WordTable
     max_tokens: int = 24
     vocabulary: Vocabulary | None = None
+    read: Callable[[Tensor, Tensor], Tensor] | None = None
+    device: torch.device | str = "cpu"
     _told: set[str] = field(default_factory=set, init=False, repr=False)
 
     def __call__(self, prompt: str) -> Condition:
@@ -119,7 +126,11 @@ class TextPrompts:
             self._told.add(prompt)
             for note in self.notes(prompt):
                 _log.warning(note)
-        return self.table.vectors(rows), mask
+        vectors, mask = self.table.vectors(rows).to(self.device), mask.to(self.device)
+        if self.read is None:
+            return vectors, mask
+        with torch.no_grad():
+            return self.read(vectors, mask), mask
 
     def notes(self, prompt: str) -> list[str]:
         """What will not be understood of a prompt, in sentences for the user."""

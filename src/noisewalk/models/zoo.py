@@ -21,11 +21,14 @@ from .hub import is_hub_id, locate
 from .kinds import SCHEDULES, build, prompts
 from .memory import Placement, placement
 from .network import NetworkModel
+from .packed import pack
 from .precision import computing_in, fastest, number_type
 from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
 from .pretrained import Upscaler
 from .text import DigitPrompts
+from .text_unet import TextUNet
+from .upscaler_unet import UpscalerUNet
 from .vocabulary import Vocabulary
 from .words import TextPrompts
 
@@ -149,7 +152,7 @@ def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torc
     encode = model.encode
     if isinstance(encode, TextPrompts) and "known" in card:
         vocabulary = Vocabulary(encode.table, card["known"], card.get("filler", ()))
-        encode = TextPrompts(encode.table, encode.max_tokens, vocabulary)
+        encode = replace(encode, vocabulary=vocabulary)
     return replace(model, card=card, encode=encode, defaults=replace(model.defaults, **card.get("defaults", {})))
 
 
@@ -172,7 +175,12 @@ def pretrained(
 ) -> Pretrained:
     """A network and what its checkpoint says about it, as a model to draw with."""
     network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    call = computing_in(network, dtype, name)
+    within = computing_in(network, dtype, name)
+    if device.type == "cpu":
+        pack(network)
+    encode, call = prompts(config), within(network)
+    if isinstance(encode, TextPrompts) and isinstance(network, TextUNet | UpscalerUNet):
+        encode, call = replace(encode, read=within(network.reader), device=device), within(network.draw)
     multiple = 1 if dtype == torch.bfloat16 else 4 if torch.get_num_threads() > 1 else 16
     schedule = SCHEDULES[config["schedule"]]()
     unit = (0.5, 0.5) if config.get("unit_range") else (1.0, 0.0)
@@ -181,7 +189,7 @@ def pretrained(
     return Pretrained(
         name,
         NetworkModel(call, schedule, config["prediction_type"], 0, multiple, *unit),
-        prompts(config),
+        encode,
         Rescaled(schedule, 2.0) if config.get("unit_range") else schedule,
         (shape["in_channels"], shape["image_size"], shape["image_size"]),
         replace(Defaults(), **config.get("defaults", {})),

@@ -51,6 +51,7 @@ class RunSpec:
         network: "unet-course" or "unet-fast" instead of the recipe's.
         batch_size: pictures a step, instead of the recipe's.
         init: the run or model whose weights to start from; None for random ones.
+        dtype: "float32" or "bfloat16", what the network computes in (its weights stay float32); None for the recipe's.
     """
 
     objective: str
@@ -66,6 +67,7 @@ class RunSpec:
     network: str | None = None
     batch_size: int | None = None
     init: str | None = None
+    dtype: str | None = None
 
 
 def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, watch: Watch | None = None) -> str:
@@ -116,6 +118,10 @@ def configure(config: TrainConfig, spec: RunSpec) -> TrainConfig:
             raise UserError(f"--{name.replace('_', '-')} must be more than 0, {changes[name]} was asked for")
     if spec.decay not in (None, "cosine", "exponential", "none"):
         raise unknown("decay", str(spec.decay), ("cosine", "exponential", "none"))
+    if spec.dtype is not None:
+        if spec.dtype not in ("float32", "bfloat16"):
+            raise unknown("number type", spec.dtype, ("float32", "bfloat16"))
+        changes["bf16"] = spec.dtype == "bfloat16"
     return replace(config, seed=spec.seed, **{k: v for k, v in changes.items() if v is not None})
 
 

@@ -1,0 +1,88 @@
+"""Packed weights change no bit in bfloat16, and words read once draw what words read at every step do."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from noisewalk.models import packed
+from noisewalk.models.checkpoint import network_weights
+from noisewalk.models.kinds import build
+from noisewalk.models.packed import PackedConv2d, PackedLinear, pack
+from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.models.zoo import WEIGHTS, load
+
+LAYERS = {
+    "stem": (nn.Conv2d(12, 64, 3, padding=1), (16, 16)),
+    "same": (nn.Conv2d(64, 64, 3, padding=1), (16, 16)),
+    "down": (nn.Conv2d(64, 128, 3, stride=2, padding=1), (16, 16)),
+    "coarse": (nn.Conv2d(256, 256, 3, padding=1), (4, 4)),
+    "joined": (nn.Conv2d(512, 256, 3, padding=1), (4, 4)),
+    "1x1": (nn.Conv2d(256, 768, 1), (4, 4)),
+    "no bias": (nn.Conv2d(32, 32, 3, padding=1, bias=False), (8, 8)),
+}
+
+
+@pytest.mark.skipif(not packed._ABLE, reason="this PyTorch has no oneDNN on x86")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", LAYERS)
+@torch.no_grad()
+def test_a_packed_convolution_is_the_convolution(name: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    conv, size = LAYERS[name]
+    plain = copy.deepcopy(conv).to(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    wrapped = nn.Sequential(copy.deepcopy(plain))
+    pack(wrapped)
+    assert type(wrapped[0]) is PackedConv2d
+    assert list(wrapped.state_dict()) == [f"0.{key}" for key in plain.state_dict()]
+    for rows in (8, 1, 2, 3, 16, 4):
+        x = torch.randn(rows, conv.in_channels, *size).to(dtype).contiguous(memory_format=torch.channels_last)
+        if dtype == torch.bfloat16:
+            assert torch.equal(wrapped(x), plain(x)), rows
+        else:  # another order of summing errs by 6e-8 of the sum of the products' sizes, 55 at most
+            torch.testing.assert_close(wrapped(x), plain(x), rtol=0, atol=1e-5)
+
+
+@pytest.mark.skipif(not packed._ABLE, reason="this PyTorch has no oneDNN on x86")
+@torch.no_grad()
+def test_a_packed_matrix_product_is_the_product_to_the_bit() -> None:
+    torch.manual_seed(0)
+    plain = nn.Linear(256, 512).to(torch.bfloat16)
+    wrapped = nn.Sequential(copy.deepcopy(plain), nn.Linear(512, 4))
+    pack(wrapped)
+    assert type(wrapped[0]) is PackedLinear
+    assert type(wrapped[1]) is nn.Linear  # float32: not oneDNN's
+    for shape in ((1, 256), (50, 256), (3, 25, 256)):
+        x = torch.randn(*shape).to(torch.bfloat16)
+        assert torch.equal(wrapped[0](x), plain(x))
+
+
+def test_what_is_differentiated_is_not_packed() -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 4, 3)
+    x = torch.randn(1, 3, 8, 8, requires_grad=True)
+    (plain,) = torch.autograd.grad(conv(x).square().sum(), x)
+    pack(conv)
+    conv(x).square().sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, plain)
+
+
+@torch.no_grad()
+def test_words_read_once_draw_the_same_picture() -> None:
+    tensors, config = network_weights(WEIGHTS / "emoji.safetensors")
+    whole = build(config).eval()
+    whole.load_state_dict(tensors)
+    torch.manual_seed(0)
+    x, t = torch.randn(2, 3, 32, 32), torch.tensor([0.3, 0.8])
+    prompts, model = TextPrompts(load_words(), config["config"]["max_tokens"]), load("emoji", dtype="float32")
+
+    def cond(encode: TextPrompts) -> list[torch.Tensor]:
+        return [torch.cat(each) for each in zip(encode("a red rocket"), encode(""), strict=True)]
+
+    assert isinstance(model.encode, TextPrompts)
+    drawn = model.model.network(x, t, *cond(model.encode))  # type: ignore[attr-defined]
+    torch.testing.assert_close(drawn, whole(x, t, *cond(prompts)), rtol=0, atol=2e-5)
