@@ -157,6 +157,14 @@ class SuggestCommand:
     """A bundled model, a run folder, or a .safetensors file; auto: digits if the prompt names a digit, else emoji."""
     scorer: str = "auto"
     """Who scores: auto (the model's own), digits, emoji, clip:FOLDER or clip:HUB/ID."""
+    memory: str = "auto"
+    """auto, full, offload or sequential: what of a large model is on the GPU at once."""
+    device: str = "auto"
+    """Where the model computes: auto, cpu, cuda or mps."""
+    dtype: str = "auto"
+    """Number type of the network: auto (what the hardware is fast at), float32, bfloat16, float16."""
+    offline: bool = False
+    """Use what is on this machine only."""
 
 
 def run_suggest(rest: list[str]) -> int:
@@ -166,7 +174,8 @@ def run_suggest(rest: list[str]) -> int:
     from .search import suggest
 
     command = parse(SuggestCommand, rest, "noisewalk suggest")
-    model = load(model_for([command.prompt]) if command.model == "auto" else command.model)
+    name = model_for([command.prompt]) if command.model == "auto" else command.model
+    model = load(name, memory=command.memory, device=command.device, dtype=command.dtype, offline=command.offline)
     scorer = get_scorer(command.scorer, model)
     with progress("suggest") as watch:
         partners = suggest(model, scorer, command.prompt, command.among, command.view, command.num, watch)

@@ -20,7 +20,8 @@ from PIL import Image
 import noisewalk as nw
 from noisewalk.cli import main
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
-from noisewalk.report.lab import begun_from, prepare, read_spec
+from noisewalk.report import lab
+from noisewalk.report.lab import RunSpec, begun_from, configure, prepare, read_spec
 from noisewalk.report.run_page import read_metrics
 
 
@@ -211,6 +212,24 @@ def test_either_network_trains_by_either_recipe(shapes: str) -> None:
         assert nw.generate(nw.load(recipe), "", steps=2).tensor.isfinite().all()
 
 
+def test_the_number_type_is_the_recipes_where_the_hardware_has_it_and_the_users_everywhere(
+    shapes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fast, course = (prepare(RunSpec("flow", recipe, shapes, size=8))[0].config for recipe in ("fast", "course"))
+    for able in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(lab, "fastest", lambda device, able=able: able)
+        assert configure(fast, RunSpec("flow")).bf16 == (able == torch.bfloat16)
+        assert not configure(course, RunSpec("flow")).bf16
+        assert configure(course, RunSpec("flow", dtype="bfloat16")).bf16
+        assert not configure(fast, RunSpec("flow", dtype="float32")).bf16
+    line = ["flow", "--data", shapes, "--size", "8", "--epochs", "10"]
+    assert _train(*line, "--dtype", "float32", "--out", "plain") == 0
+    assert not load_tensors("plain" / RUN_CHECKPOINT)[1]["train"]["bf16"]
+    assert _train(*line, "--dtype", "int8", "--out", "other") == 2
+    assert "unknown number type 'int8'" in capsys.readouterr().err
+    assert not Path("other").exists()
+
+
 def test_several_runs_are_compared_on_one_page(shapes: str) -> None:
     for rate in ("1e-3", "1e-4"):
         line = ["flow", "--data", shapes, "--size", "8", "--epochs", "20", "--learning-rate", rate]
@@ -304,7 +323,7 @@ def test_two_processes_train_as_one(shapes: str, tmp_path: Path) -> None:
         "from dataclasses import replace\n"
         "import noisewalk.report.lab as lab\n"
         "configure = lab.configure\n"
-        "lab.configure = lambda c, spec: replace(configure(c, spec), bf16=False, batch_size=16, warmup=5)\n"
+        "lab.configure = lambda c, spec, *rest: replace(configure(c, spec, *rest), bf16=False, batch_size=16, warmup=5)\n"
         "from noisewalk.cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )

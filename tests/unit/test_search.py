@@ -301,6 +301,13 @@ def test_a_six_is_suggested_a_nine(capsys: pytest.CaptureFixture[str]) -> None:
     assert fits == sorted(fits, reverse=True)
 
 
+def test_suggestions_compute_as_they_are_asked_to(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["suggest", "6", "--num", "1", "--among", "9"]
+    assert main([*line, "--dtype", "float16"]) == 2
+    assert "computes in float32 or bfloat16, not in float16" in capsys.readouterr().err
+    assert main([*line, "--device", "nowhere"]) == 2
+
+
 def test_what_suggests_needs_a_vocabulary(model: nw.Pretrained) -> None:
     with pytest.raises(UserError, match="does not list prompts to choose from; name some with --among"):
         suggest(replace(model, name="mine", encode=lambda prompt: ()), DigitScorer(), "6")

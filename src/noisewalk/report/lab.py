@@ -15,6 +15,7 @@ from ..errors import UserError, unknown
 from ..files import write_atomic
 from ..images import encode_png
 from ..models.checkpoint import RUN_CHECKPOINT, network_weights
+from ..models.precision import fastest
 from ..models.zoo import Pretrained, pretrained, weights_of
 from ..training.data import to_unit
 from ..training.loop import TrainConfig, TrainState, log
@@ -82,9 +83,9 @@ def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, 
     if spec.init and not (folder / RUN_CHECKPOINT).exists():
         recipe = begun_from(spec.init, recipe)
     workers, device = launched(choose_device(device))
+    config = configure(recipe.config, spec, device)
     if workers.main:
         keep_spec(folder, spec)
-    config = configure(recipe.config, spec)
     end = time.monotonic() + (60 * minutes if minutes else float("inf"))
     reached = f"{folder} was done already"
     with closing(run(recipe, config, folder, device=device, workers=workers)) as training:
@@ -109,8 +110,8 @@ def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, 
     return f"{reached}; see {folder / 'report.html'}"
 
 
-def configure(config: TrainConfig, spec: RunSpec) -> TrainConfig:
-    """A recipe's configuration with what the spec asks for instead."""
+def configure(config: TrainConfig, spec: RunSpec, device: str = "cpu") -> TrainConfig:
+    """A recipe's configuration with what the spec asks for instead; a recipe's bfloat16 only where the device multiplies it."""
     names = ("epochs", "learning_rate", "decay", "batch_size")
     changes: dict[str, Any] = {name: getattr(spec, name) for name in names}
     for name in ("epochs", "learning_rate", "batch_size"):
@@ -118,10 +119,10 @@ def configure(config: TrainConfig, spec: RunSpec) -> TrainConfig:
             raise UserError(f"--{name.replace('_', '-')} must be more than 0, {changes[name]} was asked for")
     if spec.decay not in (None, "cosine", "exponential", "none"):
         raise unknown("decay", str(spec.decay), ("cosine", "exponential", "none"))
-    if spec.dtype is not None:
-        if spec.dtype not in ("float32", "bfloat16"):
-            raise unknown("number type", spec.dtype, ("float32", "bfloat16"))
-        changes["bf16"] = spec.dtype == "bfloat16"
+    if spec.dtype not in (None, "float32", "bfloat16"):
+        raise unknown("number type", str(spec.dtype), ("float32", "bfloat16"))
+    able = config.bf16 and fastest(torch.device(device)) == torch.bfloat16  # emulated, it is slower than float32
+    changes["bf16"] = spec.dtype == "bfloat16" if spec.dtype else able
     return replace(config, seed=spec.seed, **{k: v for k, v in changes.items() if v is not None})
 
 

@@ -45,7 +45,8 @@ class TrainConfig:
         ema_decay: decay a step of the averaged weights (the ones to use); 0 keeps the last ones.
         clip: largest norm of the gradient; 0 for no limit.
         seed: of the weights, the order of pictures, times, noise and dropout.
-        bf16: compute the network in bfloat16 (weights, loss and averages stay float32).
+        bf16: compute the network in bfloat16 (weights, loss and averages stay float32); the command line heeds it only where
+            the hardware multiplies bfloat16.
         compile: compile the network first, on a GPU only: on a CPU it wins little and takes minutes.
     """
 
