@@ -12,9 +12,11 @@ from noisewalk.models import packed
 from noisewalk.models.checkpoint import network_weights
 from noisewalk.models.kinds import build
 from noisewalk.models.packed import PackedConv2d, PackedLinear, pack
+from noisewalk.models.precision import fastest
 from noisewalk.models.words import TextPrompts, load_words
 from noisewalk.models.zoo import WEIGHTS, load
 
+HARDWARE = fastest(torch.device("cpu")) == torch.bfloat16
 LAYERS = {
     "stem": (nn.Conv2d(12, 64, 3, padding=1), (16, 16)),
     "same": (nn.Conv2d(64, 64, 3, padding=1), (16, 16)),
@@ -26,8 +28,11 @@ LAYERS = {
 }
 
 
+BFLOAT16 = pytest.param(torch.bfloat16, marks=pytest.mark.skipif(not HARDWARE, reason="this CPU has no bfloat16"))
+
+
 @pytest.mark.skipif(not packed._ABLE, reason="this PyTorch has no oneDNN on x86")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, BFLOAT16])
 @pytest.mark.parametrize("name", LAYERS)
 @torch.no_grad()
 def test_a_packed_convolution_is_the_convolution(name: str, dtype: torch.dtype) -> None:
@@ -46,7 +51,7 @@ def test_a_packed_convolution_is_the_convolution(name: str, dtype: torch.dtype) 
             torch.testing.assert_close(wrapped(x), plain(x), rtol=0, atol=1e-5)
 
 
-@pytest.mark.skipif(not packed._ABLE, reason="this PyTorch has no oneDNN on x86")
+@pytest.mark.skipif(not packed._ABLE or not HARDWARE, reason="this CPU has no bfloat16, or PyTorch no oneDNN on x86")
 @torch.no_grad()
 def test_a_packed_matrix_product_is_the_product_to_the_bit() -> None:
     torch.manual_seed(0)
@@ -58,6 +63,14 @@ def test_a_packed_matrix_product_is_the_product_to_the_bit() -> None:
     for shape in ((1, 256), (50, 256), (3, 25, 256)):
         x = torch.randn(*shape).to(torch.bfloat16)
         assert torch.equal(wrapped[0](x), plain(x))
+
+
+@torch.no_grad()
+def test_bfloat16_is_left_alone_where_it_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "fastest", lambda device: torch.float32)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(4, 4)).to(torch.bfloat16)
+    pack(network)
+    assert [type(layer) for layer in network] == [nn.Conv2d, nn.Linear]
 
 
 def test_what_is_differentiated_is_not_packed() -> None:

@@ -7,6 +7,8 @@ import platform
 import torch
 from torch import Tensor, nn
 
+from .precision import fastest
+
 _ABLE = (
     platform.machine() in ("x86_64", "AMD64")
     and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
@@ -56,13 +58,15 @@ class PackedLinear(nn.Linear):
 def pack(network: nn.Module) -> None:
     """Pack the weights of a network that draws on the CPU, in place; its parameters and their names stay.
 
-    In float32 only those of convolutions: there PyTorch's matrix products are not oneDNN's, and their last digits differ.
-    Nothing changes where PyTorch has no oneDNN, or on processors other than x86.
+    The weights must not change afterwards. In float32 only those of convolutions are packed: there PyTorch's matrix products
+    are not oneDNN's, and their last digits differ. Nothing changes where PyTorch has no oneDNN, on processors other than x86,
+    and in bfloat16 on those that do not multiply it.
     """
+    types = (torch.float32, fastest(torch.device("cpu")))
     for module in network.modules() if _ABLE else ():
-        if type(module) is nn.Conv2d and module.padding_mode == "zeros":
+        if type(module) is nn.Conv2d and module.padding_mode == "zeros" and module.weight.dtype in types:
             module.__class__ = PackedConv2d
-        elif type(module) is nn.Linear and module.weight.dtype == torch.bfloat16:
+        elif type(module) is nn.Linear and module.weight.dtype == torch.bfloat16 and torch.bfloat16 in types:
             module.__class__ = PackedLinear
 
 
