@@ -73,7 +73,11 @@ class Result:
 
     @property
     def tensor(self) -> Tensor:
-        return torch.cat([panel.x for panel in self.panels if panel.outcome]).clamp(-1, 1)
+        outcomes = [panel.x for panel in self.panels if panel.outcome]
+        sizes = dict.fromkeys("x".join(map(str, x.shape[2:])) for x in outcomes)
+        if len(sizes) > 1:
+            raise UserError(f"this result has pictures of {' and '.join(sizes)} pixels; take them one by one from its `panels`")
+        return torch.cat(outcomes).clamp(-1, 1)
 
     @property
     def images(self) -> list[Image.Image]:

@@ -1,0 +1,52 @@
+"""Every walk stays on its model's device: shown without a GPU, on PyTorch's "meta" device, which computes shapes only and, like
+a GPU, refuses to meet a tensor that is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+import noisewalk as nw
+from noisewalk.models.zoo import WEIGHTS
+
+PICTURES = WEIGHTS.parent / "pictures"
+FOX, MASK = PICTURES / "emoji-fox.png", PICTURES / "emoji-mask-top.png"
+WALKS: dict[str, Callable[[nw.Pretrained], nw.Result]] = {
+    "generate": lambda m: nw.generate(m, "a rocket", num=2, steps=2),
+    "thresholded": lambda m: nw.generate(m, "a rocket", steps=2, threshold="dynamic"),
+    "guided in an interval": lambda m: nw.generate(m, "a rocket", steps=3, guidance_interval=(200, 800)),
+    "negative": lambda m: nw.generate(m, "a rocket", steps=2, negative_prompt="red"),
+    "forward": lambda m: nw.forward(m, FOX),
+    "denoise": lambda m: nw.denoise(m, FOX),
+    "edit": lambda m: nw.edit(m, FOX),
+    "inpaint": lambda m: nw.inpaint(m, FOX, MASK, steps=2, num_resamples=[2]),
+    "anagram": lambda m: nw.anagram(m, ["a rocket", "a pencil"], steps=2),
+    "balanced anagram": lambda m: nw.anagram(m, ["a rocket", "a pencil"], steps=2, balance="auto"),
+    "anagram of many views": lambda m: nw.anagram(m, ["a sun"] * 4, views=["identity", "jigsaw", "inner-circle", "negate"], steps=2),
+    "hybrid": lambda m: nw.hybrid(m, "a rocket", "a pencil", steps=2),
+    "inverse": lambda m: nw.inverse(m, FOX, "a pencil", steps=2),
+    "factorize": lambda m: nw.factorize(m, ["a rocket", "a pencil"], steps=2),
+    **{
+        rule: lambda m, rule=rule: nw.generate(m, "a rocket", steps=3, step_rule=rule)  # type: ignore[misc]
+        for rule in ("ddim", "ddpm", "heun", "dpmpp-2m", "euler")
+    },
+}
+
+
+@pytest.mark.parametrize("upsample", [0, 1])
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_stays_on_its_models_device(name: str, upsample: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "isfinite", lambda x: torch.ones(x.shape))  # "meta" has no values to look at
+    model = nw.load("emoji", device="meta", dtype="float32")
+    model = replace(model, defaults=replace(model.defaults, upsample=upsample))
+    assert {panel.x.device.type for panel in WALKS[name](model).panels} == {"meta"}
+
+
+def test_pictures_of_two_sizes_are_no_one_tensor() -> None:
+    result = nw.denoise(nw.load("emoji"), FOX, t=[500], upsample=1)
+    with pytest.raises(nw.UserError, match="pictures of 32x32 and 128x128 pixels; take them one by one from its `panels`"):
+        _ = result.tensor
+    assert len(result.images) == 3
