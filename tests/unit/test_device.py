@@ -25,7 +25,9 @@ WALKS: dict[str, Callable[[nw.Pretrained], nw.Result]] = {
     "inpaint": lambda m: nw.inpaint(m, FOX, MASK, steps=2, num_resamples=[2]),
     "anagram": lambda m: nw.anagram(m, ["a rocket", "a pencil"], steps=2),
     "balanced anagram": lambda m: nw.anagram(m, ["a rocket", "a pencil"], steps=2, balance="auto"),
-    "anagram of many views": lambda m: nw.anagram(m, ["a sun"] * 4, views=["identity", "jigsaw", "inner-circle", "negate"], steps=2),
+    "anagram of many views": lambda m: nw.anagram(
+        m, ["a sun"] * 4, views=["identity", "jigsaw", "inner-circle", "negate"], steps=2
+    ),
     "hybrid": lambda m: nw.hybrid(m, "a rocket", "a pencil", steps=2),
     "inverse": lambda m: nw.inverse(m, FOX, "a pencil", steps=2),
     "factorize": lambda m: nw.factorize(m, ["a rocket", "a pencil"], steps=2),

@@ -62,7 +62,7 @@ class Warp:
         n, _, height, _ = pictures.shape
 
         def symmetric(size: float) -> Tensor:
-            return size * (2 * torch.rand(n, generator=generator) - 1)
+            return size * (2 * torch.rand(n, generator=generator, device=generator.device) - 1)
 
         angle = symmetric(torch.pi * self.degrees / 180)
         zoom, shear = 1 + symmetric(self.scale), symmetric(self.shear)
