@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from noisewalk.models.network import NetworkModel
-from noisewalk.models.unet import SelfAttention
 from noisewalk.walk import (
     Bound,
     LinearPath,
@@ -79,18 +78,3 @@ def test_filling_batches_changes_nothing(network) -> None:
         NetworkModel(network, LinearPath(), "sample", max_batch=2, row_multiple=4),
     ):
         assert torch.allclose(model(x, level).x0, plain, atol=1e-12)
-
-
-def test_self_attention_is_the_formula_and_begins_as_the_identity() -> None:
-    """x + W_o softmax(q k^T / sqrt(d)) v over all positions, head by head, of the normalised x."""
-    torch.manual_seed(0)
-    layer, x = SelfAttention(32, heads=2).double(), torch.randn(3, 32, 4, 5).double()
-    assert torch.equal(layer(x), x)
-    torch.nn.init.normal_(layer.out.weight)
-    seen = layer.norm(x).flatten(2).mT  # (N, positions, channels)
-    q, k, v = (seen @ w.T + b for w, b in zip(layer.qkv.weight[..., 0, 0].chunk(3), layer.qkv.bias.chunk(3), strict=True))
-    heads = [
-        torch.softmax(q[..., part] @ k[..., part].mT / 16**0.5, -1) @ v[..., part] for part in (slice(0, 16), slice(16, 32))
-    ]
-    answer = torch.cat(heads, -1) @ layer.out.weight[..., 0, 0].T + layer.out.bias
-    torch.testing.assert_close(layer(x), x + answer.mT.view(x.shape), rtol=0, atol=1e-12)

@@ -26,7 +26,6 @@ class UNetConfig:
         patch: side of the pixel squares folded into channels.
         channels: width of each resolution, from fine to coarse.
         blocks: residual blocks a resolution, on the way down (one more on the way up).
-        attention_heads: heads of the self-attention at the coarsest resolution; 0 for none.
         embed_dim: width of the time and condition embedding.
         num_classes: number of labels; label `num_classes` stands for "no label".
         dropout: dropout probability inside residual blocks, training only.
@@ -37,15 +36,15 @@ class UNetConfig:
     patch: int = 2
     channels: tuple[int, ...] = (64, 128)
     blocks: int = 1
-    attention_heads: int = 0
     embed_dim: int = 128
     num_classes: int = 10
     dropout: float = 0.0
 
 
 def unet_config(data: dict[str, Any]) -> UNetConfig:
-    """A configuration as it comes out of JSON, where tuples are lists."""
-    return UNetConfig(**(data | {"channels": tuple(data["channels"])}))
+    """A configuration as it comes out of JSON, where tuples are lists; checkpoints before 0.1 also say `attention_heads`, 0."""
+    kept = {name: value for name, value in data.items() if name != "attention_heads"}
+    return UNetConfig(**(kept | {"channels": tuple(data["channels"])}))
 
 
 class TimeEmbedding(nn.Module):
@@ -104,28 +103,6 @@ class ResBlock(nn.Module):
         return out
 
 
-class SelfAttention(nn.Module):
-    """x + multi-head attention over all positions of a (N, C, H, W) map."""
-
-    def __init__(self, channels: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = Norm(channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (N, heads, HW, C / heads)
-        y = F.scaled_dot_product_attention(q, k, v)
-        y = y.transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
-        out: Tensor = x + self.out(y)
-        return out
-
-
 class UNet(nn.Module):
     """(N, C, H, W) noisy picture, (N,) time in [0, 1], (N,) label -> (N, C, H, W) output."""
 
@@ -146,8 +123,6 @@ class UNet(nn.Module):
                 width = out
                 skips.append(width)
         self.middle = nn.ModuleList([ResBlock(width, width, c.embed_dim, c.dropout) for _ in range(2)])
-        if c.attention_heads:
-            self.middle.insert(1, SelfAttention(width, c.attention_heads))
         for i, out in reversed(list(enumerate(widths))):
             for _ in range(c.blocks + 1):
                 self.up.append(ResBlock(width + skips.pop(), out, c.embed_dim, c.dropout))
@@ -167,7 +142,7 @@ class UNet(nn.Module):
             h = layer(h, embedding) if isinstance(layer, ResBlock) else layer(h)
             skips.append(h)
         for layer in self.middle:
-            h = layer(h, embedding) if isinstance(layer, ResBlock) else layer(h)
+            h = layer(h, embedding)
         for layer in self.up:
             if isinstance(layer, ResBlock):
                 h = layer(torch.cat([h, skips.pop()], dim=1), embedding)
