@@ -14,7 +14,8 @@ def main(run: Path, name: str) -> None:
     shutil.rmtree(into, ignore_errors=True)
     (into / "samples").mkdir(parents=True)
     files = [run / file for file in SHOWN if (run / file).exists()]
-    for file in [*files, *run.glob("samples/epoch-*")]:
+    films = sorted(run.glob("samples/epoch-*.gif"))[-1:]  # one is seen, more would only be carried
+    for file in [*files, *run.glob("samples/epoch-*.png"), *films]:
         shutil.copyfile(file, into / file.relative_to(run))
     print(f"{into}: {sum(f.stat().st_size for f in into.rglob('*') if f.is_file()) / 1e6:.2f} MB")
 
