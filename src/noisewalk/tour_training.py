@@ -141,11 +141,14 @@ def _shown(training: Training) -> Section:
 
 
 def images(run: Path) -> Iterator[tuple[str, bytes]]:
-    """The pictures of a run: its loss, its loss by noise level, and what it drew."""
+    """The pictures of a run by title: its loss, its loss by noise level, and what it drew."""
     yield "loss curve", loss_curve({"": run})
     if by_level := read_rows(run / "levels.jsonl"):
         yield "loss by noise level", level_curve(by_level)
-    for file in sorted(run.glob("samples/*.png")) + sorted(run.glob("samples/*.gif")) + sorted(run.glob("evaluation*.png")):
+    for noising in sorted(run.glob("samples/*-noising.png"))[:1]:  # the same at every epoch
+        yield "noising", noising.read_bytes()
+    drawn = [file for file in sorted(run.glob("samples/*.png")) if not file.stem.endswith("-noising")]
+    for file in drawn + sorted(run.glob("samples/*.gif")) + sorted(run.glob("evaluation*.png")):
         yield file.stem.replace("-", " "), file.read_bytes()
 
 
@@ -155,7 +158,8 @@ def shown(run: Path, command: str) -> list[Shown]:
     reached = f"{rows[-1]['step']} steps, loss {rows[-1]['loss']:.4f}; " if rows else ""
     how = f"{reached}samples by epoch, always from the same noise."
     note = run / "note.txt"
-    made = [Shown(command, list(images(run)), f"{how} {note.read_text().strip() if note.exists() else ''}".strip())]
+    made = [Shown("", [image], image[0]) for image in images(run)]
+    made.append(Shown(command, [], f"{how} {note.read_text().strip() if note.exists() else ''}".strip()))
     if (measured := run / "evaluation.txt").exists():
         made.append(Shown(measured.read_text().strip(), []))
     return made
