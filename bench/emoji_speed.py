@@ -87,13 +87,9 @@ def stages() -> list[Stage]:
 
 def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
     """A call of the network in a runtime, ready to be timed."""
-    if runtime == "torch":
+    if runtime in ("torch", "bf16"):
         copied = copy.deepcopy(network)
-        pack(copied)
-        return lambda: copied(*inputs)
-    if runtime == "bf16":
-        copied = copy.deepcopy(network)
-        call = computing_in(copied, torch.bfloat16, runtime)(copied)
+        call = computing_in(copied, torch.float32 if runtime == "torch" else torch.bfloat16, runtime)(copied)
         pack(copied)
         return lambda: call(*inputs)
     if runtime == "compiled":

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import UserError, unknown
+from .loading import CascadeLoading
 from .terminal import progress, said, writable
 
 try:
-    from tyro.conf import Positional
+    from tyro.conf import OmitArgPrefixes, Positional
 except ModuleNotFoundError:
     sys.exit("noisewalk: the command line needs tyro and rich: pip install 'noisewalk[cli]'")
 
@@ -182,18 +183,9 @@ class TourCommand:
     """Seed of the course's experiments, on a text model."""
     upsample: int = 1
     """Upsampling stages after them, for models that have them."""
-    upscaler: tuple[str, ...] = ()
-    """Hub ids or folders of those stages, if not the model's own."""
-    memory: str = "auto"
-    """What of a large model is on the GPU at once: auto, full, offload or sequential."""
-    device: str = "auto"
-    """Where the model computes: auto, cpu, cuda or mps."""
-    dtype: str = "auto"
-    """Number type of the network: auto, float32, bfloat16 or float16."""
-    offline: bool = False
-    """Use what is on this machine only."""
     minutes: float = 2.0
     """How long to train at most (part b)."""
+    loading: OmitArgPrefixes[CascadeLoading] = CascadeLoading()
 
 
 def run_tour(rest: list[str]) -> int:
@@ -207,8 +199,7 @@ def run_tour(rest: list[str]) -> int:
     began = time.monotonic()
     with progress("tour") as watch:
         if command.part == "a":
-            loading = {name: getattr(command, name) for name in ("upscaler", "memory", "device", "dtype", "offline")}
-            page = tour(out, command.model, watch, command.seed, command.upsample, loading)
+            page = tour(out, command.model, watch, command.seed, command.upsample, command.loading.options())
         else:
             page = tour_training(out, command.minutes, watch)
     print(f"{page} ({time.monotonic() - began:.0f} s); open it in a browser")

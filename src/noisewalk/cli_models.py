@@ -6,9 +6,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
 from .errors import UserError
+from .loading import Loading
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,7 @@ class EncodeCommand:
     """Whose text encoder."""
     embeddings: Path | None = None
     """A .pth of {prompt: embedding}, such as the course's prompt_embeds_dict.pth, to import."""
-    memory: str = "auto"
-    """auto, full, offload or sequential."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
-    offline: bool = False
-    """Use what is on this machine only."""
+    loading: OmitArgPrefixes[Loading] = Loading()
 
 
 def run_encode(rest: list[str]) -> int:
@@ -38,7 +34,7 @@ def run_encode(rest: list[str]) -> int:
     if not command.prompts and not command.embeddings:
         raise UserError("give prompts to encode, or --embeddings FILE.pth to import")
     found = read_pth(command.embeddings) if command.embeddings else {}
-    model = load(command.model, memory=command.memory, device=command.device, offline=command.offline)
+    model = load(command.model, **command.loading.options())
     if model.parts is None or model.parts.family.encode is None:
         raise UserError(f"'{command.model}' has no text encoder of its own to ask; its prompts need no encoding")
     for prompt, embedding in found.items():

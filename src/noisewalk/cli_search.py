@@ -6,9 +6,10 @@ from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
 from .errors import UserError, unknown
+from .loading import Loading
 from .terminal import progress, writable
 
 
@@ -64,7 +65,7 @@ def search_command(verb: str) -> type[Any]:
 
 
 def run_search(rest: list[str]) -> int:
-    from .commands import LOADING, chosen, default_name, parse
+    from .commands import chosen, default_name, parse
     from .models.zoo import load
     from .search import Search, parse_grid, parse_seeds
     from .search.engines import engine
@@ -82,7 +83,7 @@ def run_search(rest: list[str]) -> int:
     options: Options = command.search
     kind = TECHNIQUES[verb].spec
     spec = kind(**{f.name: getattr(command.make, f.name) for f in fields(kind) if hasattr(command.make, f.name)})
-    asked = {name: getattr(command.make, name) for name, _, default, _ in LOADING if getattr(command.make, name) != default}
+    asked = command.make.loading.changed()
     model = load(chosen(options.model, spec), **asked)
     asked.pop("dtype", None)  # the plan has the one that was chosen
     names = ("top", "rank", "early", "batch", "scorer")
@@ -157,14 +158,7 @@ class SuggestCommand:
     """A bundled model, a run folder, or a .safetensors file; auto: digits if the prompt names a digit, else emoji."""
     scorer: str = "auto"
     """Who scores: auto (the model's own), digits, emoji, clip:FOLDER or clip:HUB/ID."""
-    memory: str = "auto"
-    """auto, full, offload or sequential: what of a large model is on the GPU at once."""
-    device: str = "auto"
-    """Where the model computes: auto, cpu, cuda or mps."""
-    dtype: str = "auto"
-    """Number type of the network: auto (what the hardware is fast at), float32, bfloat16, float16."""
-    offline: bool = False
-    """Use what is on this machine only."""
+    loading: OmitArgPrefixes[Loading] = Loading()
 
 
 def run_suggest(rest: list[str]) -> int:
@@ -175,7 +169,7 @@ def run_suggest(rest: list[str]) -> int:
 
     command = parse(SuggestCommand, rest, "noisewalk suggest")
     name = model_for([command.prompt]) if command.model == "auto" else command.model
-    model = load(name, memory=command.memory, device=command.device, dtype=command.dtype, offline=command.offline)
+    model = load(name, **command.loading.options())
     scorer = get_scorer(command.scorer, model)
     with progress("suggest") as watch:
         partners = suggest(model, scorer, command.prompt, command.among, command.view, command.num, watch)

@@ -17,6 +17,7 @@ import tyro
 
 from .errors import UserError, unknown
 from .files import slug
+from .loading import CascadeLoading
 from .models.zoo import model_for
 from .techniques import TECHNIQUES
 from .techniques.spec import Source
@@ -41,18 +42,6 @@ class Job:
     out: Path
     trajectory: bool
     loading: Mapping[str, Any] = field(default_factory=dict)
-
-
-LOADING: tuple[tuple[str, Any, Any, str], ...] = (
-    ("upscaler", tuple[str, ...], (), "hub ids or folders of the upsampling stages, if not the model's own"),
-    ("memory", str, "auto", "auto, full, offload or sequential: what of a large model is on the GPU at once"),
-    ("device", str, "auto", "where the model computes: auto, cpu, cuda or mps"),
-    ("dtype", str, "auto", "number type of the network: auto (what the hardware is fast at), float32, bfloat16, float16"),
-    ("offline", bool, False, "use what is on this machine only"),
-    ("safety_checker", bool, False, "have the model's own safety checker report on the pictures, which it does not change"),
-    ("watermark", bool, False, "stamp the model's own watermark on the pictures"),
-)
-"""Options of `load` on the command line: name, type, default, help."""
 
 
 MODEL_HELP = "a name of `noisewalk models`, a file, a folder, or a hub id; auto: digits if the prompts name digits, else emoji"
@@ -84,7 +73,7 @@ def technique_command(verb: str) -> type[Any]:
         ("model", Annotated[str, tyro.conf.arg(help=MODEL_HELP)], "auto"),
         ("out", Annotated[Path | None, tyro.conf.arg(help="a .png file, or a folder; default out/...")], None),
         ("trajectory", Annotated[bool, tyro.conf.arg(help="also save the walk as a filmstrip and a GIF")], False),
-        *((name, Annotated[(hint, tyro.conf.arg(help=text))], default) for name, hint, default, text in LOADING),
+        ("loading", tyro.conf.OmitArgPrefixes[CascadeLoading], CascadeLoading()),
     ]
     required = [m for m in made if m[2] is MISSING]
     optional = [m for m in made if m[2] is not MISSING]
@@ -100,9 +89,7 @@ def job(verb: str, command: Any) -> Job:
     spec = TECHNIQUES[verb].spec
     made = spec(**{f.name: getattr(command, f.name) for f in fields(spec)})
     out = command.out or Path("out") / default_name(verb, made)
-    return Job(
-        verb, made, chosen(command.model, made), out, command.trajectory, {name: getattr(command, name) for name, *_ in LOADING}
-    )
+    return Job(verb, made, chosen(command.model, made), out, command.trajectory, command.loading.options())
 
 
 def parse_technique(line: str) -> Job:

@@ -126,6 +126,26 @@ def test_what_is_not_possible_is_said(capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 @pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--device", "meta"], "the device 'meta' does not compute here: "),
+        (["--device", "xla"], "the device 'xla' does not compute here: "),
+        (["--device", "hpu"], "the device 'hpu' does not compute here: "),
+        (["--device", "gpu"], "there is no device 'gpu': "),
+        (["--memory", "some"], "unknown memory mode 'some'"),
+        (["--memory", "offload"], "--memory offload moves parts between a GPU and main memory"),
+    ],
+)
+def test_a_place_that_cannot_be_is_one_line(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["generate", "7", *options, "--out", str(tmp_path / "x.png")]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("able", "dtype"),
     [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)],
 )

@@ -101,6 +101,10 @@ def placement(mode: str = "auto", device: str = "auto", dtype: torch.dtype | Non
         raise UserError(f"there is no device '{device}': {first_line(error)}") from error
     if where.type == "cuda" and not torch.cuda.is_available():
         raise UserError(f"the device '{device}' was asked for, but PyTorch sees no CUDA GPU; use --device cpu")
+    try:
+        torch.zeros(1, device=where).item()
+    except (RuntimeError, AssertionError, ImportError) as error:  # it depends on the kind of device which
+        raise UserError(f"the device '{device}' does not compute here: {first_line(error)}; use --device cpu") from error
     if mode in ("offload", "sequential") and where.type != "cuda":
         raise UserError(f"--memory {mode} moves parts between a GPU and main memory; on {where} there is only --memory full")
     if dtype is None:

@@ -35,7 +35,7 @@ class PackedConv2d(nn.Conv2d):
         x = x.to(self.weight.dtype)  # as autocast would
         how = (self.padding, self.stride, self.dilation, self.groups)
         if self.packed is None:
-            shape = (_ROWS, *x.shape[1:])  # not x's own rows: in float32 the order, and so the last digits, depend on them
+            shape = (_ROWS, *x.shape[1:])  # not x's own rows: in float32 the order, and so the last digits, may depend on them
             self.packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *how, shape)
         out: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self.packed, self.bias, *how, "none", [], "")
         return out
@@ -56,14 +56,16 @@ class PackedLinear(nn.Linear):
 
 
 def pack(network: nn.Module) -> None:
-    """Pack the weights of a network that draws on the CPU, in place; its parameters and their names stay.
+    """Pack the weights of a network that only draws, in place; its parameters and their names stay.
 
     The weights must not change afterwards. In float32 only those of convolutions are packed: there PyTorch's matrix products
-    are not oneDNN's, and their last digits differ. Nothing changes where PyTorch has no oneDNN, on processors other than x86,
-    and in bfloat16 on those that do not multiply it.
+    are not oneDNN's, and their last digits differ. Nothing changes on GPUs, where PyTorch has no oneDNN, on processors other
+    than x86, and in bfloat16 on those that do not multiply it.
     """
     types = (torch.float32, fastest(torch.device("cpu")))
     for module in network.modules() if _ABLE else ():
+        if not isinstance(module, nn.Conv2d | nn.Linear) or module.weight.device.type != "cpu":
+            continue
         if type(module) is nn.Conv2d and module.padding_mode == "zeros" and module.weight.dtype in types:
             module.__class__ = PackedConv2d
         elif type(module) is nn.Linear and module.weight.dtype == torch.bfloat16 and torch.bfloat16 in types:

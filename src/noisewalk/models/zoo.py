@@ -62,7 +62,7 @@ def load(
         name: a bundled model ("digits"); the path of a .safetensors file or run folder that `noisewalk train` wrote; or, with
             `pip install noisewalk[diffusers]`, a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
         upscaler: hub ids or folders of the stages after a diffusers model; () for those known to follow it.
-        memory: of diffusers models, see `Placement`.
+        memory: see `Placement`; noisewalk's own models, being small, are always whole on the device.
         device: where it computes. "auto" takes the GPU for diffusers models, and the CPU for noisewalk's own small ones.
         dtype: number type of the network, a torch type or its name. "auto": for diffusers models see `Placement`; for
             noisewalk's own bfloat16 where the hardware has it, else float32.
@@ -81,7 +81,7 @@ def load(
     if safety_checker or watermark:
         raise UserError(f"'{name}' has no safety checker and no watermark; leave out --safety-checker and --watermark")
     path = weights_of(name)
-    where = placement("auto", "cpu" if device == "auto" else device).device
+    where = placement(memory, "cpu" if device == "auto" else device).device
     kind = kind or fastest(where)
     model = _read(name, path.resolve(), path.stat().st_mtime_ns, where, kind)
     if not upscaler:
@@ -176,8 +176,7 @@ def pretrained(
     """A network and what its checkpoint says about it, as a model to draw with."""
     network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     within = computing_in(network, dtype, name)
-    if device.type == "cpu":
-        pack(network)
+    pack(network)
     encode, call = prompts(config), within(network)
     if isinstance(encode, TextPrompts) and isinstance(network, TextUNet | UpscalerUNet):
         encode, call = replace(encode, read=within(network.reader), device=device), within(network.draw)

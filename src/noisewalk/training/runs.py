@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ..errors import UserError
 from ..models.checkpoint import RUN_CHECKPOINT
+from ..models.memory import placement
 from .loop import Diverged, TrainConfig, TrainState, load_run, log, save_run, start, train
 from .recipe_type import Recipe
 from .workers import Workers
@@ -60,10 +60,8 @@ def choose_device(device: str) -> str:
     """ "auto" is cuda where there is one.
 
     Raises:
-        UserError: cuda was asked for and there is none.
+        UserError: there is no such device, or it computes nothing.
     """
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(f"the device '{device}' was asked for, but PyTorch sees no CUDA GPU; use --device cpu")
-    return device
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return str(placement(device=device).device)

@@ -16,7 +16,6 @@ from noisewalk.training.emoji.dataset import Captioned
 from noisewalk.training.emoji.pairs import Pairs
 from noisewalk.training.loop import start, train
 from noisewalk.training.recipe import find
-from noisewalk.training.sources import source
 
 META = torch.device("meta")
 
@@ -63,28 +62,28 @@ def captioned(size: int) -> Captioned:
     return Captioned(torch.zeros(8, 3, size, size, dtype=torch.uint8), rows, seen, load_words())
 
 
-RUNS: dict[str, tuple[tuple[Any, ...], Callable[[], Data]]] = {
-    "denoiser": (("denoiser",), digits),
-    "pure noise": (("pure-noise",), digits),
-    "ddpm": (("ddpm", "course"), digits),
-    "ddpm with classes": (("ddpm", "course", None, True), digits),
-    "fast ddpm with classes": (("ddpm", "fast", None, True), digits),
-    "flow with classes": (("flow", "course", None, True), digits),
-    "fast flow with classes": (("flow", "fast", None, True), digits),
-    "classifier": (("classifier",), digits),
-    "emoji": (("emoji",), lambda: captioned(32)),
-    "upscaler": (("upscaler",), lambda: captioned(128)),
-    "scorer": (("scorer",), lambda: Pairs(captioned(32), torch.arange(8))),
-    "second scorer": (("second-scorer",), lambda: Pairs(captioned(32), torch.arange(8))),
+COURSE, FAST = {"style": "course"}, {"style": "fast"}
+CLASSES = {"classes": True}
+RUNS: dict[str, tuple[str, dict[str, Any], Callable[[], Data]]] = {
+    "denoiser": ("denoiser", {}, digits),
+    "pure noise": ("pure-noise", {}, digits),
+    "ddpm": ("ddpm", COURSE, digits),
+    "ddpm with classes": ("ddpm", COURSE | CLASSES, digits),
+    "fast ddpm with classes": ("ddpm", FAST | CLASSES, digits),
+    "flow with classes": ("flow", COURSE | CLASSES, digits),
+    "fast flow with classes": ("flow", FAST | CLASSES, digits),
+    "classifier": ("classifier", {}, digits),
+    "emoji": ("emoji", {}, lambda: captioned(32)),
+    "upscaler": ("upscaler", {}, lambda: captioned(128)),
+    "scorer": ("scorer", {}, lambda: Pairs(captioned(32), torch.arange(8))),
+    "second scorer": ("second-scorer", {}, lambda: Pairs(captioned(32), torch.arange(8))),
 }
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_training_stays_on_its_device(name: str) -> None:
-    (objective, *how), data = RUNS[name]
-    if how:
-        how[1:2] = [source("mnist")]
-    recipe = find(objective, *how)
+    objective, options, data = RUNS[name]
+    recipe = find(objective, **options)
     config = replace(recipe.config, epochs=1, batch_size=4)
     given = data().to(META)
     state = start(recipe.network(), given, config, META)
