@@ -8,7 +8,9 @@ the machine does falls on all of them: the calls of a whole walk, one after the 
 network's rate (its convolutions and matmuls counted as 2 operations a multiply-add) over the rate of that matmul. "bf16" is
 what the package uses where the hardware has it (`models/precision.py`), "torch" its float32, both with packed weights
 (`models/packed.py`). OpenVINO and ONNX Runtime are left out where they are not installed (pip install openvino onnx onnxscript
-onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over that of the output.
+onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over that of the output. "ready" is what a
+runtime needs, in a process of its own, from the PyTorch network to its first call's end (conversion and compilation for this
+number of rows, import of the runtime); "first" adds the calls of a walk: what a command waits that draws one batch.
 """
 
 from __future__ import annotations
@@ -162,13 +164,24 @@ def available(runtime: str) -> bool:
     return all(importlib.util.find_spec(each) for each in needs)
 
 
-def probe(stage: str, batch: int, runtime: str) -> str:
-    """What is wrong with a runtime, tried in a process of its own: one that crashes is a row of the table, not its end."""
-    options = ["--probe", stage, "--batches", str(batch), "--runtimes", runtime]
+def probe(stage: str, batch: int, runtime: str, threads: int) -> tuple[str, float]:
+    """What is wrong with a runtime, and seconds until it is ready, tried in a process of its own: one that crashes is a row of
+    the table, not its end."""
+    options = ["--probe", stage, "--batches", str(batch), "--runtimes", runtime, "--threads", str(threads)]
     done = subprocess.run([sys.executable, __file__, *options], capture_output=True, text=True, check=False)
     if done.returncode < 0:
-        return f"it crashes ({signal.Signals(-done.returncode).name})"
-    return done.stderr.strip().splitlines()[-1][:100] if done.returncode else ""
+        return f"it crashes ({signal.Signals(-done.returncode).name})", 0.0
+    if done.returncode:
+        return done.stderr.strip().splitlines()[-1][:100], 0.0
+    return "", float(done.stdout.split()[-1])
+
+
+def ready(runtime: str, stage: Stage, batch: int) -> float:
+    """Seconds from the network to the end of the first call."""
+    inputs = stage.inputs(batch * stage.rows)
+    began = time.perf_counter()
+    prepare(runtime, stage.network, inputs)()
+    return time.perf_counter() - began
 
 
 def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
@@ -177,8 +190,10 @@ def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
         exact = stage.network(*inputs)
     operations = counter.get_total_flops()
     calls: dict[str, Call] = {}
+    before: dict[str, float] = {}
     for runtime in runtimes:
-        if problem := runtime != "torch" and probe(stage.name, batch, runtime):
+        problem, before[runtime] = probe(stage.name, batch, runtime, torch.get_num_threads())
+        if problem:
             print(f"  {runtime:18} does not run: {problem}")
             continue
         calls[runtime] = prepare(runtime, stage.network, inputs)
@@ -197,6 +212,7 @@ def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
         print(
             f"  {name:18}{1e3 * each:8.1f} ms a call{stage.calls * each / batch:8.2f} s a picture"
             f"   share {operations / each / rate:5.2f}   error {off:.1e}"
+            f"   ready {before[name]:5.2f} s   first {before[name] + stage.calls * each:5.2f} s"
         )
 
 
@@ -212,7 +228,7 @@ def main() -> None:
     torch.set_grad_enabled(False)
     if options.probe:
         stage = next(each for each in stages() if each.name == options.probe)
-        prepare(options.runtimes[0], stage.network, stage.inputs(options.batches[0] * stage.rows))()
+        print(ready(options.runtimes[0], stage, options.batches[0]))
         return
     machine = platform.processor() or platform.machine()
     print(f"{machine}, {os.cpu_count()} cores, {options.threads} threads, torch {torch.__version__}")

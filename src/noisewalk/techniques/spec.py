@@ -1,7 +1,7 @@
 """Specs: frozen dataclasses that say everything about a picture.
 
-A spec is the single source of a technique's command-line flags, of its form in the studio, of the metadata in its PNGs
-and of the documentation. The only inheritance in the house is here: techniques that walk share the fields of `Walk`.
+A spec is the single source of a technique's command-line flags, of the metadata in its PNGs and of the documentation.
+Inheritance is of fields only: techniques that walk share those of `Walk`.
 """
 
 from __future__ import annotations
