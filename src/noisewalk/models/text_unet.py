@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .unet import Norm, ResBlock, TimeEmbedding
+from .unet import Norm, ResBlock, TimeEmbedding, down_and_up
 
 
 @dataclass(frozen=True)
@@ -199,15 +199,6 @@ class TextUNet(nn.Module):
         embedding = F.silu(embedding + self.sentence(text[:, 0]))
         seen = F.pad(mask, (1, 0), value=True)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
-        skips = [h]
-        for layer in self.down:
-            h = layer(h, embedding, text, seen) if isinstance(layer, Block) else layer(h)
-            skips.append(h)
-        h = self.middle(h, embedding, text, seen)
-        for layer in self.up:
-            if isinstance(layer, Block):
-                h = layer(torch.cat([h, skips.pop()], dim=1), embedding, text, seen)
-            else:
-                h = F.pixel_shuffle(layer(h), 2)
+        h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, text, seen))
         out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
         return out

@@ -8,6 +8,7 @@ adding them twice.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,30 @@ class ResBlock(nn.Module):
         return out
 
 
+def down_and_up(
+    h: Tensor,
+    down: Iterable[nn.Module],
+    middle: Iterable[nn.Module],
+    up: Iterable[nn.Module],
+    call: Callable[[nn.Module, Tensor], Tensor],
+) -> Tensor:
+    """The U: what comes out of each layer on the way down is seen again, beside h, by a block on the way up.
+
+    Args:
+        down, middle, up: blocks, and convolutions that halve the size (down) or make four channels of one (up).
+        call: how a block is called.
+    """
+    skips = [h]
+    for layer in down:
+        h = layer(h) if isinstance(layer, nn.Conv2d) else call(layer, h)
+        skips.append(h)
+    for layer in middle:
+        h = call(layer, h)
+    for layer in up:
+        h = F.pixel_shuffle(layer(h), 2) if isinstance(layer, nn.Conv2d) else call(layer, torch.cat([h, skips.pop()], dim=1))
+    return h
+
+
 class UNet(nn.Module):
     """(N, C, H, W) noisy picture, (N,) time in [0, 1], (N,) label -> (N, C, H, W) output."""
 
@@ -137,16 +162,6 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
         embedding = F.silu(self.time(t) + self.label(label))
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
-        skips = [h]
-        for layer in self.down:
-            h = layer(h, embedding) if isinstance(layer, ResBlock) else layer(h)
-            skips.append(h)
-        for layer in self.middle:
-            h = layer(h, embedding)
-        for layer in self.up:
-            if isinstance(layer, ResBlock):
-                h = layer(torch.cat([h, skips.pop()], dim=1), embedding)
-            else:
-                h = F.pixel_shuffle(layer(h), 2)
+        h = down_and_up(h, self.down, self.middle, self.up, lambda block, h: block(h, embedding))
         out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
         return out
