@@ -119,33 +119,52 @@ def _tell(result: Result, files: list[Path]) -> None:
 
 @dataclass(frozen=True)
 class ReplayCommand:
-    """Make a picture again from its own metadata, and say whether the pixels agree (exit status 1 if they do not)."""
+    """Make pictures again from their own metadata, and say whether the pixels agree.
 
-    picture: Positional[Path]
+    Exit status 1 if some do not, 2 if some cannot be made again.
+    """
+
+    pictures: Positional[tuple[Path, ...]] = ()
+    """PNGs that noisewalk saved."""
     out: Path | None = None
-    """Also save what was made, a .png file."""
+    """Also save what was made of one picture, a .png file."""
 
 
 def run_replay(rest: list[str]) -> int:
     from .commands import parse
+
+    command = parse(ReplayCommand, rest, "noisewalk replay")
+    if not command.pictures:
+        raise UserError("give the pictures to make again: noisewalk replay PICTURE.png ...")
+    if command.out and len(command.pictures) > 1:
+        raise UserError(f"--out saves what was made of one picture, {len(command.pictures)} were given")
+    worst = 0
+    for picture in command.pictures:
+        try:
+            worst = max(worst, _replay(picture, command.out))
+        except UserError as error:
+            print(f"noisewalk: {error}", file=sys.stderr)
+            worst = 2
+    return worst
+
+
+def _replay(picture: Path, out: Path | None) -> int:
     from .files import write_atomic
     from .images import encode_png
     from .report.replay import read_record, replay
 
-    command = parse(ReplayCommand, rest, "noisewalk replay")
-    with progress("replay") as watch:
-        again = replay(command.picture, watch)
+    with progress(f"replay {picture.name}") as watch:
+        again = replay(picture, watch)
     for warning in again.warnings:
         print(f"noisewalk: {warning}", file=sys.stderr)
-    if command.out:
-        record = read_record(command.picture)["picture"]
-        write_atomic(command.out, encode_png(again.picture, again.result.metadata(record)))
+    if out:
+        write_atomic(out, encode_png(again.picture, again.result.metadata(read_record(picture)["picture"])))
     if again.agrees:
-        print(f"{command.picture}: every pixel agrees")
+        print(f"{picture}: every pixel agrees")
     elif again.max_difference is None:
-        print(f"{command.picture}: the sizes differ")
+        print(f"{picture}: the sizes differ")
     else:
-        print(f"{command.picture}: {again.share_different:.2%} of the pixels differ, by at most {again.max_difference} of 255")
+        print(f"{picture}: {again.share_different:.2%} of the pixels differ, by at most {again.max_difference} of 255")
     return 0 if again.agrees else 1
 
 

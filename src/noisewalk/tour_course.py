@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from .equations import X
 from .files import write_atomic
 from .images import encode_png, open_image
 from .tour import Stop
@@ -19,7 +20,6 @@ VILLAGE, ROCKET = "'an oil painting of a snowy mountain village'", "'a rocket sh
 SKULL, FALLS, PENCIL = "'a lithograph of a skull'", "'a lithograph of waterfalls'", "'a pencil'"
 PHOTO, HAT = "'a high quality photo'", "'a man wearing a hat'"
 _COURSE = "--grid course --steps 34 --step-rule ddpm --threshold none"
-_X = "x<sub>t</sub>"
 _GUIDED = "ε̂ = ε<sup>∅</sup> + 7 (ε<sup>prompt</sup> − ε<sup>∅</sup>)"
 
 
@@ -46,21 +46,21 @@ def course_stops(seed: int, upsample: int) -> tuple[Stop, ...]:
         Stop(
             "Samples at 10 and 20 steps",
             "The model as it comes: its own grid, learned variance and thresholding. Few steps leave colours and shapes odd.",
-            f"x<sub>s</sub> ∼ q(x<sub>s</sub> | {_X}, x̂<sub>0</sub>)",
+            f"x<sub>s</sub> ∼ q(x<sub>s</sub> | {X}, x̂<sub>0</sub>)",
             tuple(f"generate {prompt} --steps {n} {large}" for n in (20, 10) for prompt in (VILLAGE, HAT, ROCKET)),
             trajectory=True,
         ),
         Stop(
             "The forward process",
             "One formula jumps to any level of noise.",
-            f"{_X} = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε",
+            f"{X} = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε",
             (f"forward {{inputs}}/web-house-number.png --t 250 500 750 {end}",),
         ),
         Stop(
             "Blur, one step, many steps",
             "A blur removes noise and picture alike; one call of the model gives a soft mean; the walk down the strided "
             "timesteps picks one picture.",
-            f"<b>blur:</b> G ∗ {_X} &emsp; <b>one step:</b> ({_X} − √(1 − ᾱ<sub>t</sub>) ε̂) / √ᾱ<sub>t</sub> &emsp; "
+            f"<b>blur:</b> G ∗ {X} &emsp; <b>one step:</b> ({X} − √(1 − ᾱ<sub>t</sub>) ε̂) / √ᾱ<sub>t</sub> &emsp; "
             "<b>iterative:</b> t = 690, 660, …, 0",
             (
                 f"denoise {{inputs}}/web-house-number.png --t 250 500 750 --prompt {PHOTO} --guidance-scale 1 "
@@ -79,13 +79,13 @@ def course_stops(seed: int, upsample: int) -> tuple[Stop, ...]:
         Stop(
             "SDEdit of a web picture and of drawings",
             "Noise a picture part of the way and walk back; the later the start, the more is kept.",
-            f"{_X} = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε <b>at</b> t = 960, 900, 840, 780, 690, 390",
+            f"{X} = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε <b>at</b> t = 960, 900, 840, 780, 690, 390",
             tuple(f"edit {{inputs}}/{name}.png --prompt {PHOTO} {start}" for name in edits),
         ),
         Stop(
             "Inpainting",
             "After every step the part to keep is put back, as noisy as the walk is there; with resampling the two parts meet.",
-            f"{_X} ← m {_X} + (1 − m) (√ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε)",
+            f"{X} ← m {X} + (1 − m) (√ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε)",
             (
                 f"inpaint {{inputs}}/web-house-number.png {{inputs}}/mask-web.png --prompt {PHOTO} --num-resamples 1 5 "
                 f"{_COURSE} --guidance-scale 7 {end}",

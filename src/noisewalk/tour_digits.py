@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from .equations import ANAGRAM, DENOISE, FORWARD, GUIDANCE, HYBRID, INPAINT, PARTS, SDEDIT, TEXT_EDIT, WALK
 from .tour import Hunt, Stop
-
-_X = "x<sub>t</sub>"
-_WALK = (
-    f"x<sub>s</sub> = α<sub>s</sub> x̂<sub>0</sub> + σ<sub>s</sub> ε̂, <b>with</b> x̂<sub>0</sub> = E[x<sub>0</sub> | {_X}], "
-    f"ε̂ = ({_X} − α<sub>t</sub> x̂<sub>0</sub>) / σ<sub>t</sub>"
-)
 
 STOPS = (
     Stop(
         "Samples at 10 and 20 steps",
         "A walk starts at pure noise and asks the model, step by step, which picture the noise hides. "
         "More steps follow the path more closely, so strokes get cleaner.",
-        _WALK,
+        WALK,
         ("generate 7 --num 6 --steps 10", "generate 7 --num 6 --steps 20", "generate 'a handwritten three' --num 6 --steps 20"),
         trajectory=True,
     ),
@@ -23,7 +18,7 @@ STOPS = (
         "The forward process",
         "Noise need not be added step by step: one formula jumps to any level. "
         "This model's path is a straight line from the picture to the noise.",
-        f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε, <b>with</b> ε ∼ N(0, I)",
+        FORWARD,
         ("forward {inputs}/digit-4.png --t 250 500 750",),
     ),
     Stop(
@@ -31,15 +26,14 @@ STOPS = (
         "A blur removes noise and picture alike; one call of the model gives the mean of all pictures that could be "
         "underneath, which is soft; a walk picks one of them. One step therefore often has the better PSNR and the walk the "
         "better picture.",
-        f"<b>blur:</b> G ∗ {_X} / α<sub>t</sub> &emsp; <b>one step:</b> E[x<sub>0</sub> | {_X}] &emsp; "
-        "<b>iterative:</b> the walk",
+        DENOISE,
         ("denoise {inputs}/digit-4.png --t 500 690 840",),
     ),
     Stop(
         "Without and with guidance",
         "Without a prompt the model draws any digit. Classifier-free guidance goes from the unprompted answer through the "
         "prompted one and beyond, which makes the prompt unmistakable and the pictures more alike.",
-        "x̂<sub>0</sub> = x̂<sub>0</sub><sup>∅</sup> + g (x̂<sub>0</sub><sup>prompt</sup> − x̂<sub>0</sub><sup>∅</sup>)",
+        GUIDANCE,
         (
             "generate '' --num 6 --guidance-scale 1",
             "generate 5 --num 6 --guidance-scale 1",
@@ -50,7 +44,7 @@ STOPS = (
         "SDEdit: a web picture becomes a digit",
         "Noise a picture part of the way and walk back: what is left of it decides what grows. "
         "The later the walk starts, the more of the picture is kept.",
-        f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε <b>at the start</b> t, <b>then the walk from there</b>",
+        SDEDIT,
         (
             "edit {inputs}/web-house-number.png --start 1 3 5 7 10 20 --seed 3",
             "edit {inputs}/digit-4.png --start 1 3 5 7 10 20 --seed 2",
@@ -60,7 +54,7 @@ STOPS = (
         "SDEdit: three hand drawings",
         "The same with drawings the model has never seen the like of: early starts keep only the rough place of the ink. "
         "Black ink on white paper is inverted, and you are told so.",
-        f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε <b>at the start</b> t, <b>then the walk from there</b>",
+        SDEDIT,
         tuple(
             f"edit {{inputs}}/drawing-{name}.png --start 1 3 5 7 10 20 --seed {seed}"
             for name, seed in (("snowman", 3), ("seven", 3), ("snail", 5))
@@ -70,7 +64,7 @@ STOPS = (
         "Inpainting, with 1 and with 10 resamples",
         "After every step the part to keep is put back, as noisy as the walk is there. Going back and forth between two levels "
         "(resampling) lets the new part hear of the old one; with a single pass the two often do not meet.",
-        "x<sub>s</sub> ← m x<sub>s</sub> + (1 − m) (α<sub>s</sub> x<sub>0</sub> + σ<sub>s</sub> ε)",
+        INPAINT,
         tuple(
             f"inpaint {{inputs}}/{image}.png {{inputs}}/{mask}.png --prompt {prompt} --num 3 --num-resamples 1 10"
             for image, mask, prompt in (
@@ -84,15 +78,14 @@ STOPS = (
         "Editing towards a prompt",
         "SDEdit with a prompt is no longer only a projection to what the model knows, it also says where to go. "
         "Somewhere between the starts lies a nine that still has the hand of this four.",
-        f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε, <b>then the walk under guidance</b>",
+        TEXT_EDIT,
         ("edit {inputs}/digit-4.png --prompt 9 --start 1 3 5 7 10 20",),
     ),
     Stop(
         "A prompt for each part",
         "A picture is the sum of its parts: coarse and fine, or inside and outside. Each can be left to a prompt of its own, "
         "or be kept from a real picture while a prompt decides the rest.",
-        f"x̂<sub>0</sub> = Σ<sub>i</sub> part<sub>i</sub>( model({_X}, prompt<sub>i</sub>) ), "
-        "<b>with</b> Σ<sub>i</sub> part<sub>i</sub> = 1",
+        PARTS,
         (
             "factorize 0 4 --split circle --guidance-scale 3 --num 4",
             "inverse {inputs}/digit-4.png 9 --keep far --guidance-scale 3 --num 4",
@@ -116,8 +109,7 @@ HUNTS = (
         "Visual anagrams",
         "One picture, two prompts, each seen through its own view: the model is asked under both, and the answers are turned "
         "back and averaged.",
-        "x̂<sub>0</sub> = Σ<sub>i</sub> w<sub>i</sub> v<sub>i</sub><sup>−1</sup>"
-        f"( model( v<sub>i</sub>({_X}), prompt<sub>i</sub> ) )",
+        ANAGRAM,
         tuple(f"anagram {prompts} --views identity {view} --guidance-scale 3" for prompts, view in _ANAGRAMS),
         keep=6,
         seeds=24,
@@ -126,7 +118,7 @@ HUNTS = (
         "Hybrid images",
         "The coarse part of the picture is one digit's, the fine part another's: near you see the one, from far away (or with "
         "eyes half closed) the other. On 28 pixels there is little room between coarse and fine: the hardest illusion.",
-        f"x̂<sub>0</sub> = G ∗ model({_X}, far) + (1 − G) ∗ model({_X}, near)",
+        HYBRID,
         tuple(
             f"hybrid {pair} --sigma {sigma:g} --kernel-size 33 --guidance-scale 3"
             for pair in ("0 1", "8 3", "9 4", "6 2")

@@ -5,21 +5,16 @@ The fox (Noto Emoji, Google, Apache-2.0) and the sailboat (FxEmojis, Mozilla, Ap
 
 from __future__ import annotations
 
+from .equations import ANAGRAM, DENOISE, FORWARD, GUIDANCE, HYBRID, INPAINT, PARTS, SDEDIT, TEXT_EDIT, UPSAMPLE, WALK
 from .tour import Hunt, Stop
 
-_X = "x<sub>t</sub>"
-_WALK = (
-    f"x<sub>s</sub> = α<sub>s</sub> x̂<sub>0</sub> + σ<sub>s</sub> ε̂, <b>with</b> x̂<sub>0</sub> = E[x<sub>0</sub> | {_X}], "
-    f"ε̂ = ({_X} − α<sub>t</sub> x̂<sub>0</sub>) / σ<sub>t</sub>"
-)
-_FROM = f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε <b>at the start</b> t, <b>then the walk from there</b>"
 _STARTS = "--start 1 3 5 7 10 20"
 
 STOPS = (
     Stop(
         "Samples at 10 and 20 steps",
         "A walk starts at pure noise and asks the model, step by step, which picture the noise hides.",
-        _WALK,
+        WALK,
         (
             *(
                 f"generate {prompt} --num 6 --steps 20"
@@ -34,22 +29,21 @@ STOPS = (
         "The forward process",
         "Noise need not be added step by step: one formula jumps to any level. "
         "This model's path is a straight line from the picture to the noise.",
-        f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε, <b>with</b> ε ∼ N(0, I)",
+        FORWARD,
         ("forward {inputs}/emoji-fox.png --t 250 500 750",),
     ),
     Stop(
         "Blur, one step, many steps",
         "A blur removes noise and picture alike; one call of the model gives the mean of all pictures that could be "
         "underneath, which is soft; a walk picks one of them.",
-        f"<b>blur:</b> G ∗ {_X} / α<sub>t</sub> &emsp; <b>one step:</b> E[x<sub>0</sub> | {_X}] &emsp; "
-        "<b>iterative:</b> the walk",
+        DENOISE,
         ("denoise {inputs}/emoji-fox.png --prompt 'a fox face' --guidance-scale 1 --t 500 690 840",),
     ),
     Stop(
         "Without and with guidance",
         "Without a prompt the model draws anything. Classifier-free guidance goes from the unprompted answer through the "
         "prompted one and beyond, which makes the prompt unmistakable and the pictures more alike.",
-        "x̂<sub>0</sub> = x̂<sub>0</sub><sup>∅</sup> + g (x̂<sub>0</sub><sup>prompt</sup> − x̂<sub>0</sub><sup>∅</sup>)",
+        GUIDANCE,
         (
             "generate '' --num 6 --guidance-scale 1",
             "generate 'a skull' --num 6 --guidance-scale 1",
@@ -60,7 +54,7 @@ STOPS = (
         "SDEdit: a web picture and drawings become emoji",
         "Noise a picture part of the way and walk back: what is left of it decides what grows. "
         "The later the walk starts, the more of the picture is kept.",
-        _FROM,
+        SDEDIT,
         tuple(
             f"edit {{inputs}}/{name}.png --guidance-scale 1 {_STARTS}"
             for name in ("web-house-number", "drawing-snowman", "drawing-snail")
@@ -70,7 +64,7 @@ STOPS = (
         "Inpainting, with 1 and with 10 resamples",
         "After every step the part to keep is put back, as noisy as the walk is there. Going back and forth between two levels "
         "(resampling) lets the new part hear of the old one.",
-        "x<sub>s</sub> ← m x<sub>s</sub> + (1 − m) (α<sub>s</sub> x<sub>0</sub> + σ<sub>s</sub> ε)",
+        INPAINT,
         (
             "inpaint {inputs}/emoji-fox.png {inputs}/emoji-mask-right.png --prompt 'a dog face' --num 3 --num-resamples 1 10",
             "inpaint {inputs}/emoji-sailboat.png {inputs}/emoji-mask-top.png --prompt 'a house' --num 3 --num-resamples 1 10",
@@ -79,7 +73,7 @@ STOPS = (
     Stop(
         "Editing towards a prompt",
         "SDEdit with a prompt is no longer only a projection to what the model knows, it also says where to go.",
-        f"{_X} = α<sub>t</sub> x<sub>0</sub> + σ<sub>t</sub> ε, <b>then the walk under guidance</b>",
+        TEXT_EDIT,
         (
             f"edit {{inputs}}/emoji-sailboat.png --prompt 'a rocket ship' {_STARTS}",
             f"edit {{inputs}}/emoji-fox.png --prompt 'a pizza' {_STARTS}",
@@ -90,8 +84,7 @@ STOPS = (
         "A prompt for each part",
         "A picture is the sum of its parts: coarse and fine, inside and outside, grey and colour. Each can be left to a prompt "
         "of its own, or be kept from a real picture while a prompt decides the rest.",
-        f"x̂<sub>0</sub> = Σ<sub>i</sub> part<sub>i</sub>( model({_X}, prompt<sub>i</sub>) ), "
-        "<b>with</b> Σ<sub>i</sub> part<sub>i</sub> = 1",
+        PARTS,
         (
             "factorize 'a red heart' 'a smiling face' --split circle --num 4",
             "factorize 'a rabbit' 'a sunflower' --split colour --num 4",
@@ -104,7 +97,7 @@ UPSAMPLED = Stop(
     "The upsampling cascade",
     "A second model draws the picture once more, four times as large, shown the small one beside its noise. Illusions are made "
     "at both sizes: each stage sees the same prompts under the same views.",
-    f"x̂<sub>0</sub> = model({_X}, <b>enlarged small picture</b>, prompt)",
+    UPSAMPLE,
     (
         "generate 'a rocket ship' --num 6 --upsample 1",
         "generate 'a house' --num 6 --upsample 1",
@@ -117,8 +110,7 @@ HUNTS = (
         "Visual anagrams",
         "One picture, two prompts, each seen through its own view: the model is asked under both, and the answers are turned "
         "back and averaged.",
-        "x̂<sub>0</sub> = Σ<sub>i</sub> w<sub>i</sub> v<sub>i</sub><sup>−1</sup>"
-        f"( model( v<sub>i</sub>({_X}), prompt<sub>i</sub> ) )",
+        ANAGRAM,
         tuple(
             f"anagram {prompts} --views identity {view}"
             for prompts, view in (
@@ -139,7 +131,7 @@ HUNTS = (
         "Hybrid images",
         "The coarse part of the picture is one prompt's, the fine part another's: near you see the one, from far away (or with "
         "eyes half closed) the other.",
-        f"x̂<sub>0</sub> = G ∗ model({_X}, far) + (1 − G) ∗ model({_X}, near)",
+        HYBRID,
         tuple(
             f"hybrid {pair} --sigma 2 --kernel-size 33"
             for pair in ("'a skull' 'a house'", "'a red apple' 'a clock'", "'an old man' 'a tree'", "'a full moon' 'a flower'")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from .equations import DDPM, FLOW
 from .files import write_atomic
 from .report.evaluation import evaluate_model
 from .report.lab import RunSpec, train_into
@@ -41,10 +42,6 @@ class Training:
     minutes: int
 
 
-_X = "x<sub>t</sub>"
-_FLOW = f"L = E || u({_X}, t) − (ε − x<sub>0</sub>) ||², <b>with</b> {_X} = (1 − t) x<sub>0</sub> + t ε"
-_DDPM = f"L = E || ε̂({_X}, t) − ε ||², <b>with</b> {_X} = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε"
-
 TRAININGS = (
     Training(
         "denoiser",
@@ -67,7 +64,7 @@ TRAININGS = (
         "flow",
         "Flow matching",
         "Told the time, one network answers for every level, and can be walked.",
-        _FLOW,
+        FLOW,
         "train flow --recipe course --dtype bfloat16 --out runs/flow",
         40,
     ),
@@ -75,7 +72,7 @@ TRAININGS = (
         "flow-classes",
         "Flow matching, told the digit",
         "The label is dropped for one picture in ten, so that the same network knows digits with and without it: guidance.",
-        _FLOW,
+        FLOW,
         "train flow --classes --recipe course --out runs/flow-classes",
         60,
     ),
@@ -83,7 +80,7 @@ TRAININGS = (
         "ddpm",
         "DDPM",
         "The same with 300 levels of the variance-preserving path, and the noise as target.",
-        _DDPM,
+        DDPM,
         "train ddpm --recipe course --dtype bfloat16 --out runs/ddpm",
         70,
     ),
@@ -91,7 +88,7 @@ TRAININGS = (
         "ddpm-classes",
         "DDPM, told the digit",
         "And with labels.",
-        _DDPM,
+        DDPM,
         "train ddpm --classes --recipe course --dtype bfloat16 --out runs/ddpm-classes",
         70,
     ),
@@ -100,7 +97,7 @@ TRAININGS = (
         "The fast recipe",
         "A network that works at half the resolution, noise levels where they matter, averaged weights, a cosine decay: after "
         "three passes over the digits it draws about as well as the course's recipe after ten, and each pass is far quicker.",
-        _FLOW,
+        FLOW,
         "train flow --classes --epochs 3 --batch-size 64 --out runs/fast",
         6,
     ),
@@ -171,4 +168,4 @@ def _live(run: Path, minutes: float) -> Section:
     evaluate_model(str(run), 100, {}, out=run)
     command = shlex.join([*f"noisewalk train flow --classes --epochs {spec.epochs:g} --batch-size 64 --out".split(), str(run)])
     idea = f"Half a pass over the digits ({minutes:g} minutes at most). {said.split(': ')[-1].split(';')[0]}."
-    return Section("Trained just now", idea, _FLOW, shown(run, command))
+    return Section("Trained just now", idea, FLOW, shown(run, command))

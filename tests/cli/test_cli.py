@@ -82,6 +82,22 @@ def test_replay_says_whether_the_pixels_agree(capsys: pytest.CaptureFixture[str]
     assert main(["replay", "c.png"]) == 0
 
 
+def test_replay_takes_many_pictures_and_stops_at_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "7", "--steps", "2", "--num", "2", "--out", "two"]) == 0
+    good = ["two/seed0.png", "two/seed1.png"]
+    capsys.readouterr()
+    assert main(["replay", *good]) == 0
+    assert capsys.readouterr().out == "".join(f"{picture}: every pixel agrees\n" for picture in good)
+    assert main(["replay", good[0], _foreign_png(), "missing.png", good[1]]) == 2
+    said = capsys.readouterr()
+    assert said.out.count("every pixel agrees") == 2
+    assert said.err.count("foreign.png has no noisewalk metadata") == said.err.count("no picture file missing.png") == 1
+    assert main(["replay", *good, "--out", "x.png"]) == 2
+    assert "--out saves what was made of one picture, 2 were given" in capsys.readouterr().err
+    assert main(["replay"]) == 2
+    assert "give the pictures to make again" in capsys.readouterr().err
+
+
 def test_models_are_listed_with_their_quality(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     assert "digits" in capsys.readouterr().out
