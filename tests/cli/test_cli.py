@@ -203,6 +203,7 @@ def test_ctrl_c_keeps_what_was_finished_and_exits_130(tmp_path: Path) -> None:
     """A run of three walks that is sent the signal of Ctrl-C during the third."""
     code = (
         "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs are started to ignore it
         "from noisewalk import cli\n"
         "from noisewalk.report import result\n"
         "make = result.make\n"
