@@ -17,6 +17,8 @@ def main(run: Path, name: str) -> None:
     films = sorted(run.glob("samples/epoch-*.gif"))[-1:]  # one is seen, more would only be carried
     for file in [*files, *run.glob("samples/epoch-*.png"), *films]:
         shutil.copyfile(file, into / file.relative_to(run))
+    if (measured := into / "evaluation.txt").exists():  # names the run by where it lay on the machine that trained it
+        measured.write_text(measured.read_text().replace(str(run), f"runs/{name}"))
     print(f"{into}: {sum(f.stat().st_size for f in into.rglob('*') if f.is_file()) / 1e6:.2f} MB")
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -218,7 +218,7 @@ def run_tour(rest: list[str]) -> int:
     began = time.monotonic()
     with progress("tour") as watch:
         if command.part == "a":
-            page = tour(out, command.model, watch, command.seed, command.upsample, command.loading.options())
+            page = tour(out, command.model, watch, command.seed, command.upsample, asdict(command.loading))
         else:
             page = tour_training(out, command.minutes, watch)
     print(f"{page} ({time.monotonic() - began:.0f} s); open it in a browser")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes, Positional
@@ -34,7 +34,7 @@ def run_encode(rest: list[str]) -> int:
     if not command.prompts and not command.embeddings:
         raise UserError("give prompts to encode, or --embeddings FILE.pth to import")
     found = read_pth(command.embeddings) if command.embeddings else {}
-    model = load(command.model, **command.loading.options())
+    model = load(command.model, **asdict(command.loading))
     if model.parts is None or model.parts.family.encode is None:
         raise UserError(f"'{command.model}' has no text encoder of its own to ask; its prompts need no encoding")
     for prompt, embedding in found.items():

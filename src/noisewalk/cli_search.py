@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field, fields, make_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -169,7 +169,7 @@ def run_suggest(rest: list[str]) -> int:
 
     command = parse(SuggestCommand, rest, "noisewalk suggest")
     name = model_for([command.prompt]) if command.model == "auto" else command.model
-    model = load(name, **command.loading.options())
+    model = load(name, **asdict(command.loading))
     scorer = get_scorer(command.scorer, model)
     with progress("suggest") as watch:
         partners = suggest(model, scorer, command.prompt, command.among, command.view, command.num, watch)

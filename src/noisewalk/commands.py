@@ -9,7 +9,7 @@ import shlex
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, make_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,7 +89,7 @@ def job(verb: str, command: Any) -> Job:
     spec = TECHNIQUES[verb].spec
     made = spec(**{f.name: getattr(command, f.name) for f in fields(spec)})
     out = command.out or Path("out") / default_name(verb, made)
-    return Job(verb, made, chosen(command.model, made), out, command.trajectory, command.loading.options())
+    return Job(verb, made, chosen(command.model, made), out, command.trajectory, asdict(command.loading))
 
 
 def parse_technique(line: str) -> Job:

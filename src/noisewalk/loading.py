@@ -19,12 +19,8 @@ class Loading:
     offline: bool = False
     """Use what is on this machine only."""
 
-    def options(self) -> dict[str, Any]:
-        """As keywords of `load`."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
     def changed(self) -> dict[str, Any]:
-        """Those that are not as they would be anyway."""
+        """As keywords of `load`, without those that are at their defaults."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
 
