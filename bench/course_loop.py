@@ -57,7 +57,7 @@ def training(epochs: int = 10, bf16: bool = False, limit: int = 0) -> Iterator[t
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 loss = loss_of(unet, x1, label)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             losses.append(loss.item())
         scheduler.step()

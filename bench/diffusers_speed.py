@@ -135,7 +135,7 @@ def public_anagram(pipe: Any, conds: list[Tensor], steps: int, dtype: torch.dtyp
             for prompt, turned in zip(prompts, (False, True), strict=True):
                 seen = view.forward(x) if turned else x
                 both = ask(seen, t, empty, prompt).chunk(2) if calls == 2 else (ask(seen, t, empty), ask(seen, t, prompt))
-                (eps_u, _), (eps_c, variance) = (half.split(3, dim=1) for half in both)
+                (eps_u, _), (eps_c, variance) = (half.split(3, dim=1) for half in both)  # type: ignore[no-untyped-call]
                 guided = torch.cat([eps_u + 7 * (eps_c - eps_u), variance], dim=1)
                 said.append(view.inverse(guided) if turned else guided)
             x = pipe.scheduler.step(torch.stack(said).mean(0), t, x).prev_sample

@@ -68,7 +68,7 @@ def stages() -> list[Stage]:
     torch.manual_seed(0)
     first, second = Drawing(TextUNet(TextUNetConfig())), Drawing(UpscalerUNet(UPSCALER_32))
     for network in (first, second):
-        network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for parameter in network.parameters():
             parameter.data += 0.02 * torch.randn_like(parameter)  # zero-initialised layers would be no test of the error
 

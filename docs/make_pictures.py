@@ -10,7 +10,8 @@ from noisewalk.files import write_atomic
 from noisewalk.images import encode_png
 from noisewalk.report.figures import sheet
 from noisewalk.report.result import make
-from noisewalk.tour import best_anagrams
+from noisewalk.tour.digits import HUNTS
+from noisewalk.tour.sampling import surest
 
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -18,9 +19,8 @@ PICTURES = Path(__file__).parent / "pictures"
 def main() -> None:
     model = nw.load("digits")
     bands = []
-    surest = sorted(best_anagrams(model), reverse=True)[:4]
-    for _, command in surest:
-        print(command)
+    for command, said in surest(HUNTS[0], model)[:4]:
+        print(f"{command}: {said}")
         job = parse_technique(command)
         (panel,) = make(job.verb, job.spec, model, keep_states=False).panels
         bands.append(panel.exhibits)

@@ -200,8 +200,8 @@ class TourCommand:
     """The model to show (part a): emoji, digits, or any other."""
     seed: int = 180
     """Seed of the course's experiments, on a text model."""
-    upsample: int = 1
-    """Upsampling stages after them, for models that have them."""
+    upsample: int | None = None
+    """Upsampling stages after them; 1 for models that have one. Emoji and digits have their own."""
     minutes: float = 2.0
     """How long to train at most (part b)."""
     loading: OmitArgPrefixes[CascadeLoading] = CascadeLoading()
@@ -209,8 +209,8 @@ class TourCommand:
 
 def run_tour(rest: list[str]) -> int:
     from .commands import parse
-    from .tour import tour
-    from .tour_training import tour_training
+    from .tour.sampling import tour
+    from .tour.training import tour_training
 
     command = parse(TourCommand, rest, "noisewalk tour")
     out = command.out or Path("out/tour" if command.part == "a" else "out/tour-b")

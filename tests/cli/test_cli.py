@@ -16,7 +16,7 @@ from noisewalk.cli import main
 from noisewalk.commands import parse_technique
 from noisewalk.images import encode_png
 from noisewalk.techniques import TECHNIQUES
-from noisewalk.tour import PICTURES
+from noisewalk.tour.experiments import PICTURES
 
 UNKNOWN_VERB = {"verb": "x", "model": {"name": "digits", "weights": ""}, "spec": {}, "picture": {"kind": "figure"}}
 DIGIT, MASK = str(PICTURES / "digit-4.png"), str(PICTURES / "mask-top.png")
@@ -135,6 +135,9 @@ def _wrong_mask() -> str:
         (lambda: ["generate", "7", "--steps", "0"], "--steps must be at least 1, 0 was asked for"),
         (lambda: ["generate", "cat", "--model", "digits"], "does not know the prompt 'cat'. It knows 0 to 9"),
         (lambda: ["generate", "7", "--model", "digit"], "unknown model 'digit'; did you mean 'digits'?"),
+        (lambda: ["generate", "7", "--upscaler", "nothere"], "unknown model 'nothere'"),
+        (lambda: ["generate", "7", "--upscaler", "digits", "digits"], "one --upscaler can follow 'digits', 2 were given"),
+        (lambda: ["tour", "--model", "digits", "--upsample", "1"], "leave out --upsample"),
         (lambda: ["generate", "7", "--step-rule", "eulr"], "unknown step rule 'eulr'; did you mean 'euler'?"),
         (lambda: ["generate", "7", "--out", "/proc/nowhere"], "cannot write"),
         (lambda: ["generate", "7", "--out", "seven.jpg"], ".png"),

@@ -21,15 +21,15 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import noisewalk as nw
-from noisewalk import tour_course
 from noisewalk.cli import main
 from noisewalk.commands import parse_technique
 from noisewalk.models import deepfloyd, memory, zoo
 from noisewalk.models.memory import placement
 from noisewalk.report.result import ready
 from noisewalk.techniques import TECHNIQUES
-from noisewalk.tour import PICTURES, Stop
-from noisewalk.tour_course import course_stops, write_mask
+from noisewalk.tour import course
+from noisewalk.tour.course import course_stops, write_mask
+from noisewalk.tour.experiments import PICTURES, Stop
 from noisewalk.walk import cosine_schedule, linear_betas, vp_schedule
 
 pytestmark = [  # diffusers and transformers; noisewalk's own are user warnings
@@ -403,10 +403,15 @@ def test_the_courses_experiments_can_be_made(tmp_path: Path) -> None:
                 assert bool(next(iter(panel.walk)).x_t.isfinite().all()), line
 
 
+def test_the_tour_upsamples_by_no_negative_number_of_stages(run: Said, stage1: Path) -> None:
+    status, _, said = run("tour", "--model", stage1, "--upsample", -1)
+    assert (status, said) == (2, "noisewalk: --upsample must not be negative, -1 was asked for\n")
+
+
 def test_the_tour_of_a_folder_is_upsampled_by_another(run: Said, root: Path, stage1: Path, monkeypatch: Any) -> None:
     """The lines it shows make the same pictures when typed."""
     stop = Stop("Few", "steps", "x", ("generate 'a fox' --steps 1 --upsample 1 --upsample-steps 1 --seed 3",))
-    monkeypatch.setattr(tour_course, "course_stops", lambda seed, upsample: (stop,) if (seed, upsample) == (180, 1) else ())
+    monkeypatch.setattr(course, "course_stops", lambda seed, upsample: (stop,) if (seed, upsample) == (180, 1) else ())
     stage2 = tiny.saved("if-2", root)
     assert run("tour", "--model", stage1, "--upscaler", stage2, "--seed", 180, "--out", "tour")[0] == 0
     line = html.unescape(re.findall("<pre>noisewalk (.*?)</pre>", Path("tour/index.html").read_text())[0])

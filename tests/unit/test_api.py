@@ -16,7 +16,7 @@ from noisewalk.judge.digits import read
 from noisewalk.report.result import Interrupted, make
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.techniques.spec import from_json, to_json
-from noisewalk.tour import PICTURES
+from noisewalk.tour.experiments import PICTURES
 
 DIGIT, MASK = PICTURES / "digit-4.png", PICTURES / "mask-top.png"
 SPECS = {

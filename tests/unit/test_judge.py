@@ -13,7 +13,7 @@ from noisewalk.judge.digits import features, read
 from noisewalk.judge.evaluate import evaluate, nearest_neighbours
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.judge.scorer import DigitScorer, get_scorer
-from noisewalk.tour import PICTURES
+from noisewalk.tour.experiments import PICTURES
 from noisewalk.training.data import Labelled, to_unit
 
 

@@ -28,7 +28,7 @@ from noisewalk.search.plan import Task, make_plan, same_search
 from noisewalk.search.task import Done
 from noisewalk.techniques.anagram import Anagram
 from noisewalk.techniques.edit import Edit
-from noisewalk.tour import PICTURES
+from noisewalk.tour.experiments import PICTURES
 
 SPEC = Anagram(("6", "9"), steps=2)
 

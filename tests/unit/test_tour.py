@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import noisewalk as nw
-from noisewalk import tour_emoji
 from noisewalk.cli import main
 from noisewalk.commands import parse_technique
 from noisewalk.techniques import TECHNIQUES
+from noisewalk.tour import emoji
 
 
 class _Links(HTMLParser):
@@ -56,10 +56,10 @@ def test_the_tour_of_the_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_tour_of_the_emoji(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The main job, but for the number of seeds that illusions are looked for in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tour_emoji, "HUNTS", [replace(hunt, seeds=2) for hunt in tour_emoji.HUNTS])
+    monkeypatch.setattr(emoji, "HUNTS", [replace(hunt, seeds=2) for hunt in emoji.HUNTS])
     page, commands = toured()
     assert {parse_technique(line).model for line in commands} == {"emoji"}
     hidden = [float(c) for c in re.findall(r"concealment C = (\d\.\d+)", page)]
-    assert len(hidden) == sum(hunt.keep for hunt in tour_emoji.HUNTS)
+    assert len(hidden) == sum(hunt.keep for hunt in emoji.HUNTS)
     assert sorted(hidden)[-3] >= 0.9  # with two seeds each; sixteen find more
     assert nw.replay(next(Path("out/tour/hybrid-images/1").glob("seed*.png"))).agrees

@@ -10,7 +10,7 @@ import pytest
 from noisewalk.cli_training import TrainCommand
 from noisewalk.commands import parse
 from noisewalk.report.lab import RunSpec, configure, prepare, read_spec
-from noisewalk.tour_training import RUNS, TRAININGS, shown, tour_training
+from noisewalk.tour.training import RUNS, TRAININGS, shown, tour_training
 
 
 @pytest.mark.parametrize("training", TRAININGS, ids=lambda training: training.name)

@@ -86,6 +86,9 @@ def load(
     model = _read(name, path.resolve(), path.stat().st_mtime_ns, where, kind)
     if not upscaler:
         return model
+    if len(upscaler) > 1:
+        raise UserError(f"one --upscaler can follow '{name}', {len(upscaler)} were given")
+    weights_of(upscaler[0])  # now, rather than after the walk of the stage before
     return replace(model, upscaler=partial(load_upscaler, upscaler[0], where, kind), upscalers=tuple(upscaler))
 
 

@@ -44,7 +44,7 @@ def main(
         threads: of PyTorch.
     """
     torch.set_num_threads(threads)
-    upscaler = load_upscaler(model)
+    upscaler = load_upscaler(model, torch.device("cpu"), torch.float32)
     size = upscaler.pretrained.shape[-1]
     pictures, rows = select(size, World(), "held out")
     chosen = torch.linspace(0, len(rows) - 1, num).long()

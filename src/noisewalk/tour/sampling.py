@@ -5,82 +5,54 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 
-from .commands import parse_technique
-from .files import slug, write_atomic
-from .images import encode_png, to_image
-from .judge.illusions import score_illusions
-from .judge.scorer import DigitScorer, Scorer, get_scorer
-from .models.precision import type_name
-from .models.zoo import Pretrained, load
-from .report.page import Section, Shown, render
-from .report.result import Result, Watch, make
-from .version import __version__
-
-PICTURES = Path(str(files("noisewalk") / "pictures"))
-Run = Callable[[str], Result]
-
-
-@dataclass(frozen=True)
-class Stop:
-    """An experiment of the tour.
-
-    Args:
-        title, idea, equation: see `Section`.
-        commands: technique command lines; `{inputs}` stands for the folder of the tour's input pictures.
-        trajectory: also show the walk of the first command.
-    """
-
-    title: str
-    idea: str
-    equation: str
-    commands: Sequence[str]
-    trajectory: bool = False
-
-
-@dataclass(frozen=True)
-class Hunt:
-    """Illusions, of each of which the best of some seeds is looked for by the model's scorer.
-
-    Args:
-        title, idea, equation: see `Section`.
-        commands: technique command lines without a seed.
-        keep: how many of them to show, of different prompts: those that succeeded best.
-        seeds: how many to try of each.
-    """
-
-    title: str
-    idea: str
-    equation: str
-    commands: Sequence[str]
-    keep: int
-    seeds: int
+from ..commands import parse_technique
+from ..errors import UserError
+from ..files import slug, write_atomic
+from ..images import encode_png, to_image
+from ..judge.illusions import score_illusions
+from ..judge.scorer import DigitScorer, Scorer, get_scorer
+from ..models.precision import type_name
+from ..models.zoo import Pretrained, load
+from ..report.page import Section, Shown, render
+from ..report.result import Result, Watch, make
+from ..version import __version__
+from . import course, digits, emoji
+from .experiments import PICTURES, Hunt, Stop
 
 
 def tour(
-    folder: Path, model_name: str, watch: Watch, seed: int = 180, upsample: int = 0, loading: Mapping[str, Any] | None = None
+    folder: Path,
+    model_name: str,
+    watch: Watch,
+    seed: int = 180,
+    upsample: int | None = None,
+    loading: Mapping[str, Any] | None = None,
 ) -> Path:
     """Run everything, write the page and the pictures into `folder`, and return the page.
 
     Args:
         watch: told (parts done, parts in all).
-        seed, upsample: of the course's experiments, which a text model is shown with; the digits have their own.
+        seed: of the course's experiments, which a diffusers model is shown with; emoji and digits have their own.
+        upsample: upsampling stages after those; None is one, if the model has an upscaler.
         loading: options of `load`.
+
+    Raises:
+        UserError: `upsample` is negative, or given for a model that is not shown with the course's experiments.
     """
     model = load(model_name, **(loading or {}))
+    stops, hunts = _experiments(model, seed, upsample)
     inputs = folder / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
     for picture in sorted(PICTURES.glob("*.png")):
         shutil.copyfile(picture, inputs / picture.name)
-    stops, hunts = _experiments(model, inputs, seed, upsample)
+    course.write_mask(inputs)
     parts: list[Callable[[], Section]] = [partial(_section, stop, folder, model) for stop in stops]
     parts += [partial(_hunt, hunt, folder, model) for hunt in hunts]
     sections = []
@@ -98,16 +70,18 @@ def tour(
     return page
 
 
-def _experiments(model: Pretrained, inputs: Path, seed: int, upsample: int) -> tuple[Sequence[Stop], Sequence[Hunt]]:
+def _experiments(model: Pretrained, seed: int, upsample: int | None) -> tuple[Sequence[Stop], Sequence[Hunt]]:
     """Those for the kind of model."""
-    from . import tour_course, tour_digits, tour_emoji
-
     if model.parts is not None:
-        tour_course.write_mask(inputs)
-        return tour_course.course_stops(seed, upsample if model.upscaler else 0), ()
+        stages = int(model.upscaler is not None) if upsample is None else upsample
+        if stages < 0:
+            raise UserError(f"--upsample must not be negative, {stages} was asked for")
+        return course.course_stops(seed, stages), ()
+    if upsample is not None:
+        raise UserError(f"the tour of '{model.name}' chooses what it upsamples; leave out --upsample")
     if model.shape[0] == 1:
-        return tour_digits.STOPS, tour_digits.HUNTS
-    return (*tour_emoji.STOPS, *([tour_emoji.UPSAMPLED] if model.upscaler else ())), tour_emoji.HUNTS
+        return digits.STOPS, digits.HUNTS
+    return (*emoji.STOPS, *([emoji.UPSAMPLED] if model.upscaler else ())), emoji.HUNTS
 
 
 def _section(stop: Stop, folder: Path, model: Pretrained) -> Section:
@@ -129,14 +103,19 @@ def _run(command: str, model: Pretrained) -> tuple[Result, str]:
     return make(job.verb, job.spec, model), " ".join([f"noisewalk {command}", *map(shlex.quote, named)])
 
 
-def _hunt(hunt: Hunt, folder: Path, model: Pretrained) -> Section:
-    """Try the seeds, and show the surest of each illusion, surest first."""
+def surest(hunt: Hunt, model: Pretrained) -> list[tuple[str, str]]:
+    """The best seed of each pair of prompts, surest first: its command, and what the model's scorer says of it."""
     scorer = get_scorer("auto", model)
     best: dict[tuple[str, ...], tuple[str, str]] = {}
     for _, prompts, command, said in sorted((_surest(c, hunt.seeds, model, scorer) for c in hunt.commands), reverse=True):
         best.setdefault(prompts, (command, said))
+    return list(best.values())
+
+
+def _hunt(hunt: Hunt, folder: Path, model: Pretrained) -> Section:
+    found = surest(hunt, model)
     shown = []
-    for i, (command, said) in enumerate(list(best.values())[: hunt.keep]):
+    for i, (command, said) in enumerate(found[: hunt.keep]):
         result, line = _run(command, model)
         result.save(folder / slug(hunt.title) / str(i + 1), trajectory=i == 0)
         images = [("figure", encode_png(result.figure))]
@@ -145,7 +124,7 @@ def _hunt(hunt: Hunt, folder: Path, model: Pretrained) -> Section:
             small = to_image(result.tensor[0])
             images.append(("far away", encode_png(small.resize((28, 28), Image.Resampling.LANCZOS))))
         shown.append(Shown(line, images, said))
-    idea = f"{hunt.idea} Of {hunt.seeds} seeds each, the surest is shown, for the surest {hunt.keep} of {len(best)} pairs."
+    idea = f"{hunt.idea} Of {hunt.seeds} seeds each, the surest is shown, for the surest {hunt.keep} of {len(found)} pairs."
     return Section(hunt.title, idea, hunt.equation, shown)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .equations import ANAGRAM, DENOISE, FORWARD, GUIDANCE, HYBRID, INPAINT, PARTS, SDEDIT, TEXT_EDIT, WALK
-from .tour import Hunt, Stop
+from .experiments import Hunt, Stop
 
 STOPS = (
     Stop(

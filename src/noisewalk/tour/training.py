@@ -10,14 +10,14 @@ from pathlib import Path
 
 import torch
 
+from ..files import write_atomic
+from ..report.evaluation import evaluate_model
+from ..report.lab import RunSpec, train_into
+from ..report.page import Section, Shown, render
+from ..report.result import Watch
+from ..report.run_page import level_curve, loss_curve, read_metrics, read_rows
+from ..version import __version__
 from .equations import DDPM, FLOW
-from .files import write_atomic
-from .report.evaluation import evaluate_model
-from .report.lab import RunSpec, train_into
-from .report.page import Section, Shown, render
-from .report.result import Watch
-from .report.run_page import level_curve, loss_curve, read_metrics, read_rows
-from .version import __version__
 
 RUNS = Path(str(files("noisewalk") / "runs"))
 """What is shown of the runs that come with the package: their specs, metrics and samples, without weights."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..files import write_atomic
+from ..images import encode_png, open_image
 from .equations import X
-from .files import write_atomic
-from .images import encode_png, open_image
-from .tour import Stop
+from .experiments import Stop
 
 MAN, CAMPFIRE = "'an oil painting of an old man'", "'an oil painting of people around a campfire'"
 VILLAGE, ROCKET = "'an oil painting of a snowy mountain village'", "'a rocket ship'"

@@ -6,7 +6,7 @@ The fox (Noto Emoji, Google, Apache-2.0) and the sailboat (FxEmojis, Mozilla, Ap
 from __future__ import annotations
 
 from .equations import ANAGRAM, DENOISE, FORWARD, GUIDANCE, HYBRID, INPAINT, PARTS, SDEDIT, TEXT_EDIT, UPSAMPLE, WALK
-from .tour import Hunt, Stop
+from .experiments import Hunt, Stop
 
 _STARTS = "--start 1 3 5 7 10 20"
 

@@ -1,0 +1,46 @@
+"""What a tour is made of: experiments, and illusions of which the best seed is looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+PICTURES = Path(str(files("noisewalk") / "pictures"))
+
+
+@dataclass(frozen=True)
+class Stop:
+    """An experiment of the tour.
+
+    Args:
+        title, idea, equation: see `Section`.
+        commands: technique command lines; `{inputs}` stands for the folder of the tour's input pictures.
+        trajectory: also show the walk of the first command.
+    """
+
+    title: str
+    idea: str
+    equation: str
+    commands: Sequence[str]
+    trajectory: bool = False
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """Illusions, of each of which the best of some seeds is looked for by the model's scorer.
+
+    Args:
+        title, idea, equation: see `Section`.
+        commands: technique command lines without a seed.
+        keep: how many of them to show, of different prompts: those that succeeded best.
+        seeds: how many to try of each.
+    """
+
+    title: str
+    idea: str
+    equation: str
+    commands: Sequence[str]
+    keep: int
+    seeds: int
