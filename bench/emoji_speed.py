@@ -54,7 +54,7 @@ class Stage:
 
 
 class Drawing(nn.Module):
-    """What a walk calls at every step: the network without its reader, which reads a prompt once."""
+    """What a walk calls at every step: the network for words that have been read."""
 
     def __init__(self, network: TextUNet | UpscalerUNet) -> None:
         super().__init__()
@@ -72,17 +72,18 @@ def stages() -> list[Stage]:
         for parameter in network.parameters():
             parameter.data += 0.02 * torch.randn_like(parameter)  # zero-initialised layers would be no test of the error
 
-    def words(n: int, dim: int) -> Inputs:
-        return torch.randn(n, 25, dim), torch.arange(24).expand(n, -1) < 6
+    def words(n: int, network: Drawing) -> Inputs:
+        mask = torch.arange(24).expand(n, -1) < 6
+        return network.network.read(torch.randn(n, 24, 192), mask), mask
 
     def picture(n: int, size: int) -> Tensor:
         return torch.randn(n, 3, size, size).contiguous(memory_format=torch.channels_last)
 
     def inputs(n: int) -> Inputs:
-        return picture(n, 32), torch.rand(n), *words(n, 256)
+        return picture(n, 32), torch.rand(n), *words(n, first)
 
     def inputs_128(n: int) -> Inputs:
-        return picture(n, 128), torch.rand(n), picture(n, 128), torch.randint(0, 600, (n,)), *words(n, 128)
+        return picture(n, 128), torch.rand(n), picture(n, 128), torch.randint(0, 600, (n,)), *words(n, second)
 
     return [Stage("stage I, 32x32", first, inputs, 20, 2), Stage("stage II, 128x128", second, inputs_128, 8, 1)]
 

@@ -57,16 +57,20 @@ def text_unet_config(data: dict[str, Any]) -> TextUNetConfig:
     return TextUNetConfig(**(data | {"channels": tuple(data["channels"]), "attention": tuple(data["attention"])}))
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(D) + mask) v for q (N, H, Q, D), k and v (N, H, K, D), seen (N, K) bool.
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """softmax(q k^T / sqrt(D) + bias) v for q (N, H, Q, D), k and v (N, H, K, D), bias (N, K): 0, or -inf where k is not seen.
 
     Written out for training on a CPU, where for these few positions PyTorch's fused kernel takes five times as long backwards.
     """
-    mask = seen[:, None, None]
+    bias = bias[:, None, None].to(q.dtype)
     if q.is_cuda or not torch.is_grad_enabled():
-        return F.scaled_dot_product_attention(q, k, v, mask)
-    bias = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
+        return F.scaled_dot_product_attention(q, k, v, bias)
     return torch.softmax(bias + (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1) @ v
+
+
+def unseen(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """The bias of `attend`, (N, 1 + L), for a sentence's start, which is always seen, and those of its words in mask (N, L)."""
+    return F.pad(torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, -math.inf), (1, 0))
 
 
 class ReaderLayer(nn.Module):
@@ -79,10 +83,10 @@ class ReaderLayer(nn.Module):
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
         self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
 
-    def forward(self, h: Tensor, seen: Tensor) -> Tensor:
+    def forward(self, h: Tensor, bias: Tensor) -> Tensor:
         n, length, dim = h.shape
         q, k, v = self.qkv(self.norm1(h)).reshape(n, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        h = h + self.out(attend(q, k, v, seen).transpose(1, 2).reshape(n, length, dim))
+        h = h + self.out(attend(q, k, v, bias).transpose(1, 2).reshape(n, length, dim))
         out: Tensor = h + self.mlp(self.norm2(h))
         return out
 
@@ -105,9 +109,9 @@ class Reader(nn.Module):
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         words = self.words(vectors) + self.positions[:, : vectors.shape[1]]
         h = torch.cat([self.start.to(words.dtype).expand(len(words), -1, -1), words], dim=1)
-        seen = F.pad(mask, (1, 0), value=True)
+        bias = unseen(mask, self.words.weight.dtype)
         for layer in self.layers:
-            h = layer(h, seen)
+            h = layer(h, bias)
         out: Tensor = self.norm(h)
         return out
 
@@ -119,6 +123,9 @@ class Attention(nn.Module):
     added to the self-attention's), as in DeepFloyd IF.
     """
 
+    columns: slice
+    """Where the words' keys and values for this attention, made by `text`, are in what `TextUNet.read` returns."""
+
     def __init__(self, channels: int, head_dim: int, text_dim: int) -> None:
         super().__init__()
         self.heads = channels // head_dim
@@ -129,13 +136,12 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, text: Tensor, seen: Tensor) -> Tensor:
+    def forward(self, x: Tensor, read: Tensor, bias: Tensor) -> Tensor:
         n, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (N, heads, HW, C / heads)
-        words = self.text(text).reshape(n, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        everything = F.pad(seen, (h * w, 0), value=True)
-        y = attend(q, torch.cat([k, words[0]], 2), torch.cat([v, words[1]], 2), everything)
+        words = read[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        y = attend(q, torch.cat([k, words[0]], 2), torch.cat([v, words[1]], 2), F.pad(bias, (h * w, 0)))
         y = y.transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
         out: Tensor = x + self.out(y)
         return out
@@ -149,9 +155,9 @@ class Block(nn.Module):
         self.residual = ResBlock(c_in, c_out, c.embed_dim, c.dropout)
         self.attention = Attention(c_out, head_dim, c.text_dim) if head_dim else None
 
-    def forward(self, x: Tensor, embedding: Tensor, text: Tensor, seen: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor, read: Tensor, bias: Tensor) -> Tensor:
         h: Tensor = self.residual(x, embedding)
-        return h if self.attention is None else self.attention(h, text, seen)
+        return h if self.attention is None else self.attention(h, read, bias)
 
 
 class TextUNet(nn.Module):
@@ -186,19 +192,29 @@ class TextUNet(nn.Module):
         self.head = nn.Conv2d(width, folded, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.attentions = [module for module in self.modules() if isinstance(module, Attention)]
+        end = c.text_dim
+        for attention in self.attentions:
+            attention.columns = slice(end, end := end + attention.text.out_features)
 
     def forward(self, x: Tensor, t: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
-        return self.draw(x, t, self.reader(vectors, mask), mask)
+        return self.draw(x, t, self.read(vectors, mask), mask)
 
-    def draw(self, x: Tensor, t: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """The output for words that `reader` has read, (N, 1 + L, text_dim): a walk has them read once, not at every step."""
-        return self.draw_from(x, self.time(t), text, mask)
+    def read(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """All that depends on the words alone, for a walk to compute once and not at every step: the words as read, text_dim
+        numbers each, and after them their keys and values for every attention; (N, 1 + L, D)."""
+        words = self.reader(vectors, mask).to(self.sentence.weight.dtype)  # as the products take it
+        return torch.cat([words, *(attention.text(words) for attention in self.attentions)], -1)
 
-    def draw_from(self, x: Tensor, embedding: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+    def draw(self, x: Tensor, t: Tensor, read: Tensor, mask: Tensor) -> Tensor:
+        """The output for words that have been read."""
+        return self.draw_from(x, self.time(t), read, mask)
+
+    def draw_from(self, x: Tensor, embedding: Tensor, read: Tensor, mask: Tensor) -> Tensor:
         """The output for (N, in_channels + beside_channels, H, W) and the embedding (N, E) of all but the words."""
-        embedding = F.silu(embedding + self.sentence(text[:, 0]))
-        seen = F.pad(mask, (1, 0), value=True)
+        embedding = F.silu(embedding + self.sentence(read[:, 0, : self.config.text_dim]))
+        bias = unseen(mask, self.sentence.weight.dtype)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
-        h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, text, seen))
+        h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, read, bias))
         out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
         return out

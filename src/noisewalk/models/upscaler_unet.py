@@ -41,14 +41,13 @@ class UpscalerUNet(nn.Module):
         self.noise_level = TimeEmbedding(config.embed_dim)
 
     def forward(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
-        return self.draw(x, t, beside, timestep, self.unet.reader(vectors, mask), mask)
+        return self.draw(x, t, beside, timestep, self.read(vectors, mask), mask)
 
-    def draw(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """The output for words that `reader` has read."""
+    def read(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """See `TextUNet.read`."""
+        return self.unet.read(vectors, mask)
+
+    def draw(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, read: Tensor, mask: Tensor) -> Tensor:
+        """The output for words that have been read."""
         embedding = self.unet.time(t) + self.noise_level((timestep + 1) / 1000)
-        return self.unet.draw_from(torch.cat([x, beside], 1), embedding, text, mask)
-
-    @property
-    def reader(self) -> nn.Module:
-        """What reads its words."""
-        return self.unet.reader
+        return self.unet.draw_from(torch.cat([x, beside], 1), embedding, read, mask)

@@ -92,7 +92,7 @@ class WordTable:
 @dataclass(frozen=True, eq=False)
 class TextPrompts:
     """Prompt -> condition (vectors (1, L, D) float32, mask (1, L) bool): what a `TextUNet` is told; with `read`, what its
-    reader made of the vectors, (1, 1 + L, text_dim), in their place.
+    `TextUNet.read` made of the vectors, (1, 1 + L, D), in their place.
 
     The empty prompt is a mask without a single token; so is a dropped caption in training. What is not understood of a
     prompt is logged as a warning, once.
@@ -101,8 +101,8 @@ class TextPrompts:
         table: the words' vectors.
         max_tokens: L; what is longer is cut off.
         vocabulary: what the model knows, to tell prompts that are far from it; None if that is not known.
-        read: a network's reader, (vectors, mask) -> words as read, so that a walk has a prompt read once, and not at every
-            step; each prompt alone, so that it does not depend on the others.
+        read: of a network, (vectors, mask) -> words as read, so that a walk has a prompt read once, and not at every step;
+            each prompt alone, so that it does not depend on the others.
         device: of the condition.
     """
 

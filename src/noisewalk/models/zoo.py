@@ -182,7 +182,7 @@ def pretrained(
     pack(network)
     encode, call = prompts(config), within(network)
     if isinstance(encode, TextPrompts) and isinstance(network, TextUNet | UpscalerUNet):
-        encode, call = replace(encode, read=within(network.reader), device=device), within(network.draw)
+        encode, call = replace(encode, read=within(network.read), device=device), within(network.draw)
     multiple = 1 if dtype == torch.bfloat16 else 4 if torch.get_num_threads() > 1 else 16
     schedule = SCHEDULES[config["schedule"]]()
     unit = (0.5, 0.5) if config.get("unit_range") else (1.0, 0.0)
