@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec
 
 from .models.zoo import Pretrained
-from .report.result import Result, make
+from .report.make import make
+from .report.result import Result
 from .techniques import TECHNIQUES
 from .techniques.anagram import Anagram
 from .techniques.denoise import Denoise

@@ -81,7 +81,8 @@ def run_technique(verb: str, rest: list[str]) -> int:
     """generate, forward, denoise, edit, inpaint, anagram, hybrid."""
     from .commands import job, parse, technique_command
     from .models.zoo import load
-    from .report.result import Interrupted, is_single, make
+    from .report.make import Interrupted, make
+    from .report.result import is_single
 
     wanted = job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
     model = load(wanted.model, **wanted.loading)

@@ -25,7 +25,7 @@ from noisewalk.cli import main
 from noisewalk.commands import parse_technique
 from noisewalk.models import deepfloyd, memory, zoo
 from noisewalk.models.memory import placement
-from noisewalk.report.result import ready
+from noisewalk.report.make import ready
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.tour import course
 from noisewalk.tour.course import course_stops, write_mask

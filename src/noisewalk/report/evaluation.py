@@ -21,7 +21,7 @@ from ..techniques.generate import Generate
 from ..training.data import mnist, to_unit
 from . import run_page
 from .figures import sheet
-from .result import Watch, make, ready
+from .make import Watch, make, ready
 
 
 def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | None = None, out: Path | None = None) -> str:

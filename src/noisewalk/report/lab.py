@@ -26,7 +26,7 @@ from ..training.runs import choose_device, run
 from ..training.sources import Source, source
 from ..training.workers import launched
 from . import run_page
-from .result import Watch
+from .make import Watch
 
 EPOCHS = (1, 5, 10, 15, 20)
 """After which a run draws samples, besides its last."""

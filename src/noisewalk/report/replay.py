@@ -16,7 +16,8 @@ from ..models.precision import TYPES
 from ..models.zoo import load
 from ..techniques import TECHNIQUES
 from ..techniques.spec import from_json
-from .result import Result, Watch, make
+from .make import Watch, make
+from .result import Result
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from ..training.data import mnist, to_unit
 from ..walk.noise import NoiseLevel, SeededNoise, add_noise
 from .curves import curves
 from .figures import contact, gif, sheet
+from .make import make
 from .page import Section, Shown, render
-from .result import make
 
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Noise on pictures in [0, 1] that the denoiser is tried on; it is trained on 0.5 alone."""

@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..judge.scorer import Scorer
 from ..models.text import DigitPrompts, LabelPrompts
 from ..models.zoo import Pretrained
-from ..report.result import make
+from ..report.make import make
 from ..techniques.generate import Generate
 from ..techniques.looks import views_for
 

@@ -13,8 +13,8 @@ import torch
 from ..files import write_atomic
 from ..report.evaluation import evaluate_model
 from ..report.lab import RunSpec, train_into
+from ..report.make import Watch
 from ..report.page import Section, Shown, render
-from ..report.result import Watch
 from ..report.run_page import level_curve, loss_curve, read_metrics, read_rows
 from ..version import __version__
 from .equations import DDPM, FLOW
