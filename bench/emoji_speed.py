@@ -94,7 +94,9 @@ def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
         copied = copy.deepcopy(network)
         call = computing_in(copied, torch.float32 if runtime == "torch" else torch.bfloat16, runtime)(copied)
         pack(copied)
-        return lambda: call(*inputs)
+        *pictures, read, mask = inputs
+        given = (*pictures, read if runtime == "torch" else read.to(torch.bfloat16), mask)  # as the network itself reads
+        return lambda: call(*given)
     if runtime == "compiled":
         compiled = torch.compile(network)
         return lambda: compiled(*inputs)
