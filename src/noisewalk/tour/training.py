@@ -31,7 +31,6 @@ class Training:
         name: its folder in `RUNS`.
         title, idea, equation: see `Section`.
         command: what makes the run.
-        minutes: of two CPU cores that it takes, about.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Training:
     idea: str
     equation: str
     command: str
-    minutes: int
 
 
 TRAININGS = (
@@ -50,7 +48,6 @@ TRAININGS = (
         "Shown other levels than it was trained on, it does worse the farther away they are.",
         "L = E || D(x + σ ε) − x ||²",
         "train denoiser --dtype bfloat16 --out runs/denoiser",
-        70,
     ),
     Training(
         "pure-noise",
@@ -58,7 +55,6 @@ TRAININGS = (
         "Trained on noise that hides everything, the best guess is the same whatever the noise: the mean digit.",
         "D(ε) → E[x<sub>0</sub>]",
         "train pure-noise --dtype bfloat16 --out runs/pure-noise",
-        70,
     ),
     Training(
         "flow",
@@ -66,7 +62,6 @@ TRAININGS = (
         "Told the time, one network answers for every level, and can be walked.",
         FLOW,
         "train flow --recipe course --dtype bfloat16 --out runs/flow",
-        40,
     ),
     Training(
         "flow-classes",
@@ -74,7 +69,6 @@ TRAININGS = (
         "The label is dropped for one picture in ten, so that the same network knows digits with and without it: guidance.",
         FLOW,
         "train flow --classes --recipe course --out runs/flow-classes",
-        60,
     ),
     Training(
         "ddpm",
@@ -82,7 +76,6 @@ TRAININGS = (
         "The same with 300 levels of the variance-preserving path, and the noise as target.",
         DDPM,
         "train ddpm --recipe course --dtype bfloat16 --out runs/ddpm",
-        70,
     ),
     Training(
         "ddpm-classes",
@@ -90,7 +83,6 @@ TRAININGS = (
         "And with labels.",
         DDPM,
         "train ddpm --classes --recipe course --dtype bfloat16 --out runs/ddpm-classes",
-        70,
     ),
     Training(
         "fast",
@@ -99,7 +91,6 @@ TRAININGS = (
         "three passes over the digits it draws about as well as the course's recipe after ten, and each pass is far quicker.",
         FLOW,
         "train flow --classes --epochs 3 --batch-size 64 --out runs/fast",
-        6,
     ),
 )
 
@@ -129,12 +120,8 @@ def tour_training(folder: Path, minutes: float, watch: Watch) -> Path:
 
 
 def _shown(training: Training) -> Section:
-    run = RUNS / training.name
-    command = f"noisewalk {training.command}"
-    if not (run / "spec.json").exists():
-        note = f"This run does not come with the package yet; it takes about {training.minutes} minutes of two CPU cores."
-        return Section(training.title, training.idea, training.equation, [Shown(command, [], note)])
-    return Section(training.title, training.idea, training.equation, shown(run, command))
+    made = shown(RUNS / training.name, f"noisewalk {training.command}")
+    return Section(training.title, training.idea, training.equation, made)
 
 
 def images(run: Path) -> Iterator[tuple[str, bytes]]:
