@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .equations import ANAGRAM, DENOISE, FORWARD, GUIDANCE, HYBRID, INPAINT, PARTS, SDEDIT, TEXT_EDIT, WALK
-from .experiments import Hunt, Stop
+from .experiments import ONE_JUMP, PART_OF_THE_WAY, Hunt, Stop
 
 STOPS = (
     Stop(
@@ -16,8 +16,7 @@ STOPS = (
     ),
     Stop(
         "The forward process",
-        "Noise need not be added step by step: one formula jumps to any level. "
-        "This model's path is a straight line from the picture to the noise.",
+        ONE_JUMP,
         FORWARD,
         ("forward {inputs}/digit-4.png --t 250 500 750",),
     ),
@@ -42,8 +41,7 @@ STOPS = (
     ),
     Stop(
         "SDEdit: a web picture becomes a digit",
-        "Noise a picture part of the way and walk back: what is left of it decides what grows. "
-        "The later the walk starts, the more of the picture is kept.",
+        PART_OF_THE_WAY,
         SDEDIT,
         (
             "edit {inputs}/web-house-number.png --start 1 3 5 7 10 20 --seed 3",

@@ -6,7 +6,7 @@ The fox (Noto Emoji, Google, Apache-2.0) and the sailboat (FxEmojis, Mozilla, Ap
 from __future__ import annotations
 
 from .equations import ANAGRAM, DENOISE, FORWARD, GUIDANCE, HYBRID, INPAINT, PARTS, SDEDIT, TEXT_EDIT, UPSAMPLE, WALK
-from .experiments import Hunt, Stop
+from .experiments import ONE_JUMP, PART_OF_THE_WAY, Hunt, Stop
 
 _STARTS = "--start 1 3 5 7 10 20"
 
@@ -27,8 +27,7 @@ STOPS = (
     ),
     Stop(
         "The forward process",
-        "Noise need not be added step by step: one formula jumps to any level. "
-        "This model's path is a straight line from the picture to the noise.",
+        ONE_JUMP,
         FORWARD,
         ("forward {inputs}/emoji-fox.png --t 250 500 750",),
     ),
@@ -52,8 +51,7 @@ STOPS = (
     ),
     Stop(
         "SDEdit: a web picture and drawings become emoji",
-        "Noise a picture part of the way and walk back: what is left of it decides what grows. "
-        "The later the walk starts, the more of the picture is kept.",
+        PART_OF_THE_WAY,
         SDEDIT,
         tuple(
             f"edit {{inputs}}/{name}.png --guidance-scale 1 {_STARTS}"

@@ -9,6 +9,16 @@ from pathlib import Path
 
 PICTURES = Path(str(files("noisewalk") / "pictures"))
 
+ONE_JUMP = (
+    "Noise need not be added step by step: one formula jumps to any level. "
+    "This model's path is a straight line from the picture to the noise."
+)
+PART_OF_THE_WAY = (
+    "Noise a picture part of the way and walk back: what is left of it decides what grows. "
+    "The later the walk starts, the more of the picture is kept."
+)
+"""What the forward process and SDEdit are, for the bundled models."""
+
 
 @dataclass(frozen=True)
 class Stop:
