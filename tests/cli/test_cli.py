@@ -138,6 +138,7 @@ def _wrong_mask() -> str:
         (lambda: ["generate", "7", "--upscaler", "nothere"], "unknown model 'nothere'"),
         (lambda: ["generate", "7", "--upscaler", "digits", "digits"], "one --upscaler can follow 'digits', 2 were given"),
         (lambda: ["tour", "--model", "digits", "--upsample", "1"], "leave out --upsample"),
+        (lambda: ["train", "flow", "--minutes", "0", "--out", "run"], "--minutes must be more than 0, 0 was asked for"),
         (lambda: ["generate", "7", "--step-rule", "eulr"], "unknown step rule 'eulr'; did you mean 'euler'?"),
         (lambda: ["generate", "7", "--out", "/proc/nowhere"], "cannot write"),
         (lambda: ["generate", "7", "--out", "seven.jpg"], ".png"),

@@ -77,8 +77,10 @@ def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, 
     Under `accelerate launch`, all processes make this call; the first writes and answers, the others answer "".
 
     Raises:
-        UserError: the folder holds a run of another spec (it says what differs), or the spec cannot be trained.
+        UserError: the folder holds a run of another spec (it says what differs), the spec cannot be trained, or for no time.
     """
+    if minutes is not None and minutes <= 0:
+        raise UserError(f"--minutes must be more than 0, {minutes:g} was asked for")
     recipe, data = prepare(spec)
     if spec.init and not (folder / RUN_CHECKPOINT).exists():
         recipe = begun_from(spec.init, recipe)
@@ -86,7 +88,7 @@ def train_into(folder: Path, spec: RunSpec, minutes: float | None, device: str, 
     config = configure(recipe.config, spec, device)
     if workers.main:
         keep_spec(folder, spec)
-    end = time.monotonic() + (60 * minutes if minutes else float("inf"))
+    end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
     reached = f"{folder} was done already"
     with closing(run(recipe, config, folder, device=device, workers=workers)) as training:
         epoch = None
