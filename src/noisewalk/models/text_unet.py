@@ -58,19 +58,21 @@ def text_unet_config(data: dict[str, Any]) -> TextUNetConfig:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(D) + bias) v for q (N, H, Q, D), k and v (N, H, K, D), bias (N, K): 0, or -inf where k is not seen.
+    """softmax(q k^T / sqrt(D) + bias) v for q (N, H, Q, D), k and v (N, H, K, D) and a float32 bias that adds to (N, H, Q, K).
 
-    Written out for training on a CPU, where for these few positions PyTorch's fused kernel takes five times as long backwards.
+    Written out for CPUs, where for these few positions PyTorch's fused kernel takes twice as long for sixteen rows, and five
+    times as long backwards. The softmax is in float32: in bfloat16 it takes longer than both products.
     """
-    bias = bias[:, None, None].to(q.dtype)
-    if q.is_cuda or not torch.is_grad_enabled():
-        return F.scaled_dot_product_attention(q, k, v, bias)
-    return torch.softmax(bias + (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1) @ v
+    if q.is_cuda:
+        return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype))
+    scores = torch.add(bias, q @ k.transpose(-1, -2), alpha=q.shape[-1] ** -0.5)
+    return torch.softmax(scores, -1).to(v.dtype) @ v
 
 
-def unseen(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """The bias of `attend`, (N, 1 + L), for a sentence's start, which is always seen, and those of its words in mask (N, L)."""
-    return F.pad(torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, -math.inf), (1, 0))
+def unseen(mask: Tensor) -> Tensor:
+    """The bias of `attend`, (N, 1, 1, 1 + L), for a sentence's start, which is always seen, and those of its words in mask
+    (N, L): 0, or -inf where a word is not seen."""
+    return F.pad(torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, -math.inf), (1, 0))[:, None, None]
 
 
 class ReaderLayer(nn.Module):
@@ -109,7 +111,7 @@ class Reader(nn.Module):
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         words = self.words(vectors) + self.positions[:, : vectors.shape[1]]
         h = torch.cat([self.start.to(words.dtype).expand(len(words), -1, -1), words], dim=1)
-        bias = unseen(mask, self.words.weight.dtype)
+        bias = unseen(mask)
         for layer in self.layers:
             h = layer(h, bias)
         out: Tensor = self.norm(h)
@@ -139,9 +141,10 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, read: Tensor, bias: Tensor) -> Tensor:
         n, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (N, heads, HW, C / heads)
-        words = read[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        y = attend(q, torch.cat([k, words[0]], 2), torch.cat([v, words[1]], 2), F.pad(bias, (h * w, 0)))
+        words = read[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
+        q, kv = qkv[:, :, 0].transpose(1, 2), qkv[:, :, 1:].permute(2, 0, 3, 1, 4)  # (N, heads, HW, C / heads), twice for kv
+        k, v = torch.cat([kv, words.permute(2, 0, 3, 1, 4)], 3)
+        y = attend(q, k, v, F.pad(bias, (h * w, 0)))
         y = y.transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
         out: Tensor = x + self.out(y)
         return out
@@ -213,7 +216,7 @@ class TextUNet(nn.Module):
     def draw_from(self, x: Tensor, embedding: Tensor, read: Tensor, mask: Tensor) -> Tensor:
         """The output for (N, in_channels + beside_channels, H, W) and the embedding (N, E) of all but the words."""
         embedding = F.silu(embedding + self.sentence(read[:, 0, : self.config.text_dim]))
-        bias = unseen(mask, self.sentence.weight.dtype)
+        bias = unseen(mask)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
         h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, read, bias))
         out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
