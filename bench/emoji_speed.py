@@ -7,7 +7,8 @@ before, as in a walk. Every round measures all runtimes in turn, and a square fl
 the machine does falls on all of them: the calls of a whole walk, one after the other; medians over rounds. "share" is the
 network's rate (its convolutions and matmuls counted as 2 operations a multiply-add) over the rate of that matmul. "bf16" is
 what the package uses where the hardware has it (`models/precision.py`), "torch" its float32, both with packed weights
-(`models/packed.py`). OpenVINO and ONNX Runtime are left out where they are not installed (pip install openvino onnx onnxscript
+(`models/packed.py`); "compiled" is torch.compile of the latter, left out unless asked for: it compiles for up to two minutes
+a row of the table. OpenVINO and ONNX Runtime are left out where they are not installed (pip install openvino onnx onnxscript
 onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over that of the output. "ready" is what a
 runtime needs, in a process of its own, from the PyTorch network to its first call's end (conversion and compilation for this
 number of rows, import of the runtime); "first" adds the calls of a walk: what a command waits that draws one batch.
@@ -29,6 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch._inductor.config as inductor
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -90,16 +92,18 @@ def stages() -> list[Stage]:
 
 def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
     """A call of the network in a runtime, ready to be timed."""
-    if runtime in ("torch", "bf16"):
+    if runtime in ("torch", "bf16", "compiled"):
         copied = copy.deepcopy(network)
-        call = computing_in(copied, torch.float32 if runtime == "torch" else torch.bfloat16, runtime)(copied)
-        pack(copied)
+        dtype = torch.float32 if runtime == "torch" else torch.bfloat16
+        wrapped = computing_in(copied, dtype, runtime)
+        if runtime == "compiled":
+            inductor.freezing = True  # weights are packed while compiling
+        else:
+            pack(copied)
+        call = wrapped(torch.compile(copied) if runtime == "compiled" else copied)
         *pictures, read, mask = inputs
-        given = (*pictures, read if runtime == "torch" else read.to(torch.bfloat16), mask)  # as the network itself reads
+        given = (*pictures, read.to(dtype), mask)  # as the network itself reads
         return lambda: call(*given)
-    if runtime == "compiled":
-        compiled = torch.compile(network)
-        return lambda: compiled(*inputs)
     if runtime.startswith("openvino"):
         return _openvino(network, inputs, "bf16" if runtime.endswith("bf16") else "f32")
     return _onnxruntime(network, inputs, int8=runtime.endswith("int8"))
