@@ -17,7 +17,7 @@ from noisewalk.models.words import TextPrompts, load_words
 from noisewalk.training.emoji import icons as icons_module
 from noisewalk.training.emoji import packages
 from noisewalk.training.emoji.captions import STYLES, caption, captions, held_out
-from noisewalk.training.emoji.dataset import World, captioned, read_pictures, shrink
+from noisewalk.training.emoji.dataset import Row, World, captioned, read_pictures, shrink
 from noisewalk.training.emoji.icons import Concept, Icon, icons
 from noisewalk.training.emoji.packages import PACKAGES, Package
 from noisewalk.training.emoji.render import draw, render, save_pictures
@@ -126,7 +126,26 @@ def test_captions_are_the_same_each_time_and_name_the_style_half_of_the_time() -
     assert 450 < styled < 650
     assert all("rocket" in c or "space" in c or "launch" in c for c in many)
     assert all(any(p in c for p in STYLES["game-icons"]) for c in captions(names, keywords, "game-icons", 100))
+    assert (
+        450
+        < sum(any(p in c for p in STYLES["game-icons"]) for c in captions(names, keywords, "game-icons", 1000, only=True))
+        < 650
+    )
     assert caption("old man", "noto") == "an old man, cartoon icon"
+
+
+def test_a_world_takes_what_is_drawn_in_colour_and_silhouettes_that_prompts_would_name() -> None:
+    def row(name: str, style: str, group: str = "objects") -> Row:
+        return {"key": name.replace(" ", "-"), "names": [name], "style": style, "group": group, "subgroup": ""}
+
+    coloured = [row("skull", "noto"), row("skull", "twemoji"), row("fox", "noto"), row("plus", "noto", "symbols")]
+    dark = [row(name, "game-icons", "pictograms") for name in ("campfire", "pirate skull", "skull crack", "red pirate skull")]
+    index = [*coloured, *dark, row("fox", "game-icons")]
+    assert World().concepts(index) == {"skull", "fox", "campfire", "pirate-skull"}
+    assert World(silhouettes="none").concepts(index) == {"skull", "fox"}
+    assert World(2, "none").concepts(index) == {"skull"}
+    assert World(silhouettes="all").concepts(index) == {row["key"] for row in index} - {"plus"}
+    assert World(silhouettes="all", without=()).concepts(index) == {row["key"] for row in index}
 
 
 def test_the_held_out_pairs_are_one_in_twenty_and_never_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +160,7 @@ def test_the_held_out_pairs_are_one_in_twenty_and_never_trained_on(tmp_path: Pat
     save_pictures(tmp_path, 64, list(render(made, 64)))
     monkeypatch.setenv("NOISEWALK_DATA", str(tmp_path))
     prompts = TextPrompts(load_words(), 12)
-    world = World(min_styles=2)
+    world = World(2, "none")
     train, rest = captioned(32, world, prompts, "train", 3), captioned(32, world, prompts, "held out", 3)
     assert len(train) + len(rest) == 120
     assert len(rest) == sum(held_out(k, s) for k in keys for s in ("noto", "twemoji")) > 0

@@ -6,7 +6,7 @@ import json
 import os
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.progress import track
@@ -17,6 +17,7 @@ from noisewalk.images import encode_png, to_image
 from noisewalk.judge.image_text import BUNDLED, ImageTextScorer, load_scorer
 from noisewalk.models.zoo import Pretrained, load
 from noisewalk.training.data import to_unit
+from noisewalk.training.emoji.captions import SILHOUETTES
 from noisewalk.training.emoji.dataset import World, select
 from noisewalk.training.emoji.evaluate import copies, distance, drawn, picked, questions
 
@@ -33,6 +34,8 @@ def main(
     guidance_scale: float | None = None,
     out: Path = Path("evaluation"),
     threads: int = 1,
+    min_styles: int = World.min_styles,
+    silhouettes: Literal["none", "named", "all"] = World.silhouettes,
 ) -> None:
     """Write OUT/evaluation.json and, of a model, OUT/nearest.png (16 samples above their nearest training pictures).
 
@@ -46,9 +49,10 @@ def main(
         guidance_scale: instead of the model's default.
         out: the folder to write.
         threads: of PyTorch.
+        min_styles, silhouettes: of the world that is asked about.
     """
     torch.set_num_threads(threads)
-    world = World()
+    world = World(min_styles, silhouettes)
     train, train_rows = select(32, world)
     rest, rest_rows = select(32, world, "held out")
     real, unseen = to_unit(train), to_unit(rest)
@@ -68,7 +72,7 @@ def main(
         write_atomic(out / "nearest.png", encode_png(to_image(_pairs(pictures[:16], real[nearest.rows[:16]]))))
     write_atomic(out / "evaluation.json", (json.dumps(report, indent=2) + "\n").encode())
     for name, value in report.items():
-        print(f"{name:48}{value if isinstance(value, str) else f'{value:.4f}'}")
+        print(f"{name:56}{value if isinstance(value, str) else f'{value:.4f}'}")
 
 
 def share(scorer: ImageTextScorer, pictures: Tensor, asked: Any) -> float:
@@ -93,8 +97,12 @@ def _measure(
     known, new = sheet(asked[0], guidance, "trained pairs"), sheet(asked[1], guidance, "held-out pairs")
     plain = sheet(asked[0][: len(unseen)], 1.0, "trained pairs")
     for name, each in scorers.items():
-        report[f"{name}: drawings of trained pairs"] = share(each, known, asked[0])
-        report[f"{name}: drawings of held-out pairs"] = share(each, new, asked[1])
+        for what, pictures, about in (("trained", known, asked[0]), ("held-out", new, asked[1])):
+            right = picked(each, pictures, about)
+            dark = torch.tensor([question.row["style"] == SILHOUETTES for question in about])
+            for which, kind in ((right, ""), (right[~dark], ", in colour"), (right[dark], ", silhouettes")):
+                if len(which):
+                    report[f"{name}: drawings of {what} pairs{kind}"] = float(which.float().mean())
     judge, count = scorers["scorer"], len(unseen)
     some = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:count]]
     report[f"Fréchet distance of {count}, guidance 1"] = distance(judge, plain, unseen)

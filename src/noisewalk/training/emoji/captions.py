@@ -18,6 +18,8 @@ STYLES: dict[str, tuple[str, ...]] = {
 }
 """How each package's drawings are asked for; the first phrase is the one to advertise."""
 
+SILHOUETTES = "game-icons"
+
 MEDIA = (
     "picture",
     "drawing",
@@ -51,17 +53,21 @@ def caption(name: str, style: str) -> str:
     ('a rocket, flat icon', 'a silhouette of a skull')
     """
     phrase = STYLES[style][0]
-    return f"a {phrase} of {with_article(name)}" if style == "game-icons" else f"{with_article(name)}, {phrase}"
+    return f"a {phrase} of {with_article(name)}" if style == SILHOUETTES else f"{with_article(name)}, {phrase}"
 
 
-def captions(names: Sequence[str], keywords: Sequence[str], style: str, num: int) -> tuple[str, ...]:
+def captions(names: Sequence[str], keywords: Sequence[str], style: str, num: int, only: bool = False) -> tuple[str, ...]:
     """`num` captions of one picture: always the same ones for the same words.
 
-    About half name the style (all, for silhouettes), most use the best name, some add or use
-    keywords alone, and the medium is noise.
+    About half name the style, most use the best name, some add or use keywords alone, and the medium is noise.
+
+    Args:
+        only: nothing of this name is drawn in colour; otherwise all captions of a silhouette name its style, for a prompt that
+            names none asks for colours.
     """
     draw = random.Random(f"{names[0]}|{style}")
-    return tuple(_sentence(_subject(names, keywords, draw), style, draw) for _ in range(num))
+    plain = only or style != SILHOUETTES
+    return tuple(_sentence(_subject(names, keywords, draw), style, plain, draw) for _ in range(num))
 
 
 def with_article(name: str) -> str:
@@ -88,9 +94,8 @@ def _subject(names: Sequence[str], keywords: Sequence[str], draw: random.Random)
     return with_article(draw.choice(keywords))
 
 
-def _sentence(subject: str, style: str, draw: random.Random) -> str:
+def _sentence(subject: str, style: str, plain: bool, draw: random.Random) -> str:
     phrase, medium = draw.choice(STYLES[style]), draw.choice(MEDIA)
-    plain = style != "game-icons"  # a prompt without a style is for colours
     forms = (
         (subject, 0.3 * plain),
         (f"{with_article(medium)} of {subject}", 0.15 * plain),

@@ -17,10 +17,12 @@ from torch import Tensor
 from ...errors import UserError
 from ...models.words import TextPrompts, WordTable
 from ...walk.prediction import Condition
-from .captions import captions, held_out
+from .captions import SILHOUETTES, captions, held_out
 
 RENDERED = 64
 Split = Literal["train", "held out"]
+Row = dict[str, Any]
+"""What a rendered picture is: a row of the index that `read_pictures` returns."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,31 @@ class World:
     """Which concepts are drawn.
 
     Args:
-        min_styles: in at least so many of the seven coloured styles; 0 also takes what is drawn as a silhouette only.
+        min_styles: in at least so many of the seven coloured styles.
+        silhouettes: which pictograms of what is drawn in fewer: "none", "named" (by one word, or by two of which the second is
+            drawn in colour: "campfire", "pirate skull", but not "marrow drain") or "all".
         without: groups and subgroups of emojibase left out.
     """
 
-    min_styles: int = 6
+    min_styles: int = 1
+    silhouettes: Literal["none", "named", "all"] = "named"
     without: tuple[str, ...] = ("symbols", "time")
 
-    def concepts(self, index: Sequence[dict[str, Any]]) -> frozenset[str]:
+    def concepts(self, index: Sequence[Row]) -> frozenset[str]:
         """Keys of the concepts that are in it."""
         styles: dict[str, set[str]] = {}
         for row in index:
             if not {row["group"], row["subgroup"]} & set(self.without):
-                styles.setdefault(row["key"], set()).update({row["style"]} - {"game-icons"})
-        return frozenset(key for key, drawn in styles.items() if len(drawn) >= self.min_styles)
+                styles.setdefault(row["key"], set()).update({row["style"]} - {SILHOUETTES})
+        coloured = {key for key, drawn in styles.items() if len(drawn) >= self.min_styles}
+        nouns = {name for row in index if row["key"] in coloured for name in row["names"]}
+        pictograms = (row for row in index if row["key"] in styles and row["style"] == SILHOUETTES)
+        return frozenset(coloured | {row["key"] for row in pictograms if self._silhouette(row["names"][0], nouns)})
+
+    def _silhouette(self, name: str, nouns: set[str]) -> bool:
+        words = name.split()
+        named = len(words) == 1 or (len(words) == 2 and words[1] in nouns)
+        return self.silhouettes == "all" or (self.silhouettes == "named" and named)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +98,7 @@ def captioned(size: int, world: World, prompts: TextPrompts, split: Split = "tra
     return with_captions(*select(size, world, split), prompts, variants)
 
 
-def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, list[dict[str, Any]]]:
+def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, list[Row]]:
     """The pictures (N, 3, size, size) uint8 of a world that are trained on, or those held out, and what they are.
 
     Raises:
@@ -101,15 +114,17 @@ def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, lis
     return shrink(pictures[torch.tensor(kept)], size), [index[i] for i in kept]
 
 
-def with_captions(pictures: Tensor, rows: Sequence[dict[str, Any]], prompts: TextPrompts, variants: int) -> Captioned:
+def with_captions(pictures: Tensor, rows: Sequence[Row], prompts: TextPrompts, variants: int) -> Captioned:
     """Pictures with `variants` captions each."""
-    texts = [c for row in rows for c in captions(row["names"], row["keywords"], row["style"], variants)]
+    texts = [
+        c for row in rows for c in captions(row["names"], row["keywords"], row["style"], variants, row["group"] == "pictograms")
+    ]
     tokens, masks = prompts.rows(texts)
     shape = (len(rows), variants, prompts.max_tokens)
     return Captioned(pictures, tokens.to(torch.int32).view(shape), masks.view(shape), prompts.table)
 
 
-def read_pictures(size: int) -> tuple[Tensor, list[dict[str, Any]]]:
+def read_pictures(size: int) -> tuple[Tensor, list[Row]]:
     """The rendered pictures (N, 3, size, size) uint8 and what they are, from NOISEWALK_DATA/emoji or NOISEWALK_DATA.
 
     Raises:
@@ -123,7 +138,7 @@ def read_pictures(size: int) -> tuple[Tensor, list[dict[str, Any]]]:
             f"{name} was not found in {root} (set NOISEWALK_DATA); make it with training/recipes/emoji/fetch.py and render.py"
         )
     try:
-        index: list[dict[str, Any]] = json.loads(path.with_suffix(".json").read_text())
+        index: list[Row] = json.loads(path.with_suffix(".json").read_text())
         with safe_open(path, framework="pt") as file:
             pictures: Tensor = file.get_tensor("pictures")
     except (OSError, SafetensorError, json.JSONDecodeError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,9 +20,7 @@ from ...walk.prediction import Bound
 from ...walk.sampling import sample
 from ...walk.steps import STEP_RULES
 from .captions import STYLES, caption
-
-Row = dict[str, Any]
-"""What a rendered picture is: a row of the index that `read_pictures` returns."""
+from .dataset import Row
 
 
 @dataclass(frozen=True)

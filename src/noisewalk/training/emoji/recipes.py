@@ -20,7 +20,7 @@ from .dataset import World, captioned
 from .pairs import Distort, paired, pairs_loss
 from .upscale import Upscaling
 
-EVERYTHING = World(min_styles=0, without=())
+EVERYTHING = World(silhouettes="all", without=())
 """All drawings: what scorers and upscalers are trained on."""
 
 
@@ -36,7 +36,7 @@ def emoji() -> Recipe:
         "prediction_type": "flow_prediction",
         "world": asdict(world),
     }
-    config = TrainConfig(epochs=1200, hold=0.8)
+    config = TrainConfig(epochs=720, hold=0.8)
     return Recipe(
         lambda: TextUNet(shape), lambda: captioned(shape.image_size, world, prompts), objective.loss, config, card, objective
     )
