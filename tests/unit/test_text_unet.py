@@ -15,11 +15,12 @@ from noisewalk.models.text_unet import TextUNet, TextUNetConfig, attend, text_un
 from noisewalk.models.words import TextPrompts, WordTable, load_words
 from noisewalk.models.zoo import load
 from noisewalk.training.emoji.dataset import Captioned
-from noisewalk.training.loop import TrainConfig, load_run, start
+from noisewalk.training.loop import TrainConfig, start
 from noisewalk.training.objectives import Objective, drop_condition
 from noisewalk.training.pack import pack
 from noisewalk.training.recipe import Recipe
 from noisewalk.training.runs import run
+from noisewalk.training.saving import load_run
 from noisewalk.walk import LinearPath
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..files import write_atomic
 from ..models.checkpoint import RUN_CHECKPOINT, half, save_tensors
-from .loop import MAX_FILE, averaged_weights
+from .saving import MAX_FILE, averaged_weights
 
 
 def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import torch
 
 from ..models.checkpoint import RUN_CHECKPOINT
 from ..models.memory import placement
-from .loop import Diverged, TrainConfig, TrainState, load_run, log, save_run, start, train
+from .loop import Diverged, TrainConfig, TrainState, log, start, train
 from .recipe_type import Recipe
+from .saving import load_run, save_run
 from .workers import Workers
 
 
