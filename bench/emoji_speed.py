@@ -8,10 +8,11 @@ the machine does falls on all of them: the calls of a whole walk, one after the 
 network's rate (its convolutions and matmuls counted as 2 operations a multiply-add) over the rate of that matmul. "bf16" is
 what the package uses where the hardware has it (`models/precision.py`), "torch" its float32, both with packed weights
 (`models/packed.py`); "compiled" is torch.compile of the latter, left out unless asked for: it compiles for up to two minutes
-a row of the table. OpenVINO and ONNX Runtime are left out where they are not installed (pip install openvino onnx onnxscript
-onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over that of the output. "ready" is what a
-runtime needs, in a process of its own, from the PyTorch network to its first call's end (conversion and compilation for this
-number of rows, import of the runtime); "first" adds the calls of a walk: what a command waits that draws one batch.
+a row of the table. OpenVINO and ONNX Runtime are left out where they are not installed (pip install -c constraints.txt
+openvino onnx onnxscript onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over that of
+the output. "ready" is what a runtime needs, in a process of its own, from the PyTorch network to its first call's end
+(conversion and compilation for this number of rows, import of the runtime); "first" adds the calls of a walk: what a command
+waits that draws one batch.
 """
 
 from __future__ import annotations
