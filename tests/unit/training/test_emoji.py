@@ -141,9 +141,9 @@ def test_a_world_takes_what_is_drawn_in_colour_and_silhouettes_that_prompts_woul
     coloured = [row("skull", "noto"), row("skull", "twemoji"), row("fox", "noto"), row("plus", "noto", "symbols")]
     dark = [row(name, "game-icons", "pictograms") for name in ("campfire", "pirate skull", "skull crack", "red pirate skull")]
     index = [*coloured, *dark, row("fox", "game-icons")]
-    assert World().concepts(index) == {"skull", "fox", "campfire", "pirate-skull"}
-    assert World(silhouettes="none").concepts(index) == {"skull", "fox"}
-    assert World(2, "none").concepts(index) == {"skull"}
+    assert World(silhouettes="named").concepts(index) == {"skull", "fox", "campfire", "pirate-skull"}
+    assert World().concepts(index) == {"skull", "fox"}
+    assert World(2).concepts(index) == {"skull"}
     assert World(silhouettes="all").concepts(index) == {row["key"] for row in index} - {"plus"}
     assert World(silhouettes="all", without=()).concepts(index) == {row["key"] for row in index}
 
@@ -160,7 +160,7 @@ def test_the_held_out_pairs_are_one_in_twenty_and_never_trained_on(tmp_path: Pat
     save_pictures(tmp_path, 64, list(render(made, 64)))
     monkeypatch.setenv("NOISEWALK_DATA", str(tmp_path))
     prompts = TextPrompts(load_words(), 12)
-    world = World(2, "none")
+    world = World(2)
     train, rest = captioned(32, world, prompts, "train", 3), captioned(32, world, prompts, "held out", 3)
     assert len(train) + len(rest) == 120
     assert len(rest) == sum(held_out(k, s) for k in keys for s in ("noto", "twemoji")) > 0

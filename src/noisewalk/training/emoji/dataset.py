@@ -37,7 +37,7 @@ class World:
     """
 
     min_styles: int = 1
-    silhouettes: Literal["none", "named", "all"] = "named"
+    silhouettes: Literal["none", "named", "all"] = "none"
     without: tuple[str, ...] = ("symbols", "time")
 
     def concepts(self, index: Sequence[Row]) -> frozenset[str]:
@@ -116,12 +116,15 @@ def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, lis
 
 def with_captions(pictures: Tensor, rows: Sequence[Row], prompts: TextPrompts, variants: int) -> Captioned:
     """Pictures with `variants` captions each."""
-    texts = [
-        c for row in rows for c in captions(row["names"], row["keywords"], row["style"], variants, row["group"] == "pictograms")
-    ]
+    texts = [c for row in rows for c in captions(row["names"], row["keywords"], row["style"], variants, _only(row))]
     tokens, masks = prompts.rows(texts)
     shape = (len(rows), variants, prompts.max_tokens)
     return Captioned(pictures, tokens.to(torch.int32).view(shape), masks.view(shape), prompts.table)
+
+
+def _only(row: Row) -> bool:
+    """Whether a silhouette is all there is of a name; a "pirate skull" is not, or "a skull" would be drawn in black."""
+    return row["group"] == "pictograms" and " " not in row["names"][0]
 
 
 def read_pictures(size: int) -> tuple[Tensor, list[Row]]:

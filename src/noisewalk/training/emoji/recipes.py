@@ -36,7 +36,7 @@ def emoji() -> Recipe:
         "prediction_type": "flow_prediction",
         "world": asdict(world),
     }
-    config = TrainConfig(epochs=720, hold=0.8)
+    config = TrainConfig(epochs=860, hold=0.8)
     return Recipe(
         lambda: TextUNet(shape), lambda: captioned(shape.image_size, world, prompts), objective.loss, config, card, objective
     )
