@@ -97,17 +97,24 @@ def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
         copied = copy.deepcopy(network)
         dtype = torch.float32 if runtime == "torch" else torch.bfloat16
         wrapped = computing_in(copied, dtype, runtime)
-        if runtime == "compiled":
-            inductor.freezing = True  # weights are packed while compiling
-        else:
-            pack(copied)
-        call = wrapped(torch.compile(copied) if runtime == "compiled" else copied)
+        call = wrapped(_compiled(copied) if runtime == "compiled" else _packed(copied))
         *pictures, read, mask = inputs
         given = (*pictures, read.to(dtype), mask)  # as the network itself reads
         return lambda: call(*given)
     if runtime.startswith("openvino"):
         return _openvino(network, inputs, "bf16" if runtime.endswith("bf16") else "f32")
     return _onnxruntime(network, inputs, int8=runtime.endswith("int8"))
+
+
+def _packed(network: nn.Module) -> nn.Module:
+    pack(network)
+    return network
+
+
+def _compiled(network: nn.Module) -> Callable[..., Tensor]:
+    inductor.freezing = True  # weights are packed while compiling
+    compiled: Callable[..., Tensor] = torch.compile(network)
+    return compiled
 
 
 def _openvino(network: nn.Module, inputs: Inputs, precision: str) -> Call:

@@ -102,7 +102,7 @@ def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, lis
     """The pictures (N, 3, size, size) uint8 of a world that are trained on, or those held out, and what they are.
 
     Raises:
-        UserError: the rendered pictures are missing or damaged.
+        UserError: the rendered pictures are missing or damaged, or none is in this world.
     """
     pictures, index = read_pictures(RENDERED if size <= RENDERED else size)
     concepts = world.concepts(index)
@@ -111,6 +111,8 @@ def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, lis
         for i, row in enumerate(index)
         if row["key"] in concepts and held_out(row["key"], row["style"]) == (split == "held out")
     ]
+    if not kept:
+        raise UserError(f"there is no picture ({split}) in {world}; lower its min_styles (there are seven coloured styles)")
     return shrink(pictures[torch.tensor(kept)], size), [index[i] for i in kept]
 
 
