@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from noisewalk.models.course import CourseUNet, CourseUNetConfig
+from noisewalk.models.nets.course import CourseUNet, CourseUNetConfig
 from noisewalk.training.data import mnist
 
 SEED = 180  # the course's

@@ -39,10 +39,10 @@ import torch
 from torch import Tensor
 
 from noisewalk.guidance import VIEWS, anagram, cfg, dynamic_threshold
-from noisewalk.models.families import FAMILIES
-from noisewalk.models.memory import Placement
+from noisewalk.models.diffusers.families import FAMILIES
+from noisewalk.models.diffusers.memory import Placement
+from noisewalk.models.diffusers.schedulers import read_scheduler
 from noisewalk.models.network import NetworkModel
-from noisewalk.models.schedulers import read_scheduler
 from noisewalk.walk import Bound, Denoiser, SeededNoise, ddpm, levels, native, sample
 
 IF_SCHEDULER = {

@@ -35,10 +35,10 @@ import torch._inductor.config as inductor
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from noisewalk.models.packed import pack
+from noisewalk.models.nets.packed import pack
+from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig
+from noisewalk.models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet
 from noisewalk.models.precision import computing_in
-from noisewalk.models.text_unet import TextUNet, TextUNetConfig
-from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet
 
 Call = Callable[[], Tensor]
 Inputs = tuple[Tensor, ...]

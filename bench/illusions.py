@@ -29,7 +29,7 @@ from torch import Tensor
 import noisewalk
 from noisewalk.judge.illusions import score_illusions
 from noisewalk.judge.scorer import get_scorer
-from noisewalk.report.make import make
+from noisewalk.run.make import make
 from noisewalk.search import suggest
 from noisewalk.techniques.anagram import Anagram
 

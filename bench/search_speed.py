@@ -27,7 +27,7 @@ import torch
 import noisewalk
 from noisewalk.judge.illusions import score_illusions
 from noisewalk.judge.scorer import DigitScorer
-from noisewalk.report.make import make
+from noisewalk.run.make import make
 from noisewalk.search import Plan, Search
 from noisewalk.search.engines import Engine, RayEngine, local
 from noisewalk.search.ledger import Ledger

@@ -33,10 +33,10 @@ from torch import Tensor, nn
 
 from noisewalk.judge.digits import features, read
 from noisewalk.judge.frechet import Moments, frechet, moments
-from noisewalk.models.course import CourseUNet
+from noisewalk.models.nets.course import CourseUNet
 from noisewalk.models.precision import fastest
 from noisewalk.models.zoo import Pretrained, load, pretrained
-from noisewalk.report.evaluation import as_often, draw_digits
+from noisewalk.run.evaluation import as_often, draw_digits
 from noisewalk.training.data import mnist, to_unit
 from noisewalk.training.loop import start, train
 from noisewalk.training.recipe import find

@@ -20,7 +20,7 @@ LINES = (
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        from noisewalk.cli import main
+        from noisewalk.cli.main import main
 
         with tempfile.TemporaryDirectory() as out:
             status = main(["train", *sys.argv[1:], "--device", "cpu", "--minutes", "1", "--out", out])

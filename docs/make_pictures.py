@@ -9,7 +9,7 @@ from noisewalk.commands import parse_technique
 from noisewalk.files import write_atomic
 from noisewalk.images import encode_png
 from noisewalk.report.figures import sheet
-from noisewalk.report.make import make
+from noisewalk.run.make import make
 from noisewalk.tour.digits import HUNTS
 from noisewalk.tour.sampling import surest
 

@@ -20,6 +20,6 @@ from .api import inverse as inverse
 from .errors import UserError as UserError
 from .models.zoo import Pretrained as Pretrained
 from .models.zoo import load as load
-from .report.replay import replay as replay
-from .report.result import Result as Result
+from .run.replay import replay as replay
+from .run.result import Result as Result
 from .version import __version__ as __version__

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec
 
 from .models.zoo import Pretrained
-from .report.make import make
-from .report.result import Result
+from .run.make import make
+from .run.result import Result
 from .techniques import TECHNIQUES
 from .techniques.anagram import Anagram
 from .techniques.denoise import Denoise

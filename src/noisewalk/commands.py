@@ -17,7 +17,7 @@ import tyro
 
 from .errors import UserError, unknown
 from .files import slug
-from .loading import CascadeLoading
+from .models.loading import CascadeLoading
 from .models.zoo import model_for
 from .techniques import TECHNIQUES
 from .techniques.spec import Source

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.commands import parse_technique
 from noisewalk.images import encode_png
 from noisewalk.techniques import TECHNIQUES
@@ -209,7 +209,7 @@ def test_ctrl_c_keeps_what_was_finished_and_exits_130(tmp_path: Path) -> None:
         "import os, signal, sys\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs are started to ignore it
         "from noisewalk import cli\n"
-        "from noisewalk.report import make as making\n"
+        "from noisewalk.run import make as making\n"
         "make = making.make\n"
         "def interrupted(verb, spec, model, watch, **rest):\n"
         "    def press(done, total):\n"

@@ -21,11 +21,12 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import noisewalk as nw
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.commands import parse_technique
-from noisewalk.models import deepfloyd, memory, zoo
-from noisewalk.models.memory import placement
-from noisewalk.report.make import ready
+from noisewalk.models import zoo
+from noisewalk.models.diffusers import deepfloyd, memory
+from noisewalk.models.diffusers.memory import placement
+from noisewalk.run.make import ready
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.tour import course
 from noisewalk.tour.course import course_stops, write_mask

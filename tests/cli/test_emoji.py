@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.models.checkpoint import save_tensors
-from noisewalk.models.text_unet import TextUNet, TextUNetConfig
+from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -18,11 +18,11 @@ import torch
 from PIL import Image
 
 import noisewalk as nw
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
-from noisewalk.report import lab
-from noisewalk.report.lab import RunSpec, begun_from, configure, prepare, read_spec
-from noisewalk.report.run_page import read_metrics
+from noisewalk.run import training as lab
+from noisewalk.run.run_page import read_metrics
+from noisewalk.run.training import RunSpec, begun_from, configure, prepare, read_spec
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(shapes: str,
         "import sys\n"
         "from noisewalk.training import runs\n"
         "run = runs.run\n"
-        "import noisewalk.report.lab as lab\n"
+        "import noisewalk.run.training as lab\n"
         "lab.run = lambda recipe, config, folder, device: run(recipe, config, folder, 0.5, device)\n"
         "from noisewalk.cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
@@ -175,7 +175,7 @@ def test_evaluate_says_how_it_was_measured_and_what_to_read_it_against(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On 100 digits and a part of MNIST; the real figures are bench/digits_quality.py's."""
-    from noisewalk.report import evaluation
+    from noisewalk.run import evaluation
     from noisewalk.training.data import Labelled, mnist
 
     try:
@@ -322,7 +322,7 @@ def test_two_processes_train_as_one(shapes: str, tmp_path: Path) -> None:
     Path("train.py").write_text(
         "import sys\n"
         "from dataclasses import replace\n"
-        "import noisewalk.report.lab as lab\n"
+        "import noisewalk.run.training as lab\n"
         "configure = lab.configure\n"
         "lab.configure = lambda c, spec, *rest: replace(configure(c, spec, *rest), bf16=False, batch_size=16, warmup=5)\n"
         "from noisewalk.cli import main\n"

@@ -18,7 +18,7 @@ from noisewalk.guidance import VIEWS, anagram, cfg, factorize, get_view, high_pa
 from noisewalk.guidance.balance import _LEAST
 from noisewalk.images import to_tensor
 from noisewalk.models.pretrained import Defaults, Pretrained, Upscaler
-from noisewalk.report.make import ready
+from noisewalk.run.make import ready
 from noisewalk.techniques.hybrid import Hybrid
 from noisewalk.techniques.inpaint import Inpaint
 from noisewalk.techniques.inverse import Inverse

@@ -23,8 +23,8 @@ from torch import Tensor
 
 import noisewalk as nw
 from noisewalk.images import to_tensor
-from noisewalk.models.diffusers import open_pipeline
-from noisewalk.models.memory import placement
+from noisewalk.models.diffusers.memory import placement
+from noisewalk.models.diffusers.pipeline import open_pipeline
 from noisewalk.walk import SeededNoise
 
 PROMPT = "a red fox, 7"

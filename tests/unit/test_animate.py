@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 import noisewalk as nw
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.guidance import VIEWS, get_view
 from noisewalk.images import enlarge, to_image
 from noisewalk.report.animate import frame, motion_of, partly
-from noisewalk.report.film import original
+from noisewalk.run.film import original
 
 EVERY = [*VIEWS, "jigsaw:3", "failure:blur"]
 MARGIN, SCALE = 4, 2

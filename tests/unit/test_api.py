@@ -13,7 +13,7 @@ from PIL import Image
 import noisewalk as nw
 from noisewalk.images import to_image
 from noisewalk.judge.digits import read
-from noisewalk.report.make import Interrupted, make
+from noisewalk.run.make import Interrupted, make
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.techniques.spec import from_json, to_json
 from noisewalk.tour.experiments import PICTURES
@@ -121,7 +121,7 @@ def test_replay_notices_a_changed_pixel_and_other_weights(model: nw.Pretrained, 
 
 
 def test_a_spec_survives_json_pictures_included(model: nw.Pretrained) -> None:
-    from noisewalk.report.make import ready
+    from noisewalk.run.make import ready
 
     for verb, arguments in SPECS.items():
         spec = ready(verb, TECHNIQUES[verb].spec(*arguments), model)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import noisewalk as nw
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors, save_tensors
 from noisewalk.models.zoo import WEIGHTS, bundled, load
 from noisewalk.training.pack import pack

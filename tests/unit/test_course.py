@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from noisewalk.models import course
-from noisewalk.models.course import CourseUNet, CourseUNetConfig
+from noisewalk.models.nets import course
+from noisewalk.models.nets.course import CourseUNet, CourseUNetConfig
 
 
 @pytest.mark.parametrize(

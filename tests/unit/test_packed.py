@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from noisewalk.models import packed
 from noisewalk.models.checkpoint import network_weights
-from noisewalk.models.kinds import build
-from noisewalk.models.packed import PackedConv2d, PackedLinear, pack
+from noisewalk.models.nets import packed
+from noisewalk.models.nets.build import build
+from noisewalk.models.nets.packed import PackedConv2d, PackedLinear, pack
 from noisewalk.models.precision import fastest
-from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.models.zoo import WEIGHTS, load
 
 HARDWARE = fastest(torch.device("cpu")) == torch.bfloat16

@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 import noisewalk as nw
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.errors import UserError
-from noisewalk.models.course import CourseUNet, CourseUNetConfig
+from noisewalk.models.nets.course import CourseUNet, CourseUNetConfig
+from noisewalk.models.nets.unet import Norm
 from noisewalk.models.precision import computing_in, fastest, number_type
-from noisewalk.models.unet import Norm
 from noisewalk.models.zoo import WEIGHTS, load
 
 CPU = torch.device("cpu")

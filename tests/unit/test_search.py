@@ -18,10 +18,10 @@ import torch
 
 import noisewalk as nw
 from noisewalk import UserError
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.judge.illusions import IllusionScores, score_illusions
 from noisewalk.judge.scorer import DigitScorer, Scorer
-from noisewalk.report.replay import read_record
+from noisewalk.run.replay import read_record
 from noisewalk.search import Plan, Search, parse_grid, parse_seeds, suggest
 from noisewalk.search.engines import local
 from noisewalk.search.plan import Task, make_plan, same_search

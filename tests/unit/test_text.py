@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from noisewalk import UserError
-from noisewalk.models.text import DigitPrompts
+from noisewalk.models.text.prompts import DigitPrompts
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from noisewalk import UserError
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors, save_tensors
-from noisewalk.models.text_unet import TextUNet, TextUNetConfig, attend, text_unet_config
-from noisewalk.models.words import TextPrompts, WordTable, load_words
+from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig, attend, text_unet_config
+from noisewalk.models.text.words import TextPrompts, WordTable, load_words
 from noisewalk.models.zoo import load
 from noisewalk.training.emoji.dataset import Captioned
 from noisewalk.training.loop import TrainConfig, start

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import noisewalk as nw
-from noisewalk.cli import main
+from noisewalk.cli.main import main
 from noisewalk.commands import parse_technique
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.tour import emoji

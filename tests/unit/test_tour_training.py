@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from noisewalk.cli_training import TrainCommand
+from noisewalk.cli.training import TrainCommand
 from noisewalk.commands import parse
-from noisewalk.report.lab import RunSpec, configure, prepare, read_spec
+from noisewalk.run.training import RunSpec, configure, prepare, read_spec
 from noisewalk.tour.training import RUNS, TRAININGS, shown, tour_training
 
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 
 from noisewalk import UserError
 from noisewalk.models.checkpoint import save_tensors
-from noisewalk.models.vocabulary import Vocabulary
-from noisewalk.models.words import BUNDLED, TextPrompts, WordTable, load_words, words
+from noisewalk.models.text.vocabulary import Vocabulary
+from noisewalk.models.text.words import BUNDLED, TextPrompts, WordTable, load_words, words
 
 TABLE = WordTable(
     {name: i for i, name in enumerate(["a", "rock", "rocket", "##et", "##s", ",", "ship"])},

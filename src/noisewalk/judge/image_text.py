@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..models.checkpoint import RUN_CHECKPOINT, checked, network_weights
-from ..models.words import TextPrompts, load_words
+from ..models.text.words import TextPrompts, load_words
 from ..models.zoo import WEIGHTS
 from .pairs import PairNetwork, pair_config
 

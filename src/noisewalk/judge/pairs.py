@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.text_unet import Reader, TextUNetConfig
+from ..models.nets.text_unet import Reader, TextUNetConfig
 
 
 @dataclass(frozen=True)

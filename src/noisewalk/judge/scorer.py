@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError, unknown
-from ..models.text import DigitPrompts
-from ..models.words import TextPrompts
+from ..models.text.prompts import DigitPrompts
+from ..models.text.words import TextPrompts
 from ..models.zoo import Pretrained
 from .digits import read
 from .image_text import BUNDLED, load_scorer

@@ -15,22 +15,22 @@ import torch
 from ..errors import UserError, unknown
 from ..walk.noise import LinearPath, Rescaled
 from .checkpoint import RUN_CHECKPOINT, checked, fingerprint, network_weights
-from .deepfloyd import NAMED, Named, cascade
-from .diffusers import open_pipeline
-from .hub import is_hub_id, locate
-from .kinds import SCHEDULES, build, prompts
-from .memory import Placement, placement
+from .diffusers.deepfloyd import NAMED, Named, cascade
+from .diffusers.hub import is_hub_id, locate
+from .diffusers.memory import Placement, placement
+from .diffusers.pipeline import open_pipeline
+from .nets.build import SCHEDULES, build, prompts
+from .nets.packed import pack
+from .nets.text_unet import TextUNet
+from .nets.upscaler_unet import UpscalerUNet
 from .network import NetworkModel
-from .packed import pack
 from .precision import computing_in, fastest, number_type
 from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
 from .pretrained import Upscaler
-from .text import DigitPrompts
-from .text_unet import TextUNet
-from .upscaler_unet import UpscalerUNet
-from .vocabulary import Vocabulary
-from .words import TextPrompts
+from .text.prompts import DigitPrompts
+from .text.vocabulary import Vocabulary
+from .text.words import TextPrompts
 
 _CPU = torch.device("cpu")
 WEIGHTS = Path(str(files("noisewalk") / "weights"))

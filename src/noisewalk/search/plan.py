@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UserError, unknown
 from ..models.precision import type_name
 from ..models.zoo import Pretrained
-from ..report.make import ready
+from ..run.make import ready
 from ..techniques import TECHNIQUES
 from ..techniques.spec import from_json, to_json
 

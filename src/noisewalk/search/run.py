@@ -14,8 +14,8 @@ from ..files import slug, write_atomic
 from ..images import encode_png, open_image
 from ..judge.scorer import Scorer
 from ..models.zoo import Pretrained
-from ..report.make import make
-from ..report.result import Result
+from ..run.make import make
+from ..run.result import Result
 from .engines import Engine, local
 from .ledger import Ledger
 from .page import contact_sheet, search_page

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..judge.scorer import Scorer
-from ..models.text import DigitPrompts, LabelPrompts
+from ..models.text.prompts import DigitPrompts, LabelPrompts
 from ..models.zoo import Pretrained
-from ..report.make import make
+from ..run.make import make
 from ..techniques.generate import Generate
 from ..techniques.looks import views_for
 

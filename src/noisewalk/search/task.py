@@ -17,7 +17,7 @@ from ..images import encode_png, to_image
 from ..judge.illusions import IllusionScores, score_illusions
 from ..judge.scorer import Scorer, get_scorer
 from ..models.zoo import Pretrained, load
-from ..report.make import make, ready
+from ..run.make import make, ready
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Sight
 from .plan import Plan, Task

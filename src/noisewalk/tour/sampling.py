@@ -20,9 +20,9 @@ from ..judge.illusions import score_illusions
 from ..judge.scorer import DigitScorer, Scorer, get_scorer
 from ..models.precision import type_name
 from ..models.zoo import Pretrained, load
-from ..report.make import Watch, make
 from ..report.page import Section, Shown, render
-from ..report.result import Result
+from ..run.make import Watch, make
+from ..run.result import Result
 from ..version import __version__
 from . import course, digits, emoji
 from .experiments import PICTURES, Hunt, Stop

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 
 from ..files import write_atomic
-from ..report.evaluation import evaluate_model
-from ..report.lab import RunSpec, train_into
-from ..report.make import Watch
 from ..report.page import Section, Shown, render
-from ..report.run_page import level_curve, loss_curve, read_metrics, read_rows
+from ..run.evaluation import evaluate_model
+from ..run.make import Watch
+from ..run.run_page import level_curve, loss_curve, read_metrics, read_rows
+from ..run.training import RunSpec, train_into
 from ..version import __version__
 from .equations import DDPM, FLOW
 

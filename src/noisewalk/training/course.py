@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..models.course import CourseUNet, CourseUNetConfig
+from ..models.nets.course import CourseUNet, CourseUNetConfig
 from ..walk.noise import VE, LinearPath, NoiseLevel, linear_betas, vp_schedule
 from .loop import TrainConfig
 from .objectives import Objective, discrete_times, fixed_time, uniform_times

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..errors import UserError, unknown
 from ..judge.digits import DigitReader, Warp
-from ..models.course import CourseUNetConfig
-from ..models.kinds import SCHEDULES, build
-from ..models.unet import UNet, UNetConfig
+from ..models.nets.build import SCHEDULES, build
+from ..models.nets.course import CourseUNetConfig
+from ..models.nets.unet import UNet, UNetConfig
 from ..walk.prediction import Condition
 from . import course
 from .data import mnist

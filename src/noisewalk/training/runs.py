@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ..models.checkpoint import RUN_CHECKPOINT
-from ..models.memory import placement
+from ..models.diffusers.memory import placement
 from .loop import Diverged, TrainConfig, TrainState, log, start, train
 from .recipe_type import Recipe
 from .saving import load_run, save_run

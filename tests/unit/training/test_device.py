@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from noisewalk.models.words import load_words
+from noisewalk.models.text.words import load_words
 from noisewalk.training.data import Data, Labelled
 from noisewalk.training.emoji.dataset import Captioned
 from noisewalk.training.emoji.pairs import Pairs

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from noisewalk import UserError
-from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.training.emoji import icons as icons_module
 from noisewalk.training.emoji import packages
 from noisewalk.training.emoji.captions import STYLES, caption, captions, held_out

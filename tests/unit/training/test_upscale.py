@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 import noisewalk as nw
 from noisewalk.models.checkpoint import save_tensors
-from noisewalk.models.text_unet import TextUNet, TextUNetConfig
-from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet, enlarge
-from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig
+from noisewalk.models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet, enlarge
+from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.models.zoo import load
 from noisewalk.training.emoji.upscale import Upscaling, crops
 from noisewalk.training.objectives import Objective, uniform_times

@@ -12,7 +12,7 @@ from torch import Tensor
 from noisewalk.files import write_atomic
 from noisewalk.guidance import cfg
 from noisewalk.images import encode_png, to_image
-from noisewalk.models.upscaler_unet import enlarge
+from noisewalk.models.nets.upscaler_unet import enlarge
 from noisewalk.models.zoo import load_upscaler
 from noisewalk.training.data import to_unit
 from noisewalk.training.emoji.captions import caption

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tyro
 
-from noisewalk.models.words import words
+from noisewalk.models.text.words import words
 from noisewalk.training.emoji.captions import MEDIA, STYLES
 from noisewalk.training.emoji.dataset import RENDERED, World, read_pictures
 from noisewalk.training.emoji.packages import PACKAGES

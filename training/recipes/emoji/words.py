@@ -18,7 +18,7 @@ import tyro
 
 from noisewalk.files import write_atomic
 from noisewalk.models.checkpoint import save_tensors
-from noisewalk.models.words import BUNDLED
+from noisewalk.models.text.words import BUNDLED
 
 
 def main(out: Path = BUNDLED, dim: int = 192, device: str = "cpu") -> None:

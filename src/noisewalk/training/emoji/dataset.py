@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ...errors import UserError
-from ...models.words import TextPrompts, WordTable
+from ...models.text.words import TextPrompts, WordTable
 from ...walk.prediction import Condition
 from .captions import SILHOUETTES, captions, held_out
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...models.words import TextPrompts
+from ...models.text.words import TextPrompts
 from ...walk.prediction import Condition
 from ..objectives import Network
 from .dataset import Captioned, Split, World, select, with_captions

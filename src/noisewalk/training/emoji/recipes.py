@@ -9,9 +9,9 @@ from functools import partial
 import torch
 
 from ...judge.pairs import PairConfig, PairNetwork
-from ...models.text_unet import TextUNet, TextUNetConfig
-from ...models.upscaler_unet import UPSCALER_32, UpscalerUNet
-from ...models.words import TextPrompts, load_words
+from ...models.nets.text_unet import TextUNet, TextUNetConfig
+from ...models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet
+from ...models.text.words import TextPrompts, load_words
 from ...walk.noise import LinearPath
 from ..loop import TrainConfig
 from ..objectives import Objective, logit_normal_times

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...models.upscaler_unet import enlarge
+from ...models.nets.upscaler_unet import enlarge
 from ...walk.noise import NoiseLevel
 from ...walk.prediction import Condition
 from ..objectives import Network, Objective, drop_condition

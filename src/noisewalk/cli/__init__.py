@@ -1,0 +1,3 @@
+"""The command line: one module for each group of commands."""
+
+from .main import main as main

@@ -1,0 +1,68 @@
+"""Commands about large models: prompts encoded beforehand, and what is missing."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tyro.conf import OmitArgPrefixes, Positional
+
+from ..errors import UserError
+from ..models.loading import Loading
+
+
+@dataclass(frozen=True)
+class EncodeCommand:
+    """Encode prompts once, so that later pictures need no text encoder; or import embeddings made elsewhere."""
+
+    prompts: Positional[tuple[str, ...]] = ()
+    """Prompts; '' is the one without words, which guidance needs."""
+    model: str = "deepfloyd"
+    """Whose text encoder."""
+    embeddings: Path | None = None
+    """A .pth of {prompt: embedding}, such as the course's prompt_embeds_dict.pth, to import."""
+    loading: OmitArgPrefixes[Loading] = Loading()
+
+
+def run_encode(rest: list[str]) -> int:
+    from ..commands import parse
+    from ..models.text.embeddings import read_pth
+    from ..models.zoo import load
+
+    command = parse(EncodeCommand, rest, "noisewalk encode")
+    if not command.prompts and not command.embeddings:
+        raise UserError("give prompts to encode, or --embeddings FILE.pth to import")
+    found = read_pth(command.embeddings) if command.embeddings else {}
+    model = load(command.model, **asdict(command.loading))
+    if model.parts is None or model.parts.family.encode is None:
+        raise UserError(f"'{command.model}' has no text encoder of its own to ask; its prompts need no encoding")
+    for prompt, embedding in found.items():
+        print(f"{model.parts.keep(prompt, embedding)}  '{prompt}'")
+    for prompt in command.prompts:
+        model.encode(prompt)
+        print(f"{model.parts.where(prompt)}  '{prompt}'")
+    return 0
+
+
+@dataclass(frozen=True)
+class DoctorCommand:
+    """Say what this machine has for large models, what is missing, and what mends it (exit status 1 if something is)."""
+
+    model: str = ""
+    """Also look at this model: a short name, a hub id or a folder."""
+    offline: bool = False
+    """Do not ask the network."""
+
+
+def run_doctor(rest: list[str]) -> int:
+    from ..commands import parse
+    from ..models.diffusers.doctor import examine
+
+    command = parse(DoctorCommand, rest, "noisewalk doctor")
+    good = True
+    for finding in examine(command.model, command.offline):
+        print(finding)
+        sys.stdout.flush()
+        good = good and finding.good
+    return 0 if good else 1

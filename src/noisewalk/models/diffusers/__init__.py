@@ -1,0 +1,1 @@
+"""Pipelines that diffusers saved, as models: one adapter."""

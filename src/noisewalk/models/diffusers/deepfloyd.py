@@ -1,0 +1,100 @@
+"""DeepFloyd IF and other cascades: a pipeline, and the upscalers that follow it.
+
+Stage I draws 64x64, stage II enlarges to 256x256, and Stable Diffusion's x4 upscaler stands in for the unpublished stage III,
+to 1024x1024 (in latents, so illusions lose there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from ...errors import UserError
+from ..pretrained import Pretrained, Upscaler
+from .components import Folder
+from .families import FAMILIES
+from .memory import Placement
+from .pipeline import open_pipeline
+from .schedulers import read_scheduler
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model known by a short name.
+
+    Args:
+        hub: its repository.
+        upscalers: repositories of the stages after it.
+        what: in words.
+    """
+
+    hub: str
+    upscalers: tuple[str, ...] = ()
+    what: str = ""
+
+
+_X4 = "stabilityai/stable-diffusion-x4-upscaler"
+
+
+def _if(stage1: str, stage2: str, what: str) -> Named:
+    return Named(f"DeepFloyd/IF-I-{stage1}-v1.0", (f"DeepFloyd/IF-II-{stage2}-v1.0", _X4), what)
+
+
+NAMED = {
+    "deepfloyd": _if("L", "L", "DeepFloyd IF, the course's size (L): pixels, 64 to 256 to 1024"),
+    "deepfloyd-m": _if("M", "M", "DeepFloyd IF, small"),
+    "deepfloyd-l": _if("L", "L", "DeepFloyd IF, middle"),
+    "deepfloyd-xl": _if("XL", "L", "DeepFloyd IF, large"),
+    "prxpixel": Named("Photoroom/prxpixel-t2i", (), "PRXPixel: a flow model in pixels, 1024x1024"),
+    "ddpm-cifar10": Named("google/ddpm-cifar10-32", (), "DDPM of CIFAR-10: pixels, no prompts"),
+    "ddpm-celebahq": Named("google/ddpm-celebahq-256", (), "DDPM of faces: pixels, no prompts"),
+    "ddpm-church": Named("google/ddpm-church-256", (), "DDPM of churches: pixels, no prompts"),
+    "sd15": Named("stable-diffusion-v1-5/stable-diffusion-v1-5", (), "Stable Diffusion 1.5: latents"),
+    "sdxl": Named("stabilityai/stable-diffusion-xl-base-1.0", (), "Stable Diffusion XL: latents"),
+    "sd3": Named("stabilityai/stable-diffusion-3-medium-diffusers", (), "Stable Diffusion 3: a flow model in latents"),
+    "flux": Named("black-forest-labs/FLUX.1-dev", (), "Flux: a flow model in latents, guidance distilled"),
+    "z-image": Named("Tongyi-MAI/Z-Image-Turbo", (), "Z-Image Turbo: a flow model in latents, few steps"),
+}
+"""Models known by a short name; any other hub id or local folder works too."""
+
+_NOISING = {"IFSuperResolutionPipeline": "image_noising_scheduler", "StableDiffusionUpscalePipeline": "low_res_scheduler"}
+_NOISE_LEVELS = {"IFSuperResolutionPipeline": 250, "StableDiffusionUpscalePipeline": 100}
+
+
+def cascade(model: Pretrained, upscalers: Sequence[str], find: Callable[[str], Path], place: Placement) -> Pretrained:
+    """A model with the stages after it, each loaded when it is first asked for.
+
+    Args:
+        upscalers: names of the stages, in order.
+        find: name -> folder.
+    """
+    if not upscalers:
+        return model
+    name, *rest = upscalers
+
+    @cache
+    def load() -> Upscaler:
+        stage = open_upscaler(find(name), name, place, model)
+        return replace(stage, pretrained=cascade(stage.pretrained, rest, find, place))
+
+    return replace(model, upscaler=load)
+
+
+def open_upscaler(path: Path, name: str, place: Placement, below: Pretrained) -> Upscaler:
+    """A pipeline folder as the stage after another model.
+
+    Raises:
+        UserError: it is no upscaler.
+    """
+    folder = Folder(path)
+    if folder.pipeline not in _NOISING:
+        raise UserError(f"'{name}' ({folder.pipeline}) is no upscaler; upscalers are {', '.join(_NOISING)}")
+    latent = bool(FAMILIES[folder.pipeline].latent)
+    stage = open_pipeline(path, name, place, 4 * below.shape[-1] if latent else None)
+    if not latent:  # both stages of IF read prompts with the same encoder
+        stage = replace(stage, encode=below.encode)
+    schedule = read_scheduler(folder.config(_NOISING[folder.pipeline], "scheduler_config.json")).schedule
+    most = int(folder.index.get("max_noise_level", 999))
+    return Upscaler(stage, schedule, min(most, _NOISE_LEVELS[folder.pipeline]), most)

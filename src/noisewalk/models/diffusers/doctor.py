@@ -1,0 +1,150 @@
+"""What this machine has for large models, what is missing, and what mends it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ...errors import UserError
+from ..precision import type_name
+from ..text.embeddings import cache_folder
+from ..zoo import bundled
+from .components import INSTALL, Folder, first_line
+from .deepfloyd import NAMED, Named
+from .families import FAMILIES
+from .hub import SITE, cached, is_hub_id
+from .memory import GIB, free_memory, placement
+
+LIBRARIES = ("diffusers", "transformers", "accelerate", "huggingface_hub", "sentencepiece", "ftfy")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Args:
+        good: whether it is as it should be.
+        what: what was found.
+        mend: the command or the click that mends it; empty if nothing needs to be.
+    """
+
+    good: bool
+    what: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        return f"{'ok     ' if self.good else 'missing'} {self.what}" + (f": {self.mend}" if self.mend else "")
+
+
+def examine(model: str = "", offline: bool = False) -> Iterator[Finding]:
+    """Everything a model of diffusers' kind needs, in the order in which it is needed.
+
+    Args:
+        model: also this model's stages: cached, whole, licence, memory.
+        offline: do not ask the network.
+    """
+    yield from _libraries()
+    yield from _device()
+    yield _cache()
+    if not offline:
+        yield from _hub()
+    if model in bundled():
+        yield Finding(True, f"{model} is bundled")
+    elif model:
+        known = NAMED.get(model, Named(model))
+        for name in (known.hub, *known.upscalers):
+            yield from _stage(name, offline)
+
+
+def _libraries() -> Iterator[Finding]:
+    for library in LIBRARIES:
+        try:
+            yield Finding(True, f"{library} {importlib.metadata.version(library)}")
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(False, library, INSTALL)
+
+
+def _device() -> Iterator[Finding]:
+    place = placement()
+    kind = type_name(place.dtype)
+    try:
+        free = f"{free_memory(place.device) / GIB:.1f} GiB free"
+    except UserError:
+        free = "free memory unknown"
+    name = torch.cuda.get_device_name(place.device) if place.device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    yield Finding(True, f"torch {torch.__version__}, {place.device} ({name}), {kind}, {free}")
+
+
+def _cache() -> Finding:
+    folder = cache_folder() / "prompts"
+    count = len(list(folder.glob("*.safetensors"))) if folder.is_dir() else 0
+    writable = os.access(next(p for p in (folder, *folder.parents) if p.exists()), os.W_OK)
+    return Finding(
+        writable, f"{count} prompts kept in {folder}", "" if writable else "set NOISEWALK_CACHE to a folder you may write"
+    )
+
+
+def _hub() -> Iterator[Finding]:
+    try:
+        from huggingface_hub import HfApi, get_token
+    except ImportError:
+        return
+    token = get_token()
+    try:
+        who = HfApi().whoami()["name"] if token else ""
+        yield Finding(
+            bool(token), f"signed in to {SITE} as {who}" if who else f"not signed in to {SITE}", "" if who else "hf auth login"
+        )
+    except Exception as error:  # the many errors of a connection
+        yield Finding(False, f"{SITE} does not answer ({first_line(error)[:80]})", "check the connection, or use --offline")
+
+
+def _stage(name: str, offline: bool) -> Iterator[Finding]:
+    """One stage: where it is, whether it is whole, whether it fits."""
+    path = Path(name) if Path(name).is_dir() else cached(name) if is_hub_id(name) else None
+    if path is None:
+        yield Finding(False, f"{name} is not on this machine", _licence(name, offline))
+        return
+    folder = Folder(path)
+    try:
+        family = FAMILIES.get(folder.pipeline)
+        if family is None:
+            yield Finding(False, f"{name} is a {folder.pipeline}", "a kind that noisewalk does not know")
+            return
+        for part in (
+            family.network,
+            *(p for p in family.text if p.startswith("text_encoder")),
+            *(["vae"] if family.latent else []),
+        ):
+            if folder.has(part):
+                yield Finding(True, f"{name}: {part}, {folder.parameters(part) / 1e6:.1f} M parameters")
+        place = placement()
+        needed, free = place.estimate(folder, family) / GIB, free_memory(place.device) / GIB
+        yield Finding(
+            needed < free, f"{name} needs about {needed:.2f} GiB of {free:.1f}", "" if needed < free else "--memory sequential"
+        )
+    except UserError as error:
+        yield Finding(False, f"{name}: {error}")
+
+
+def _licence(name: str, offline: bool) -> str:
+    if offline or not is_hub_id(name):
+        return "give a folder that diffusers saved, or run again without --offline"
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+        try:
+            HfApi().auth_check(name)
+        except GatedRepoError:
+            return f"accept its licence at {SITE}/{name}, then run `hf auth login`"
+        except RepositoryNotFoundError:
+            return f"there is no such model on {SITE}, or it is private"
+    except Exception as error:  # the many errors of a connection
+        return f"{SITE} does not answer ({first_line(error)[:80]})"
+    return f"it can be downloaded: `hf download {name}`, or use it once"

@@ -1,0 +1,94 @@
+"""Model names to folders: a local folder, or a snapshot of a Hugging Face repository."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ...errors import UserError
+from .components import first_line, need, quiet
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+SITE = "https://huggingface.co"
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name is "owner/repository" rather than a path.
+
+    >>> is_hub_id("google/ddpm-cifar10-32"), is_hub_id("./google/ddpm"), is_hub_id("digits")
+    (True, False, False)
+    """
+    return bool(HUB_ID.fullmatch(name)) and not name.startswith(".")
+
+
+def locate(name: str, offline: bool = False, half: bool = False) -> Path:
+    """The folder of a model: a local one as it is, a hub id downloaded (or found in the hub's cache).
+
+    Args:
+        offline: do not ask the network.
+        half: prefer the repository's float16 files, where it has them.
+
+    Raises:
+        UserError: there is no such model, it is gated, or it cannot be reached; what to do is said.
+    """
+    path = Path(name)
+    if path.is_dir():
+        if (path / "model_index.json").is_file():
+            return path
+        raise UserError(f"{name} is no model folder: it has no model_index.json, as folders saved by diffusers do")
+    if not is_hub_id(name):
+        raise UserError(
+            f"there is no model '{name}': give a folder that diffusers saved, or a hub id such as google/ddpm-cifar10-32"
+        )
+    return _download(name, offline or os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"), half)
+
+
+def _download(name: str, offline: bool, half: bool) -> Path:
+    pipeline = need("diffusers").DiffusionPipeline
+    errors: Any = need("huggingface_hub.errors")
+    for variant in ("fp16", None) if half else (None,):
+        try:
+            with quiet():
+                return Path(pipeline.download(name, variant=variant, local_files_only=offline))
+        except errors.GatedRepoError as error:
+            raise UserError(f"{name} is gated: accept its licence at {SITE}/{name}, then run `hf auth login`") from error
+        except errors.RepositoryNotFoundError as error:
+            raise UserError(
+                f"there is no model {name} on {SITE}, or it is private: check its name, or run `hf auth login`"
+            ) from error
+        except Exception as error:  # the many errors of a connection, and "no such variant"
+            if variant and "variant" in str(error):
+                continue
+            raise _unreachable(name, offline, error) from error
+    raise AssertionError
+
+
+def _unreachable(name: str, offline: bool, error: Exception) -> UserError:
+    if isinstance(error, UserError):
+        return error
+    if offline:
+        return UserError(
+            f"{name} is not in the hub's cache, and the network is not asked; drop --offline, or give a local folder"
+        )
+    return UserError(
+        f"{name} could not be downloaded ({first_line(error)}); check the connection, or give --model a local folder"
+    )
+
+
+def cached(name: str) -> Path | None:
+    """The snapshot of a hub id if it is in the hub's cache, whole or not."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        return None
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except Exception:  # not there, in one of many ways
+        return None
+
+
+def revision(path: Path) -> str:
+    """The commit of a snapshot in the hub's cache; empty for other folders."""
+    return path.name if path.parent.name == "snapshots" else ""

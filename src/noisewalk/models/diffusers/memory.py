@@ -1,0 +1,149 @@
+"""Where a large model computes, in which number type, and whether it fits."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from ...errors import UserError, unknown
+from ..precision import type_name
+from .components import Folder, first_line, need
+from .families import Family
+
+log = logging.getLogger("noisewalk")
+Mode = Literal["auto", "full", "offload", "sequential"]
+MODES = ("auto", "full", "offload", "sequential")
+GIB = 2**30
+_WORKING = 1.25
+"""Activations and buffers beside the weights, as a share of them."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model computes.
+
+    Args:
+        device: of the pictures and of the network while it computes.
+        dtype: of the network: float16 or bfloat16 on CUDA, float32 on the CPU and on Apple's GPU, where half is slow or wrong.
+        mode: "full" keeps everything on the device, "offload" only the part at work, "sequential" only the layer at work.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    mode: Mode = "auto"
+
+    def check(self, name: str, folder: Folder, family: Family) -> None:
+        """Say what the model will need, before anything is loaded.
+
+        Raises:
+            UserError: it does not fit, or a file of it is missing.
+        """
+        needed, free = self.estimate(folder, family) / GIB, free_memory(self.device) / GIB
+        kind = type_name(self.dtype)
+        if self.mode != "sequential" and needed > free:
+            way = "--memory sequential, or a smaller model" if self.device.type == "cuda" else "a smaller model"
+            there = f"{free:.1f} GiB are free on {self.device}"
+            raise UserError(f"'{name}' needs about {needed:.1f} GiB as {kind}, {there}; try {way}")
+        log.info("%s: about %.2f GiB of %.1f GiB free on %s, %s", name, needed, free, self.device, kind)
+
+    def estimate(self, folder: Folder, family: Family) -> int:
+        """Bytes at the moment of greatest need: the larger of text encoders and network, which are never there together."""
+        parts = [
+            [family.network, *(["vae"] if family.latent else [])],
+            [p for p in family.text if p.startswith("text_encoder")],
+        ]
+        sizes = []
+        for group in parts:
+            total = 0
+            for part in group:
+                if folder.has(part) and (group is parts[0] or _weights(folder, part)):
+                    total += folder.parameters(part)
+            sizes.append(total)
+        return int(max(sizes) * self.dtype.itemsize * _WORKING)
+
+    def put(self, module: Any, part: str) -> Any:
+        """A loaded part, brought where it computes.
+
+        U-Nets are kept channels-last: convolutions compute so, and would copy every picture there and back.
+        """
+        if part == "unet":
+            module = module.to(memory_format=torch.channels_last)
+        if self.mode in ("auto", "full") or self.device.type != "cuda":
+            return module.to(self.device)
+        accelerate = need("accelerate")
+        if self.mode == "sequential":
+            return accelerate.cpu_offload(module, self.device)
+        return accelerate.cpu_offload_with_hook(module, self.device)[0]
+
+    def put_encoder(self, pipe: Any) -> Any:
+        """A pipeline of text encoders, brought where it computes."""
+        if self.mode == "sequential" and self.device.type == "cuda":
+            pipe.enable_sequential_cpu_offload(device=self.device)
+            return pipe
+        return pipe.to(self.device)
+
+
+def placement(mode: str = "auto", device: str = "auto", dtype: torch.dtype | None = None) -> Placement:
+    """What the device at hand allows.
+
+    Raises:
+        UserError: a mode or device that there is not.
+    """
+    if mode not in MODES:
+        raise unknown("memory mode", mode, MODES)
+    try:
+        where = torch.device(_best() if device == "auto" else device)
+    except RuntimeError as error:
+        raise UserError(f"there is no device '{device}': {first_line(error)}") from error
+    if where.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"the device '{device}' was asked for, but PyTorch sees no CUDA GPU; use --device cpu")
+    try:
+        torch.zeros(1, device=where).item()
+    except (RuntimeError, AssertionError, ImportError) as error:  # it depends on the kind of device which
+        raise UserError(f"the device '{device}' does not compute here: {first_line(error)}; use --device cpu") from error
+    if mode in ("offload", "sequential") and where.type != "cuda":
+        raise UserError(f"--memory {mode} moves parts between a GPU and main memory; on {where} there is only --memory full")
+    if dtype is None:
+        dtype = torch.float32 if where.type != "cuda" else torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return Placement(where, dtype, mode)  # type: ignore[arg-type]
+
+
+def tell_peak(device: torch.device) -> None:
+    """Say how much memory was really used."""
+    log.info("peak memory %.2f GiB on %s", peak_memory(device) / GIB, device)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be had on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(need("psutil").virtual_memory().available)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Greatest number of bytes this process has held, on the device or, on the CPU, resident."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return int(need("psutil").Process().memory_info().peak_wset)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _best() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _weights(folder: Folder, part: str) -> bool:
+    try:
+        return bool(folder.weights(part))
+    except UserError:
+        return False

@@ -1,0 +1,134 @@
+"""Any pipeline that diffusers saved, as a model to draw with.
+
+The text encoder is loaded when a prompt is not in the cache, and freed before the network is loaded, which happens at the first
+step. Everything that can be checked without loading (files whole, scheduler known, memory enough) is checked at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import unknown
+from ...walk.noise import Rescaled, WithGrid
+from ..network import NetworkModel
+from ..pretrained import Codec, Pretrained
+from .components import Folder
+from .families import FAMILIES, Family
+from .finishing import Finishing
+from .memory import Placement
+from .parts import Parts
+from .schedulers import Sampling, read_scheduler
+
+
+def open_pipeline(
+    path: Path,
+    name: str,
+    place: Placement,
+    size: int | None = None,
+    *,
+    safety_checker: bool = False,
+    watermark: bool = False,
+) -> Pretrained:
+    """A pipeline folder as a model.
+
+    Args:
+        name: what it was asked for by.
+        size: side of its pictures, pixels; None for the model's own.
+        safety_checker, watermark: see `Finishing`.
+
+    Raises:
+        UserError: the folder is no whole model, or one of a kind or with a scheduler not known.
+    """
+    folder = Folder(path)
+    if folder.pipeline not in FAMILIES:
+        raise unknown("kind of pipeline", folder.pipeline, FAMILIES)
+    family = FAMILIES[folder.pipeline]
+    parts = Parts(folder, family, place, Finishing(folder, safety_checker, watermark))
+    place.check(name, folder, family)
+    config = folder.config(family.network)
+    channels, codec, side = _shape(parts, config, size)
+    sampling = _sampling(folder, family, config, codec.shape[1] if codec else side)
+    return Pretrained(
+        name,
+        _network(parts, family, sampling),
+        parts.encode,
+        sampling.schedule,
+        (channels, side, side),
+        replace(family.defaults, step_rule=sampling.step_rule, threshold=sampling.threshold),
+        fingerprint=folder.fingerprint(family.network),
+        card={"what": f"{folder.pipeline} from {path}"},
+        parts=parts,
+        unit_start=sampling.unit_start,
+        codec=codec,
+        dynamic=sampling.dynamic,
+        device=place.device,
+        dtype=torch.float64 if place.dtype == torch.float64 else torch.float32,
+        computes=place.dtype,
+    )
+
+
+def _shape(parts: Parts, config: dict[str, Any], size: int | None) -> tuple[int, Codec | None, int]:
+    """Channels of the pictures, the autoencoder if there is one, and the side of the pictures."""
+    folder, family = parts.folder, parts.family
+    own = config.get("sample_size") or folder.index.get("default_sample_size") or 64
+    own = own if isinstance(own, int) else own[0]
+    if not family.latent:
+        channels = int(config.get("in_channels", 3)) // (2 if family.upscales else 1)
+        return channels, None, size or own
+    vae = folder.config("vae")
+    factor = 2 ** (len(vae.get("block_out_channels", [1, 1, 1, 1])) - 1)
+    if family.network == "transformer" and "sample_size" not in config:
+        own = 1024 // factor  # Flux and Z-Image do not say
+    side = size or own * factor
+    latent = (int(vae.get("latent_channels", 4)), side // factor, side // factor)
+    return int(vae.get("out_channels", 3)), _codec(parts, vae, latent), side
+
+
+def _codec(parts: Parts, config: dict[str, Any], shape: tuple[int, int, int]) -> Codec:
+    scale = float(config.get("scaling_factor") or 1.0)
+    shift = float(config.get("shift_factor") or 0.0) if parts.family.latent == "shift" else 0.0
+
+    @torch.no_grad()
+    def encode(picture: Tensor) -> Tensor:
+        seen: Tensor = parts.vae().encode(picture.to(parts.place.dtype)).latent_dist.mode()
+        return ((seen - shift) * scale).to(picture.dtype)
+
+    @torch.no_grad()
+    def decode(z: Tensor) -> Tensor:
+        made: Tensor = parts.vae().decode((z / scale + shift).to(parts.place.dtype), return_dict=False)[0]
+        return made.to(z.dtype)
+
+    return Codec(shape, encode, decode)
+
+
+def _sampling(folder: Folder, family: Family, config: dict[str, Any], side: int) -> Sampling:
+    patch = int(config.get("patch_size") or 1) * family.packs
+    scheduler = folder.config("scheduler", "scheduler_config.json")
+    sampling = read_scheduler(scheduler, (side // patch) ** 2, family.even)
+    if (noise := float(folder.index.get("noise_scale", 1.0))) != 1.0 and isinstance(sampling.schedule, WithGrid):
+        path = Rescaled(sampling.schedule.schedule, noise)
+        sampling = replace(sampling, schedule=WithGrid(path, sampling.schedule.grid))
+    return sampling
+
+
+def _network(parts: Parts, family: Family, sampling: Sampling) -> NetworkModel:
+    num = sampling.num
+    clocks: dict[str, Callable[[Tensor], Tensor]] = {
+        "thousand": sampling.clock,
+        "unit": lambda t: sampling.clock(t) / num,
+        "reverse": lambda t: 1 - sampling.clock(t) / num,
+    }
+    told = torch.float64 if parts.place.dtype == torch.float64 else torch.float32
+    return NetworkModel(
+        parts.ask,
+        sampling.schedule,
+        family.predicts or sampling.prediction_type,
+        clock=lambda t: clocks[family.clock](t).to(told),
+        learned_variance=sampling.learned_variance,
+    )

@@ -1,0 +1,48 @@
+"""What checkpoints name: kinds of networks, schedules, and how their prompts are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ...walk.noise import VE, LinearPath, Schedule, linear_betas, vp_schedule
+from ...walk.prediction import Condition
+from ..text.prompts import DigitPrompts, LabelPrompts
+from ..text.words import TextPrompts, load_words
+from .course import CourseUNet, CourseUNetConfig
+from .text_unet import TextUNet, text_unet_config
+from .unet import UNet, unet_config
+from .upscaler_unet import UpscalerUNet
+
+SCHEDULES: dict[str, Callable[[], Schedule]] = {
+    "linear": LinearPath,
+    "ddpm-300": lambda: vp_schedule(linear_betas(300)),
+    "ddpm-1000": lambda: vp_schedule(linear_betas(1000)),
+    "ve": VE,
+}
+"""Schedules by the name in a checkpoint's configuration."""
+
+NETWORKS: dict[str, Callable[[dict[str, Any]], torch.nn.Module]] = {
+    "unet-fast": lambda shape: UNet(unet_config(shape)),
+    "unet-course": lambda shape: CourseUNet(CourseUNetConfig(**shape)),
+    "unet-text": lambda shape: TextUNet(text_unet_config(shape)),
+    "unet-upscaler": lambda shape: UpscalerUNet(text_unet_config(shape)),
+}
+"""Networks by the name in a checkpoint's configuration."""
+
+_DIGITS = tuple(str(digit) for digit in range(10))
+
+
+def build(config: dict[str, Any]) -> torch.nn.Module:
+    """The network that a checkpoint's configuration describes, with random weights."""
+    return NETWORKS[config["network"]](config["config"])
+
+
+def prompts(config: dict[str, Any]) -> Callable[[str], Condition]:
+    """How the prompts of a checkpoint's network are read."""
+    if config["network"] in ("unet-text", "unet-upscaler"):
+        return TextPrompts(load_words(), config["config"]["max_tokens"])
+    names = tuple(config.get("labels", _DIGITS))
+    return DigitPrompts() if names == _DIGITS else LabelPrompts(names)

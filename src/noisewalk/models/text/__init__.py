@@ -1,0 +1,1 @@
+"""Prompts as vectors: word tables, prompt encoders, embeddings kept on disk."""

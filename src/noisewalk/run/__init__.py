@@ -1,0 +1,1 @@
+"""A request made: prepared, walked, saved with its metadata, and replayed."""

@@ -1,0 +1,157 @@
+"""Films of saved pictures: an anagram going through its views, a hybrid going away and coming back."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ..errors import UserError
+from ..files import write_atomic
+from ..images import open_image, to_image, to_tensor
+from ..report.animate import frame, motion_of
+from ..report.figures import INK, PAPER
+from ..techniques import TECHNIQUES
+from ..techniques.anagram import Anagram
+from ..techniques.hybrid import Hybrid
+from ..techniques.looks import views_for
+from ..techniques.spec import from_json
+from .replay import read_record
+
+REST, CAPTION = 1.2, 34
+SUFFIXES = (".gif", ".webp", ".mp4")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture of a film, and for how long it is shown, seconds."""
+
+    image: Image.Image
+    seconds: float
+
+
+def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280) -> list[Frame]:
+    """The frames of a saved picture's animation.
+
+    Args:
+        path: a PNG of one anagram or hybrid that noisewalk saved.
+        seconds: a movement takes.
+        fps: frames a second.
+        size: least side of the picture in the film, pixels.
+
+    Raises:
+        UserError: it is no such picture.
+    """
+    record = read_record(path)
+    if record["verb"] not in ("anagram", "hybrid") or record["picture"]["kind"] != "picture":
+        raise UserError(f"{path} is not one anagram or hybrid; animate the PNG of a single picture, not a figure")
+    spec = from_json(TECHNIQUES[record["verb"]].spec, record["spec"])
+    x = original(open_image(path))
+    scale = max(1, -(-size // x.shape[-1]))
+    count = max(2, round(seconds * fps))
+    steps = [ease(i / count) for i in range(1, count)]
+    made = _turning(spec, x, steps, scale) if isinstance(spec, Anagram) else _leaving(spec, x, steps, scale)
+    return [Frame(image, REST if rests else 1 / fps) for image, rests in made]
+
+
+def ease(t: float) -> float:
+    """Slow, fast, slow: from 0 to 1.
+
+    >>> [round(ease(t), 2) for t in (0, 0.25, 0.5, 1)]
+    [0.0, 0.15, 0.5, 1.0]
+    """
+    return (1 - math.cos(math.pi * t)) / 2
+
+
+def original(image: Image.Image) -> Tensor:
+    """(1, C, H, W): a saved picture before it was enlarged (see `enlarge`)."""
+    pixels = np.asarray(image)
+    for factor in range(min(image.size), 1, -1):
+        if image.width % factor or image.height % factor or factor != -(-224 // (min(image.size) // factor)):
+            continue
+        small = pixels[::factor, ::factor]
+        if np.array_equal(small.repeat(factor, 0).repeat(factor, 1), pixels):
+            return to_tensor(Image.fromarray(small))
+    return to_tensor(image)
+
+
+def save(frames: Sequence[Frame], path: Path) -> None:
+    """Write a film as .gif, .webp or .mp4 (which needs PyAV).
+
+    Raises:
+        UserError: it is another kind of file, or PyAV is missing.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"an animation is saved as {', '.join(SUFFIXES)}; {path} was asked for")
+    if suffix == ".mp4":
+        write_atomic(path, _mp4(frames))
+        return
+    buffer = io.BytesIO()
+    images = [each.image for each in frames]
+    durations = [round(1000 * each.seconds) for each in frames]
+    extra: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
+    images[0].save(buffer, suffix[1:].upper(), save_all=True, append_images=images[1:], duration=durations, loop=0, **extra)
+    write_atomic(path, buffer.getvalue())
+
+
+def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
+    """Through every view and back; (image, whether it rests there)."""
+    shape = (x.shape[1], x.shape[2], x.shape[3])
+    views = views_for(spec.views, shape)
+    upright = next((p for v, p in zip(views, spec.prompts, strict=True) if v.name == "identity"), "")
+    for view, prompt in zip(views, spec.prompts, strict=True):
+        if view.name == "identity" and len(views) > 1:
+            continue
+        seen = view.forward(x)[0]
+        motion = motion_of(view, *shape)
+        for s in (0.0, *steps, 1.0, *reversed(steps)):
+            caption = f"{view.name}: {prompt}" if s > 0.5 else upright
+            yield _captioned(Image.fromarray(frame(x[0], seen, motion, s, scale)), caption), s in (0.0, 1.0)
+
+
+def _leaving(spec: Hybrid, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
+    """From near to a tenth of the size and back."""
+    near = to_image(x[0]).convert("RGB")
+    size = (near.width * scale, near.height * scale)
+    near = near.resize(size, Image.Resampling.BICUBIC)
+    for s in (0.0, *steps, 1.0, *reversed(steps)):
+        factor = 0.1**s
+        small = near.resize((max(1, round(size[0] * factor)), max(1, round(size[1] * factor))), Image.Resampling.LANCZOS)
+        canvas = Image.new("RGB", size, PAPER)
+        canvas.paste(small, ((size[0] - small.width) // 2, (size[1] - small.height) // 2))
+        yield _captioned(canvas, f"far: {spec.far}" if s > 0.5 else f"near: {spec.near}"), s in (0.0, 1.0)
+
+
+def _captioned(image: Image.Image, text: str) -> Image.Image:
+    """With a line of text below; even sides, as video wants them."""
+    out = Image.new("RGB", (image.width // 2 * 2, (image.height + CAPTION) // 2 * 2), PAPER)
+    out.paste(image, (0, 0))
+    draw, font = ImageDraw.Draw(out), ImageFont.load_default(16)
+    draw.text(((out.width - draw.textlength(text, font=font)) / 2, image.height + 6), text, INK, font=font)
+    return out
+
+
+def _mp4(frames: Sequence[Frame]) -> bytes:
+    try:
+        import av
+    except ModuleNotFoundError:
+        raise UserError("an .mp4 needs PyAV: pip install 'noisewalk[video]'; or save a .gif or .webp") from None
+    rate = round(1 / min(each.seconds for each in frames))
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream: Any = container.add_stream("h264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = *frames[0].image.size, "yuv420p"
+        from_image: Any = av.VideoFrame.from_image
+        for each in frames:
+            for _ in range(max(1, round(each.seconds * rate))):
+                container.mux(stream.encode(from_image(each.image)))
+        container.mux(stream.encode())
+    return buffer.getvalue()

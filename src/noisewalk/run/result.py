@@ -1,0 +1,200 @@
+"""What a technique made: pictures, the walks behind them, and files that remember how they came to be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..errors import UserError
+from ..files import slug, write_atomic
+from ..images import encode_png, enlarge, to_image
+from ..models.precision import type_name
+from ..models.zoo import Pretrained
+from ..report import figures
+from ..techniques.panels import Exhibits, Panel
+from ..techniques.spec import seeds, to_json
+from ..version import __version__
+from ..walk.sampling import State
+
+
+@dataclass(frozen=True, eq=False)
+class Walked:
+    """A finished panel: its last pictures, and the states on the way (only the last one if they were not kept)."""
+
+    panel: Panel
+    x: Tensor
+    states: tuple[State, ...]
+
+    @property
+    def label(self) -> str:
+        return self.panel.label
+
+    @property
+    def outcome(self) -> bool:
+        return self.panel.outcome
+
+    @property
+    def exhibits(self) -> Exhibits:
+        """The ways to look at it."""
+        return self.panel.exhibits(self.x)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The pictures a technique made.
+
+    Attributes:
+        verb, spec, model: how; enough to make it again.
+        panels: everything made and shown, in order.
+        tensor: (N, C, H, W) the pictures made, data in [-1, 1], panel by panel.
+        images: the same as PIL pictures, with the model's watermark if it was asked for.
+        figure: a captioned sheet of everything.
+        image: the picture if there is one, the figure if there are several.
+        states: the walk of the last panel.
+    """
+
+    verb: str
+    spec: Any
+    model: Pretrained
+    panels: tuple[Walked, ...]
+
+    @property
+    def tensor(self) -> Tensor:
+        outcomes = [panel.x for panel in self.panels if panel.outcome]
+        sizes = dict.fromkeys("x".join(map(str, x.shape[2:])) for x in outcomes)
+        if len(sizes) > 1:
+            raise UserError(f"this result has pictures of {' and '.join(sizes)} pixels; take them one by one from its `panels`")
+        return torch.cat(outcomes).clamp(-1, 1)
+
+    @property
+    def images(self) -> list[Image.Image]:
+        return [to_image(x) for panel in self.shown if panel.outcome for x in panel.x]
+
+    @cached_property
+    def shown(self) -> tuple[Walked, ...]:
+        """The panels as they are shown and saved: what was made, with the model's watermark if it was asked for."""
+        if not (self.model.parts and self.model.parts.finishing.watermark):
+            return self.panels
+        stamped = self.model.parts.finishing.stamped
+        return tuple(replace(walked, x=stamped(walked.x)) if walked.outcome else walked for walked in self.panels)
+
+    @property
+    def image(self) -> Image.Image:
+        images = self.images
+        return images[0] if len(images) == 1 else self.figure
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        return self.panels[-1].states
+
+    @cached_property
+    def figure(self) -> Image.Image:
+        rows = sorted({walked.panel.row for walked in self.panels})
+        bands = [[e for p in self.shown if p.panel.row == row for e in p.exhibits] for row in rows]
+        if len(self.panels) == len(bands[0]) == 1:  # one way to look at many pictures: side by side
+            label, x = bands[0][0]
+            names = [f"{label}, seed {seed}" for seed in seeds(self.spec)] if len(x) > 1 else [label]
+            bands = [list(zip(names, torch.split(x, 1), strict=True))]
+        return figures.sheet(bands)
+
+    @cached_property
+    def flagged(self) -> list[bool] | None:
+        """For each picture, whether the model's own safety checker objects to it; None if it was not asked."""
+        return self.model.parts.finishing.flagged([to_image(x) for x in self.tensor]) if self.model.parts else None
+
+    def _repr_png_(self) -> bytes:
+        return encode_png(self.figure)
+
+    def save(self, path: str | Path, trajectory: bool = False) -> list[Path]:
+        """Write the result with its spec as metadata, and say which files were written.
+
+        Args:
+            path: a name ending in .png (the picture, or the figure of several), or a folder for every picture and the figure.
+            trajectory: also the walks' filmstrips and GIFs (their states must have been kept), beside it.
+
+        Raises:
+            UserError: it cannot be written there.
+        """
+        path = Path(path)
+        single = is_single(path)
+        files = self._single(path) if single else self._folder(path)
+        if trajectory:
+            stem = path.with_suffix("") if single else path / "trajectory"
+            files |= self._trajectory(stem if not single else stem.with_name(stem.name + "-trajectory"))
+        for file, data in files.items():
+            write_atomic(file, data)
+        return list(files)
+
+    def metadata(self, picture: dict[str, Any]) -> dict[str, str]:
+        """The PNG text chunks of one of the result's pictures."""
+        record = {
+            "noisewalk": __version__,
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+            "verb": self.verb,
+            "model": {
+                "name": self.model.name,
+                "weights": self.model.fingerprint,
+                "upscaler": self.model.upscalers,
+                "dtype": type_name(self.model.computes),
+            },
+            "spec": to_json(self.spec),
+            "picture": picture,
+        }
+        if self.model.parts is not None:
+            record["safety"] = {
+                "checker": self.flagged is not None,
+                "flagged": self.flagged,
+                "watermark": self.model.parts.finishing.watermark,
+            }
+        return {"noisewalk": json.dumps(record), "Software": f"noisewalk {__version__}"}
+
+    def render(self, picture: dict[str, Any]) -> Image.Image:
+        """The picture that metadata speaks of: the figure, or outcome number `index`, enlarged to be seen."""
+        if picture["kind"] == "figure":
+            return self.figure
+        return enlarge(self.images[picture["index"]])
+
+    def _single(self, path: Path) -> dict[Path, bytes]:
+        picture = {"kind": "picture", "index": 0} if len(self.tensor) == 1 else {"kind": "figure"}
+        return {path: encode_png(self.render(picture), self.metadata(picture))}
+
+    def _folder(self, folder: Path) -> dict[Path, bytes]:
+        named: list[tuple[str, dict[str, Any]]] = [("figure", {"kind": "figure"})]
+        outcomes = [panel for panel in self.panels if panel.outcome]
+        index = 0
+        for panel in outcomes:
+            for row in range(len(panel.x)):
+                label = f"{slug(panel.label)}-" if len(outcomes) > 1 else ""
+                named.append((f"{label}seed{seeds(self.spec)[row]}", {"kind": "picture", "index": index}))
+                index += 1
+        return {folder / f"{name}.png": encode_png(self.render(what), self.metadata(what)) for name, what in named}
+
+    def _trajectory(self, stem: Path) -> dict[Path, bytes]:
+        walked = [panel for panel in self.panels if len(panel.states) > 1]
+        files: dict[Path, bytes] = {}
+        for panel in walked:
+            name = stem.name + (f"-{slug(panel.label)}" if len(walked) > 1 else "")
+            files[stem.with_name(f"{name}.png")] = encode_png(figures.filmstrip(panel.states, panel.panel.decode))
+            files[stem.with_name(f"{name}.gif")] = figures.gif(panel.states, panel.panel.decode)
+        return files
+
+
+def is_single(path: Path) -> bool:
+    """Whether a place to save to is one .png file rather than a folder.
+
+    Raises:
+        UserError: it looks like a file of another kind.
+    """
+    if path.suffix.lower() == ".png":
+        return True
+    if path.suffix.lower() in Image.registered_extensions():
+        raise UserError(f"pictures are saved as .png (which can be replayed) or into a folder; {path} was asked for")
+    return False

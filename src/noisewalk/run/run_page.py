@@ -1,0 +1,155 @@
+"""The page of a training run: its loss, what it drew by epoch, and the figures of the one-step denoiser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..files import write_atomic
+from ..models.zoo import Pretrained
+from ..report.curves import curves
+from ..report.figures import contact, gif, sheet
+from ..report.page import Section, Shown, render
+from ..techniques.denoise import psnr
+from ..techniques.generate import Generate
+from ..training.data import mnist, to_unit
+from ..walk.noise import NoiseLevel, SeededNoise, add_noise
+from .make import make
+
+SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""Noise on pictures in [0, 1] that the denoiser is tried on; it is trained on 0.5 alone."""
+
+
+def write(folder: Path, spec: dict[str, Any], skipped: Sequence[str] = ()) -> Path:
+    """Write `folder`/report.html from what is in the folder."""
+    asked = ", ".join(f"{k} {v}" for k, v in spec.items() if v is not None)
+    page = folder / "report.html"
+    write_atomic(page, render(f"Training run {folder.name}", asked, sections(folder, skipped), "noisewalk").encode())
+    return page
+
+
+def sections(folder: Path, skipped: Sequence[str] = ()) -> list[Section]:
+    """The sections of a run's page: loss, loss by level, what was left out, what was measured, what it draws."""
+    made = [Section("Loss", "Mean of every 50 steps.", "", [Shown("", [("loss curve", loss_curve({"": folder}))])])]
+    if by_level := read_rows(folder / "levels.jsonl"):
+        whose = "held-out" if by_level[-1]["held_out"] else "training"
+        idea = f"Of the averaged weights, on the same {whose} pictures under the same noise: t = 0 is the picture, 1 is noise."
+        made.append(Section("Loss by noise level", idea, "", [Shown("", [("loss by noise level", level_curve(by_level))])]))
+    if skipped:
+        listed = "; ".join(skipped[:5]) + ("; …" if len(skipped) > 5 else "")
+        made.append(Section("Left out", f"{len(skipped)} pictures could not be used: {listed}", "", []))
+    if (measured := folder / "evaluation.txt").exists():
+        nearest = [("samples and their nearest training digits", file.read_bytes()) for file in folder.glob("evaluation-*.png")]
+        idea = "Each sample with the training digit nearest to it below: the same pair twice would be a copy."
+        made.append(Section("Measured", idea, "", [Shown(measured.read_text().strip(), nearest)]))
+    drawn = sorted((folder / "samples").glob("*.png")) + sorted((folder / "samples").glob("*.gif"))
+    if drawn:
+        shown = [Shown("", [(file.stem, file.read_bytes())], file.stem.replace("-", " ")) for file in drawn]
+        made.append(Section("What it draws, by epoch", "Always from the same noise, by the averaged weights.", "", shown))
+    return made
+
+
+def compare(folders: Sequence[Path], page: Path) -> Path:
+    """Write a page of several runs: their losses in one figure, and the last samples of each."""
+    specs = {str(folder): json.loads((folder / "spec.json").read_text()) for folder in folders}
+    first = next(iter(specs.values()))
+    differ = sorted({k for spec in specs.values() for k in spec if spec.get(k) != first.get(k)})
+    made = [Section("Loss", "", "", [Shown("", [("loss curves", loss_curve({str(folder): folder for folder in folders}))])])]
+    for folder in folders:
+        asked = ", ".join(f"{k} {specs[str(folder)].get(k)}" for k in differ) or "the same as the first"
+        drawn = sorted((folder / "samples").glob("*.png"))
+        shown = [Shown("", [(file.stem, file.read_bytes())], file.stem.replace("-", " ")) for file in drawn]
+        made.append(Section(str(folder), f"{asked}.", "", shown))
+    lead = f"{len(folders)} runs that differ in {', '.join(differ) or 'nothing'}."
+    write_atomic(page, render("Training runs compared", lead, made, "noisewalk").encode())
+    return page
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl in the order of their steps; steps done twice, before and after a kill, count once."""
+    rows = {row["step"]: row for row in read_rows(path) if "step" in row}
+    return [rows[step] for step in sorted(rows)]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of JSON lines; a last line cut short by a killed process is left out."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def level_curve(rows: Sequence[dict[str, Any]]) -> bytes:
+    """A PNG of the loss by noise level, a curve for each row of levels.jsonl."""
+    named = {row["at"].replace("-", " "): (row["t"], row["loss"]) for row in rows}
+    return curves(named, "t", "loss", marker="o")
+
+
+def loss_curve(runs: Mapping[str, Path]) -> bytes:
+    """A PNG of the losses of runs over their steps."""
+    rows = {name: read_metrics(folder / "metrics.jsonl") for name, folder in runs.items()}
+    return curves({name: ([r["step"] for r in of], [r["loss"] for r in of]) for name, of in rows.items()}, "step", "loss")
+
+
+def samples(model: Pretrained, labels: Sequence[str], each: int = 4) -> dict[str, Image.Image]:
+    """Samples under the model's own defaults: `each` of every label, or 40 of any."""
+    if not labels:
+        return {"samples": contact(make("generate", Generate("", num=40), model, keep_states=False).tensor, 10)}
+    drawn = [make("generate", Generate(label, num=each), model, keep_states=False).tensor for label in labels]
+    return {"samples": contact(torch.stack(drawn, 1).flatten(0, 1), len(labels))}
+
+
+def generation(model: Pretrained, label: str) -> bytes:
+    """A GIF of a walk, x_t beside x0."""
+    return gif(make("generate", Generate(label), model).states)
+
+
+def denoising(model: Pretrained) -> dict[str, Image.Image]:
+    """The figures of the one-step denoiser on the first test digits: the noising process, and what it makes of every level
+    of noise (it is trained on sigma 0.5 alone)."""
+    digits = to_unit(mnist("test").pictures[:4])
+    noisy, clean = [], []
+    for sigma in SIGMAS:
+        level, x_t = noised(digits, sigma)
+        noisy.append((f"sigma {sigma:g}", x_t))
+        x0 = one_step(model, x_t, level)
+        clean.append((f"sigma {sigma:g}, {psnr(x0, digits):.1f} dB", x0))
+    return {"noising": sheet([noisy], 112), "denoised": sheet([clean], 112)}
+
+
+def means(model: Pretrained) -> dict[str, Image.Image]:
+    """What a network trained on pure noise makes of it, beside the mean of the training set."""
+    pure, mean, apart = pure_noise(model, to_unit(mnist("train").pictures))
+    return {"pure-noise": sheet([[("of pure noise", pure), (f"mean digit, {apart:.4f} rms apart", mean[:1])]], 112)}
+
+
+def noised(digits: Tensor, sigma: float, seed: int = 0) -> tuple[NoiseLevel, Tensor]:
+    """Digits with noise of deviation sigma on pictures in [0, 1], which is 2 sigma on [-1, 1]."""
+    level = NoiseLevel(torch.ones((), dtype=torch.float64), torch.full((), 2 * sigma, dtype=torch.float64))
+    return level, add_noise(digits, level, SeededNoise(range(seed, seed + len(digits))))
+
+
+def one_step(model: Pretrained, x_t: Tensor, level: NoiseLevel) -> Tensor:
+    """The network's answer; it has no input for the level, so noise of none at all is no special case."""
+    tiny = NoiseLevel(level.alpha, level.sigma.clamp(min=0.01))
+    with torch.no_grad():
+        return model.bind("")(x_t, tiny).x0
+
+
+def pure_noise(model: Pretrained, train: Tensor) -> tuple[Tensor, Tensor, float]:
+    """What the network makes of pure noise, the mean of the training set, and their root mean square difference in [0, 1]."""
+    level = NoiseLevel(torch.zeros((), dtype=torch.float64), torch.full((), 2.0, dtype=torch.float64))
+    x = level.sigma * SeededNoise(range(4))(torch.empty(4, *model.shape))
+    with torch.no_grad():
+        answer = model.bind("")(x, level).x0
+    mean = train.mean(0, keepdim=True).expand_as(answer)
+    return answer, mean, float((answer - mean).square().mean().sqrt() / 2)
