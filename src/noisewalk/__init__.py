@@ -18,6 +18,7 @@ from .api import hybrid as hybrid
 from .api import inpaint as inpaint
 from .api import inverse as inverse
 from .errors import UserError as UserError
+from .models.own import from_network as from_network
 from .models.zoo import Pretrained as Pretrained
 from .models.zoo import load as load
 from .run.replay import replay as replay
