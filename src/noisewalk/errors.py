@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 
 
 class UserError(ValueError):
@@ -20,3 +22,48 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return UserError(f"unknown {kind} '{name}'; {hint}Known: {', '.join(names)}")
+
+
+def install(extra: str) -> str:
+    """The command that adds an extra to this copy of noisewalk, be it a checkout, a file, a repository or an index's package.
+
+    Args:
+        extra: a name of `[project.optional-dependencies]`, such as "diffusers".
+    """
+    root = Path(__file__).resolve().parents[2]
+    if (root / "pyproject.toml").is_file():
+        return f'pip install -e "{root}[{extra}]"'
+    return install_of(extra, _origin())
+
+
+def install_of(extra: str, origin: str) -> str:
+    """The command that adds an extra to a package that was installed.
+
+    Args:
+        origin: what pip wrote into `direct_url.json`; empty for a package of an index.
+
+    Reference: PEP 610, "Recording the Direct URL Origin of installed distributions".
+
+    >>> install_of("cli", "")
+    'pip install "noisewalk[cli]"'
+    >>> install_of("cli", '{"url": "https://x.org/n.git", "vcs_info": {"vcs": "git", "commit_id": "12ab"}}')
+    'pip install "noisewalk[cli] @ git+https://x.org/n.git@12ab"'
+    """
+    import json
+
+    found = json.loads(origin) if origin else {}
+    if not found:
+        return f'pip install "noisewalk[{extra}]"'
+    vcs = found.get("vcs_info", {})
+    url = f"{vcs['vcs']}+{found['url']}@{vcs['commit_id']}" if vcs else found["url"]
+    return f'pip install "noisewalk[{extra}] @ {url}"'
+
+
+@cache
+def _origin() -> str:
+    from importlib import metadata  # slow to load, and seldom needed
+
+    try:
+        return metadata.distribution("noisewalk").read_text("direct_url.json") or ""
+    except metadata.PackageNotFoundError:
+        return ""

@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import UserError, unknown
+from ..errors import UserError, install, unknown
 from ..models.loading import CascadeLoading
 from .terminal import progress, said, writable
 
 try:
     from tyro.conf import OmitArgPrefixes, Positional
 except ModuleNotFoundError:
-    sys.exit("noisewalk: the command line needs tyro and rich: pip install 'noisewalk[cli]'")
+    sys.exit(f"noisewalk: the command line needs tyro and rich: {install('cli')}")
 
 if TYPE_CHECKING:
     from ..run.result import Result

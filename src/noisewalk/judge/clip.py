@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, install
 
 
 class ClipScorer:
@@ -57,7 +57,7 @@ def _load(source: str) -> tuple[Any, Any, Any]:
     try:
         from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
     except ModuleNotFoundError:
-        raise UserError("a CLIP needs transformers: pip install 'noisewalk[clip]'") from None
+        raise UserError(f"a CLIP needs transformers: {install('clip')}") from None
     if not source:
         raise UserError("a CLIP is named clip:FOLDER or clip:HUB/ID, for instance clip:openai/clip-vit-base-patch32")
     local = Path(source).is_dir()

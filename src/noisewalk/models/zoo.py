@@ -60,7 +60,7 @@ def load(
 
     Args:
         name: a bundled model ("digits"); the path of a .safetensors file or run folder that `noisewalk train` wrote; or, with
-            `pip install noisewalk[diffusers]`, a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
+            the extra "diffusers", a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
         upscaler: hub ids or folders of the stages after a diffusers model; () for those known to follow it.
         memory: see `Placement`; noisewalk's own models, being small, are always whole on the device.
         device: where it computes. "auto" takes the GPU for diffusers models, and the CPU for noisewalk's own small ones.

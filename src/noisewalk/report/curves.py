@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
-from ..errors import UserError
+from ..errors import UserError, install
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """The x and the y of its points."""
@@ -16,7 +16,7 @@ def curves(named: Mapping[str, Curve], x_label: str, y_label: str, logarithmic: 
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UserError("the curves of a report need matplotlib: pip install 'noisewalk[train]'") from error
+        raise UserError(f"the curves of a report need matplotlib: {install('train')}") from error
     figure = Figure(figsize=(8, 3.2), dpi=110, layout="constrained")
     axes = figure.subplots()
     for name, (x, y) in named.items():

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, install
 from ..files import write_atomic
 from ..images import open_image, to_image, to_tensor
 from ..report.animate import frame, motion_of
@@ -143,7 +143,7 @@ def _mp4(frames: Sequence[Frame]) -> bytes:
     try:
         import av
     except ModuleNotFoundError:
-        raise UserError("an .mp4 needs PyAV: pip install 'noisewalk[video]'; or save a .gif or .webp") from None
+        raise UserError(f"an .mp4 needs PyAV: {install('video')}; or save a .gif or .webp") from None
     rate = round(1 / min(each.seconds for each in frames))
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
-from ..errors import UserError
+from ..errors import UserError, install
 from ..judge.scorer import Scorer
 from ..models.zoo import Pretrained
 from .plan import Plan, Task
@@ -88,7 +88,7 @@ def _ray() -> Any:
     try:
         import ray
     except ModuleNotFoundError:
-        raise UserError("the engine 'ray' needs Ray: pip install 'noisewalk[distributed]'") from None
+        raise UserError(f"the engine 'ray' needs Ray: {install('distributed')}") from None
     return ray
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, install
 from ..walk.prediction import Condition
 
 Split = Literal["train", "test"]
@@ -132,7 +132,7 @@ def _locate(name: str, file: str) -> Path:
         import pooch
     except ModuleNotFoundError as error:
         raise NotFound(
-            f"{name}/{file} was not found under NOISEWALK_DATA, and downloading it needs pooch: pip install 'noisewalk[train]'"
+            f"{name}/{file} was not found under NOISEWALK_DATA, and downloading it needs pooch: {install('train')}"
         ) from error
     cache = pooch.os_cache("noisewalk") / name
     try:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError
+from ..errors import UserError, install
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,6 @@ def launched(device: str) -> tuple[Workers, str]:
     try:
         from accelerate import Accelerator
     except ModuleNotFoundError as error:
-        raise UserError("training in several processes needs accelerate: pip install 'noisewalk[distributed]'") from error
+        raise UserError(f"training in several processes needs accelerate: {install('distributed')}") from error
     accelerator = Accelerator(cpu=device == "cpu")
     return Workers(accelerator.num_processes, accelerator.process_index, accelerator), str(accelerator.device)

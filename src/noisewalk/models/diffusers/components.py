@@ -17,10 +17,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ...errors import UserError
+from ...errors import UserError, install
 
 log = logging.getLogger("noisewalk")
-INSTALL = "pip install 'noisewalk[diffusers]'"
 _EDGE = 1 << 20
 
 
@@ -163,7 +162,7 @@ def need(library: str) -> Any:
     try:
         return importlib.import_module(library)
     except ImportError as error:
-        raise UserError(f"models in diffusers' format need {library}: {INSTALL}") from error
+        raise UserError(f"models in diffusers' format need {library}: {install('diffusers')}") from error
 
 
 def first_line(error: BaseException) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 
-from ...errors import UserError
+from ...errors import UserError, install
 from ..precision import type_name
 from ..text.embeddings import cache_folder
 from ..zoo import bundled
-from .components import INSTALL, Folder, first_line
+from .components import Folder, first_line
 from .deepfloyd import NAMED, Named
 from .families import FAMILIES
 from .hub import SITE, cached, is_hub_id
@@ -66,7 +66,7 @@ def _libraries() -> Iterator[Finding]:
         try:
             yield Finding(True, f"{library} {importlib.metadata.version(library)}")
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(False, library, INSTALL)
+            yield Finding(False, library, install("diffusers"))
 
 
 def _device() -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
 
-from ...errors import UserError
+from ...errors import UserError, install
 from ...files import write_atomic
 from .icons import Icon
 
@@ -44,7 +44,7 @@ def draw(svg: str, size: int) -> Tensor:
     try:
         from resvg_py import svg_to_bytes
     except ModuleNotFoundError as error:
-        raise UserError("rendering SVG needs resvg: pip install 'noisewalk[train]'") from error
+        raise UserError(f"rendering SVG needs resvg: {install('train')}") from error
     png = bytes(svg_to_bytes(svg_string=svg, width=size, background="#ffffff", skip_system_fonts=True))
     with Image.open(io.BytesIO(png)) as opened:
         picture = opened.convert("RGB")
