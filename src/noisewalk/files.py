@@ -4,35 +4,77 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
+import secrets
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import UserError
 
+_PREFIX, _SUFFIX = ".noisewalk-", ".part"
+_SURELY_LEFT = 60.0
+"""Seconds after which a temporary file belongs to no writer, whatever its process number says: writing takes moments."""
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name beside it, flush it to disk, then rename: never half a file.
+
+def write_atomic(path: Path, data: bytes, remedy: str = "choose another place with --out") -> None:
+    """Write a file under a temporary name beside it, flush it to the disk, then rename it: there is never half a file.
+
+    A symbolic link is written through. A new file has the permissions that the umask leaves; a
+    file that is replaced keeps its own.
+
+    Args:
+        path: where to write; folders that are missing are made.
+        data: what to write.
+        remedy: what to do when it cannot be written, for the message.
 
     Raises:
-        UserError: the folder cannot be made or written, or the disk is full.
+        UserError: the folder cannot be made or written, the disk is full, or the path is no regular file.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        _replace(Path(os.path.realpath(path)), data)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --out") from error
+        raise UserError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise OSError(0, "it is a folder" if path.is_dir() else "it is no regular file")
+    temporary = path.with_name(f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        if path.exists():
+            os.chmod(temporary, path.stat().st_mode & 0o777)
         os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --out") from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder and in the folders directly inside it."""
+    for pattern in (f"{_PREFIX}*{_SUFFIX}", f"*/{_PREFIX}*{_SUFFIX}"):
+        for file in folder.glob(pattern):
+            with suppress(OSError):
+                writer = file.name.removeprefix(_PREFIX).partition("-")[0]
+                if time.time() - file.stat().st_mtime > _SURELY_LEFT or (writer.isdecimal() and not alive(int(writer))):
+                    file.unlink()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this number runs on this machine; True where that cannot be asked."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is another user's
+        return True
+    return True
 
 
 def slug(text: str) -> str:
