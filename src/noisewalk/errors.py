@@ -67,3 +67,13 @@ def _origin() -> str:
         return metadata.distribution("noisewalk").read_text("direct_url.json") or ""
     except metadata.PackageNotFoundError:
         return ""
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """Text on one line, its end left out if it is longer than `most` characters.
+
+    >>> shorten("a\\nb" * 9, 8)
+    'a ba ba…'
+    """
+    line = " ".join(text[: most * 4].split())
+    return line if len(line) <= most else line[: most - 1] + "…"

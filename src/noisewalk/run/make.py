@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..images import Picture, Shape, open_image, prepare, prepare_all, prepare_mask
 from ..models.zoo import Pretrained
 from ..techniques import TECHNIQUES
+from ..techniques.looks import pinned
 from ..techniques.spec import check, resolve, some
 from ..techniques.upsample import stages
 from ..walk.sampling import State
@@ -91,6 +92,8 @@ def ready(verb: str, spec: Any, model: Pretrained) -> Any:
     spec = resolve(spec, model)
     if getattr(spec, "seeds", ()):
         spec = replace(spec, seed=spec.seeds[0], num=len(spec.seeds))
+    if hasattr(spec, "views"):
+        spec = replace(spec, views=pinned(spec.views))
     size: tuple[int, int] | None = None
     for f in fields(spec):
         value, role = getattr(spec, f.name), f.metadata.get("role")
