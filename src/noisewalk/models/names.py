@@ -5,11 +5,12 @@ A name that reads as a path is never asked of a hub.
 
 from __future__ import annotations
 
+import importlib
 import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import UserError
 
@@ -93,13 +94,13 @@ def _repository(name: str, asked: str) -> str:
     """A name as one that the hub could have, by the hub's own rules where its library is installed."""
     reason = "" if is_repository(name) and len(name) <= 96 else "its form is owner/name"
     try:
-        from huggingface_hub.utils import HFValidationError, validate_repo_id
+        rules: Any = importlib.import_module("huggingface_hub.utils")
     except ImportError:
         pass
     else:
         try:
-            validate_repo_id(name)
-        except HFValidationError as error:
+            rules.validate_repo_id(name)
+        except rules.HFValidationError as error:
             reason = reason or " ".join(str(error).split())[:120]
     if reason:
         raise UserError(f"the hub can have no model of the name '{asked}' ({reason}); write a folder as ./folder")
