@@ -154,7 +154,7 @@ def test_generate_is_stable_diffusion_pipeline(tmp_path: Path, theirs: Any, sche
 
 @pytest.mark.parametrize("scheduler", ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"])
 def test_walks_from_zero_terminal_snr(tmp_path: Path, theirs: Any, scheduler: str) -> None:
-    """A schedule that ends in pure noise, as Lin et al. 2024 mend it (later SD 2): at pure noise v says x0, and noise does not."""
+    """A schedule that ends in pure noise, as Lin et al. 2024 mend it: there v says what x0 is, and noise does not."""
     rescaled: Any = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}
     folder = tiny.save(tiny.stable_diffusion, tmp_path / "sd", scheduler=scheduler, **rescaled)
     model = ours(folder)
