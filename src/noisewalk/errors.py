@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -67,3 +68,12 @@ def _origin() -> str:
         return metadata.distribution("noisewalk").read_text("direct_url.json") or ""
     except metadata.PackageNotFoundError:
         return ""
+
+
+def as_keywords(message: str) -> str:
+    """A message with the options it names as keyword arguments, for those who write Python.
+
+    >>> as_keywords("--guidance-scale must be a number, 'high' was asked for")
+    "guidance_scale must be a number, 'high' was asked for"
+    """
+    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)\b", lambda found: found[1].replace("-", "_"), message)
