@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec
 
-from .models.zoo import Pretrained
+from .errors import UserError, as_keywords, unknown
+from .models.zoo import Pretrained, load
 from .run.make import make
 from .run.result import Result
 from .techniques import TECHNIQUES
@@ -34,16 +35,37 @@ class Verb(Generic[P]):
         fields = inspect.signature(TECHNIQUES[name].spec).parameters.values()
         self.__signature__ = inspect.Signature([model, *fields], return_annotation=Result)
 
-    def __call__(self, model: Pretrained, /, *args: P.args, **kwargs: P.kwargs) -> Result:
-        return make(self.name, self.spec(*_tuples(args), **{k: _tuple(v) for k, v in kwargs.items()}), model)
+    def __call__(self, model: Pretrained | str, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        """Make what the fields ask for.
+
+        Raises:
+            UserError: a field does not hold what it should, or the model cannot do it.
+        """
+        try:
+            self._fit(args, kwargs)
+            return make(self.name, self.spec(*args, **kwargs), _loaded(model))
+        except UserError as error:
+            raise UserError(as_keywords(str(error))) from error
+
+    def _fit(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        """Raise a `UserError` for arguments that the technique does not have, or that are missing."""
+        known = list(inspect.signature(self.spec).parameters)
+        for name in kwargs:
+            if name not in known:
+                raise unknown(f"argument of {self.name}", name, known)
+        try:
+            inspect.signature(self.spec).bind(*args, **kwargs)
+        except TypeError as error:
+            raise UserError(f"{self.name}: {error}; its arguments are model, {', '.join(known)}") from None
 
 
-def _tuple(value: object) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _tuples(values: tuple[object, ...]) -> Any:
-    return tuple(_tuple(value) for value in values)
+def _loaded(model: object) -> Pretrained:
+    """A model, or the model of that name."""
+    if isinstance(model, str):
+        return load(model)
+    if not isinstance(model, Pretrained):
+        raise UserError(f"a model is what noisewalk.load(NAME) gives, or its name; a {type(model).__name__} was given")
+    return model
 
 
 generate = Verb("generate", Generate)

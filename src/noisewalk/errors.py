@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -77,3 +78,12 @@ def shorten(text: str, most: int = 60) -> str:
     """
     line = " ".join(text[: most * 4].split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def as_keywords(message: str) -> str:
+    """A message with the options it names as keyword arguments, for those who write Python.
+
+    >>> as_keywords("--guidance-scale must be a number, 'high' was asked for")
+    "guidance_scale must be a number, 'high' was asked for"
+    """
+    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)\b", lambda found: found[1].replace("-", "_"), message)

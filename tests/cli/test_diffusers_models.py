@@ -138,7 +138,7 @@ def test_the_courses_embeddings_are_imported_and_stand_in_for_the_encoder(run: S
 
 
 def test_a_prompt_that_is_too_long_says_which_words_are_dropped(run: Said, stage1: Path) -> None:
-    """Pitfall 37: the encoder reads letters here, so 76 of them and the end are all it sees."""
+    """The encoder reads letters here, so 76 of them and the end are all it sees."""
     status, _, said = run("encode", "a" * 70 + " bcd efg", "--model", stage1)
     assert status == 0
     assert "the prompt is cut at 77 of its" in said
@@ -146,7 +146,7 @@ def test_a_prompt_that_is_too_long_says_which_words_are_dropped(run: Said, stage
 
 
 def test_captions_are_not_cleaned_only_lower_cased(stage1: Path) -> None:
-    """Pitfall 37: diffusers' caption cleaning would change the text; the encoder gets it as written, in lower case."""
+    """Diffusers' caption cleaning would change the text; the encoder gets it as written, in lower case."""
     model = nw.load(str(stage1))
     assert torch.equal(model.encode(" A (Fox), #7. ")[0], model.encode("a (fox), #7.")[0])
     assert not torch.equal(model.encode("a (fox), #7.")[0], model.encode("a fox, 7.")[0])
@@ -160,7 +160,7 @@ def test_illusions_on_latents_work_and_warn(run: Said, root: Path) -> None:
 
 
 def test_inpainting_on_latents_keeps_whole_cells(root: Path) -> None:
-    """Pitfall 6: a latent is kept only where all the pixels under it are."""
+    """A latent is kept only where all the pixels under it are."""
     model = nw.load(str(tiny.saved("sd-ddim", root)))
     image = Image.effect_noise((16, 16), 60).convert("RGB")
     mask = Image.new("L", (16, 16), 0)
@@ -178,12 +178,12 @@ def test_the_courses_experiments_are_command_lines(seed: int) -> None:
     assert {job.spec.seed for job in jobs} == {seed}
     edits = [job.spec for job in jobs if job.verb == "edit"]
     assert all((s.start, s.guidance_scale, s.threshold) == ((1, 3, 5, 7, 10, 20), 7, "none") for s in edits)
-    walks = [job.spec for job in jobs if job.verb != "forward"]  # pitfall 19: a photo "of high quality" is no neutral prompt
+    walks = [job.spec for job in jobs if job.verb != "forward"]  # a photo "of high quality" is no neutral prompt
     assert {spec.negative_prompt for spec in walks} == {""}
 
 
 def test_the_schedule_is_the_folders_own(stage1: Path) -> None:
-    """Pitfall 15: DeepFloyd IF walked down a linear schedule gives bad pictures, without an error."""
+    """DeepFloyd IF walked down a linear schedule gives bad pictures, without an error."""
     last = torch.tensor(0.999, dtype=torch.float64)
     assert nw.load(str(stage1)).schedule(last) == cosine_schedule()(last)
     doctored(stage1, "scheduler/scheduler_config.json", beta_schedule="linear")
@@ -192,7 +192,7 @@ def test_the_schedule_is_the_folders_own(stage1: Path) -> None:
 
 
 def test_input_that_diffusers_takes_without_a_word(stage1: Path) -> None:
-    """Pitfall 39, of its DeepFloyd pipelines: a strength beyond its range, and what is a picture and what is not."""
+    """Its DeepFloyd pipelines accept these: a strength beyond its range, and what is a picture and what is not."""
     model, image = nw.load(str(stage1)), Image.effect_noise((16, 16), 60)
     for strength, said in ((-0.1, "--strength must be at least 0"), (1.5, "--strength must be at most 1")):
         with pytest.raises(nw.UserError, match=said):
@@ -204,7 +204,7 @@ def test_input_that_diffusers_takes_without_a_word(stage1: Path) -> None:
 
 
 def test_half_precision_is_for_cuda_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pitfall 38: DeepFloyd IF is only right in float32 on Apple's GPU, and the CPU is slow in half."""
+    """DeepFloyd IF is only right in float32 on Apple's GPU, and the CPU is slow in half."""
     monkeypatch.setattr(torch, "zeros", lambda *size, device: torch.ones(*size))  # as if there were one
     assert placement(device="cpu").dtype == placement(device="mps").dtype == torch.float32
 
@@ -353,7 +353,7 @@ def test_the_doctor(run: Said, stage1: Path) -> None:
 
 
 def test_the_safety_checker_reports_and_changes_nothing(run: Said, stage1: Path, tmp_path: Path) -> None:
-    """Pitfall 40: diffusers would return a black picture."""
+    """Diffusers would return a black picture."""
     folder = tmp_path / "checked"
     tiny.checked().save_pretrained(folder)
     line = ("generate", "a fox", "--model", folder, "--steps", 2, "--num", 2, "--out")

@@ -66,7 +66,7 @@ def test_the_rules_are_their_equations(rules: tuple[bool, bool]) -> None:
 
 
 def test_what_averaging_takes_from_guidance_is_given_back() -> None:
-    """Pitfall 24: orthogonal wishes lose all but 1/K in a mean, equal ones nothing; unequal and half-agreeing ones between."""
+    """Orthogonal wishes lose all but 1/K in a mean, equal ones nothing; unequal and half-agreeing ones between."""
     weights = torch.full((3, 1, 1, 1, 1), 1 / 3, dtype=F64)
     orthogonal = torch.eye(3, dtype=F64).view(3, 1, 3, 1, 1)
     assert rectification(orthogonal, weights).item() == pytest.approx(3)

@@ -75,14 +75,14 @@ def says(value: Tensor | float, var_frac: float | Tensor | None = None) -> Denoi
 
 @given(st.floats(-20, 20), st.floats(-3, 3), st.floats(-3, 3))
 def test_guidance_follows_diffusers_convention(scale: float, cond: float, uncond: float) -> None:
-    """Pitfall 17: u + g (c - u), so that g = 1 is the prompt and g = 0 none of it."""
+    """U + g (c - u), so that g = 1 is the prompt and g = 0 none of it."""
     guided = x0(cfg(says(cond), says(uncond), scale))
     close(guided, torch.full_like(X, uncond + scale * (cond - uncond)), atol=1e-11)
 
 
 @given(st.floats(-20, 20), st.floats(-3, 3), st.floats(-3, 3))
 def test_the_courses_flow_edition_counts_from_the_prompt(w: float, cond: float, uncond: float) -> None:
-    """Pitfalls 17 and 18: c + w (c - u) is scale w + 1; its "w = 7" is our 8."""
+    """C + w (c - u) is scale w + 1; its "w = 7" is our 8."""
     close(x0(cfg(says(cond), says(uncond), w + 1)), torch.full_like(X, cond + w * (cond - uncond)), atol=1e-11)
 
 
@@ -184,7 +184,7 @@ def test_guidance_is_the_same_in_every_parametrisation(schedule: Schedule, predi
 
 
 def test_averaging_estimates_shrinks_their_noise_and_we_do_not_hide_it() -> None:
-    """Pitfall 24: two independent unit estimates average to deviation .707. The sum stays the plain average, exactly: any
+    """Two independent unit estimates average to deviation .707. The sum stays the plain average, exactly: any
     repair would have to know how correlated real estimates are."""
     first, second = (tape(seed)(torch.empty(1, 3, 64, 64)) for seed in (1, 2))
     x_t = tape(3)(torch.empty(1, 3, 64, 64))
@@ -199,7 +199,7 @@ def test_averaging_estimates_shrinks_their_noise_and_we_do_not_hide_it() -> None
 
 
 def test_thresholds_act_on_the_guided_sum() -> None:
-    """Pitfall 14: not linear, so thresholding every branch instead gives another picture."""
+    """Not linear, so thresholding every branch instead gives another picture."""
     last = x0(dynamic_threshold(cfg(A, EMPTY, 7)))
     s = x0(cfg(A, EMPTY, 7)).flatten(1).abs().quantile(0.95, dim=1).clamp(1, 1.5)[:, None, None, None]
     close(last, (x0(cfg(A, EMPTY, 7)) / s).clamp(-1, 1))
@@ -215,14 +215,14 @@ def fraction(denoiser: Denoiser) -> Tensor | None:
 
 @pytest.mark.parametrize("scale", [0, 1, 7])
 def test_the_variance_is_the_conditional_branchs(scale: float) -> None:
-    """Pitfall 13: guided like the mean, the fraction would leave [0, 1] and the variance its bounds."""
+    """Guided like the mean, the fraction would leave [0, 1] and the variance its bounds."""
     guided = fraction(cfg(says(0, 0.2), says(0, 0.9), scale))
     assert guided is not None
     close(guided, torch.full_like(X, 0.2))
 
 
 def test_the_variance_of_an_anagram_is_turned_back_and_averaged() -> None:
-    """Pitfall 23: a map of variances moves with its pixels."""
+    """A map of variances moves with its pixels."""
     frac = tape(1)(X).sigmoid()
     turn = VIEWS["rotate90"]
     pair = fraction(anagram([says(0, frac), says(0, frac)], [VIEWS["identity"], turn], [1, 3]))
@@ -231,14 +231,14 @@ def test_the_variance_of_an_anagram_is_turned_back_and_averaged() -> None:
 
 
 def test_a_negated_pictures_variance_is_not_negated() -> None:
-    """Pitfall 23: the variance of -z is that of z. Negated, a fraction of .9 would mean a deviation below `small`."""
+    """The variance of -z is that of z. Negated, a fraction of .9 would mean a deviation below `small`."""
     pair = fraction(anagram([says(0, 0.2), says(0, 0.9)], [VIEWS["identity"], VIEWS["negate"]]))
     assert pair is not None
     close(pair, torch.full_like(X, 0.55))
 
 
 def test_the_variance_of_a_hybrid_is_the_mean_and_is_not_filtered() -> None:
-    """Pitfall 30: a filtered variance could be negative."""
+    """A filtered variance could be negative."""
     frac = tape(1)(X).sigmoid()
     hybrid = fraction(factorize([cfg(says(0, frac), says(0, 0.0), 7), says(0, 0.5)], [LOW, HIGH]))
     assert hybrid is not None

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from noisewalk.models.network import NetworkModel
 from noisewalk.walk import (
+    STEP_RULES,
     VE,
     LinearPath,
     Noise,
@@ -25,11 +26,10 @@ from noisewalk.walk import (
     Prediction,
     Schedule,
     Step,
+    StepRule,
     cosine_schedule,
     ddim,
     ddpm,
-    dpmpp_2m,
-    heun,
     levels,
     linear_betas,
     vp_schedule,
@@ -43,6 +43,9 @@ SCHEDULES: dict[str, Schedule] = {
 }
 DATA = Gaussian(torch.tensor([0.3, -0.5, 0.1], dtype=F64), torch.diag(torch.tensor([0.04, 0.3, 0.9], dtype=F64)))
 STEPS = (40, 80, 160)
+DETERMINISTIC = {name: rule for name, rule in STEP_RULES.items() if not rule.random}
+RANDOM = {name: rule for name, rule in STEP_RULES.items() if rule.random}
+every_deterministic_rule = pytest.mark.parametrize("rule", DETERMINISTIC.values(), ids=DETERMINISTIC)
 on_every_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 
 
@@ -55,16 +58,16 @@ def order(error: Callable[[int], float]) -> float:
 
 
 @on_every_schedule
-@pytest.mark.parametrize(("step", "declared"), [(ddim(), 1), (heun(), 2), (dpmpp_2m(), 2)], ids=["ddim", "heun", "dpmpp-2m"])
-def test_a_deterministic_rule_converges_to_the_probability_flow(schedule: Schedule, step: Step, declared: int) -> None:
+@every_deterministic_rule
+def test_a_deterministic_rule_converges_to_the_probability_flow(schedule: Schedule, rule: StepRule) -> None:
     [t, s] = path_between(schedule, 0.9, 0.1, 1)
     x = tape(0)(torch.empty(8, 1, 1, 3))
     exact = DATA.flow(x, t, s)
 
     def error(steps: int) -> float:
-        return (walked(DATA, x, path_between(schedule, 0.9, 0.1, steps), step, tape(1)) - exact).norm().item()
+        return (walked(DATA, x, path_between(schedule, 0.9, 0.1, steps), rule(), tape(1)) - exact).norm().item()
 
-    assert order(error) == pytest.approx(declared, abs=0.2)
+    assert order(error) == pytest.approx(rule.order, abs=0.2)
 
 
 def ancestral(mean: Tensor, cov: Tensor, path: list[NoiseLevel], step: Step) -> tuple[Tensor, Tensor]:
@@ -77,8 +80,8 @@ def ancestral(mean: Tensor, cov: Tensor, path: list[NoiseLevel], step: Step) -> 
 
 
 @on_every_schedule
-@pytest.mark.parametrize("step", [ddpm("small"), ddpm("large"), ddim(1.0)], ids=["small", "large", "ddim-ancestral"])
-def test_an_ancestral_rule_converges_weakly_to_the_reverse_process(schedule: Schedule, step: Step) -> None:
+@pytest.mark.parametrize("rule", RANDOM.values(), ids=RANDOM)
+def test_an_ancestral_rule_converges_weakly_to_the_reverse_process(schedule: Schedule, rule: StepRule) -> None:
     """From a start that is *not* the data's own marginal, so that forgetting it at the right rate is tested too.
 
     The mean is exact at any number of steps, because E[x_s | x_t] is linear in x0; the covariance is of order 1.
@@ -87,11 +90,11 @@ def test_an_ancestral_rule_converges_weakly_to_the_reverse_process(schedule: Sch
     exact_mean, exact_cov = DATA.reverse(mean, cov, *path_between(schedule, 0.9, 0.1, 1))
 
     def error(steps: int) -> float:
-        reached_mean, reached_cov = ancestral(mean, cov, path_between(schedule, 0.9, 0.1, steps), step)
+        reached_mean, reached_cov = ancestral(mean, cov, path_between(schedule, 0.9, 0.1, steps), rule())
         torch.testing.assert_close(reached_mean, exact_mean, rtol=0, atol=1e-12)
         return (reached_cov - exact_cov).norm().item()
 
-    assert order(error) == pytest.approx(1, abs=0.2)
+    assert order(error) == pytest.approx(rule.order, abs=0.2)
 
 
 @on_every_schedule
@@ -142,25 +145,43 @@ def test_ddpm_with_the_small_variance_and_full_ddim_are_one_rule(schedule: Sched
     torch.testing.assert_close(small, full, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("step", [ddim(), ddim(1.0), heun(), dpmpp_2m()], ids=["ddim", "ddim-ancestral", "heun", "dpmpp-2m"])
-def test_only_ddpm_reads_a_learned_variance(step: Step) -> None:
-    """Pitfall 12: the variance channels of DeepFloyd's networks mean nothing to other rules."""
+@pytest.mark.parametrize("rule", STEP_RULES.values(), ids=STEP_RULES)
+def test_a_learned_variance_is_read_by_the_rules_that_say_so_and_no_other(rule: StepRule) -> None:
+    """The variance channels of DeepFloyd's networks mean nothing to other rules."""
     path = path_between(cosine_schedule(), 0.9, 0, 4)
     x = tape(0)(torch.empty(2, 1, 1, 3))
 
     def learned(x_t: Tensor, level: NoiseLevel) -> Prediction:
         return Prediction(DATA(x_t, level).x0, torch.rand_like(x_t))
 
-    assert torch.equal(walked(DATA, x, path, step, tape(1)), walked(learned, x, path, step, tape(1)))
+    same = torch.equal(walked(DATA, x, path, rule(), tape(1)), walked(learned, x, path, rule(), tape(1)))
+    assert same is not rule.learned_variance
+
+
+@pytest.mark.parametrize("rule", STEP_RULES.values(), ids=STEP_RULES)
+def test_a_rule_calls_the_network_and_draws_noise_as_often_as_it_says(rule: StepRule) -> None:
+    calls, draws = [], []
+
+    def counted(x_t: Tensor, level: NoiseLevel) -> Prediction:
+        calls.append(level)
+        return DATA(x_t, level)
+
+    def noise(like: Tensor) -> Tensor:
+        draws.append(like.shape)
+        return torch.zeros_like(like)
+
+    walked(counted, tape(0)(torch.empty(2, 1, 1, 3)), path_between(cosine_schedule(), 0.9, 0.1, 5), rule(), noise)
+    assert len(calls) == 5 * rule.calls
+    assert len(draws) == 5 * rule.random
 
 
 @pytest.mark.parametrize("schedule", [LinearPath(), cosine_schedule()], ids=["linear-path", "cosine"])
-@pytest.mark.parametrize("step", [ddim(), heun(), dpmpp_2m()], ids=["ddim", "heun", "dpmpp-2m"])
-def test_walks_may_start_at_pure_noise_and_land_on_clean(schedule: Schedule, step: Step) -> None:
-    """Pitfall 12: at pure noise log(alpha / sigma) is infinite (linear path) or nearly so (cosine); at clean, too.
+@every_deterministic_rule
+def test_walks_may_start_at_pure_noise_and_land_on_clean(schedule: Schedule, rule: StepRule) -> None:
+    """At pure noise log(alpha / sigma) is infinite (linear path) or nearly so (cosine); at clean, too.
 
     The exact solution is finite at both ends, and 200 steps come as near as the first-order landing allows.
     """
     path = path_between(schedule, 1, 0, 200)
     x = tape(0)(torch.empty(8, 1, 1, 3))
-    torch.testing.assert_close(walked(DATA, x, path, step, tape(1)), DATA.flow(x, path[0], path[-1]), rtol=0, atol=0.03)
+    torch.testing.assert_close(walked(DATA, x, path, rule(), tape(1)), DATA.flow(x, path[0], path[-1]), rtol=0, atol=0.03)

@@ -62,7 +62,7 @@ def test_resampling_one_transition_has_the_fixed_point_of_the_theory() -> None:
     """Going back and forth between t and s for ever with an exact denoiser solves a linear equation. With P the inverse
     covariance at t, the unknown pixel settles at -P_uk / P_uu alpha_s: the mean given the known pixel, as seen at t.
 
-    A re-noising by anything but the variance between s and t (pitfall 3), or a composite at t instead of s (pitfalls 4, 5),
+    A re-noising by anything but the variance between s and t, or a composite at t instead of s,
     settles elsewhere.
     """
     schedule = cosine_schedule()
@@ -76,8 +76,8 @@ def test_resampling_one_transition_has_the_fixed_point_of_the_theory() -> None:
 
 @pytest.mark.parametrize("num_resamples", [1, 3])
 def test_the_known_part_has_the_distribution_of_the_level_just_reached(num_resamples: int) -> None:
-    """Pitfalls 4 and 5: mean alpha_s and variance sigma_s^2, not those of t; and no trace of the step's noise or of the
-    noise it had before, which a reused draw would leave as a covariance with the unknown pixel (pitfall 3)."""
+    """Mean alpha_s and variance sigma_s^2, not those of t; and no trace of the step's noise or of the
+    noise it had before, which a reused draw would leave as a covariance with the unknown pixel."""
     t, s = at(cosine_schedule(), 0.6), at(cosine_schedule(), 0.3)
 
     def walk(like: Tensor, noise: Noise) -> Tensor:
@@ -91,7 +91,7 @@ def test_the_known_part_has_the_distribution_of_the_level_just_reached(num_resam
 
 @pytest.mark.parametrize("num_resamples", [1, 3])
 def test_the_network_always_sees_the_known_part_as_noisy_as_the_rest(num_resamples: int) -> None:
-    """Pitfall 2: after the first call it is shown alpha_t reference + sigma_t z, with a z never seen before.
+    """After the first call it is shown alpha_t reference + sigma_t z, with a z never seen before.
 
     Recomputed from the pin's own stream: a draw for each composite and, between resamples, one for going back up.
     """
@@ -112,7 +112,7 @@ def test_the_network_always_sees_the_known_part_as_noisy_as_the_rest(num_resampl
 
 
 def test_every_resample_is_of_the_transition_at_hand() -> None:
-    """Pitfall 1: a widely used RePaint denoises its resamples as if they were at the last levels of the walk."""
+    """A widely used RePaint denoises its resamples as if they were at the last levels of the walk."""
     path, watched = path_between(LinearPath(), 1, 0, 3), Counting(MODEL)
     walked(watched, tape(0)(PICTURE), path, pin(ddpm("small"), PICTURE, masked(MASK), tape(1), 3), tape(2))
     assert [level.sigma.item() for level in watched.levels] == [t.sigma.item() for t in path[:-1] for _ in range(3)]
@@ -128,7 +128,7 @@ def ideal_low_pass(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("component", [masked(MASK), ideal_low_pass, grey], ids=["mask", "low-pass", "grey"])
 @pytest.mark.parametrize("num_resamples", [1, 3])
 def test_a_pinned_projection_ends_as_the_reference(component: Map, num_resamples: int) -> None:
-    """Pitfall 4: the last composite is with the clean picture, so nothing of its noise is left in the known part."""
+    """The last composite is with the clean picture, so nothing of its noise is left in the known part."""
     step = pin(ddpm("small"), PICTURE, component, tape(1), num_resamples)
     end = walked(MODEL, tape(0)(PICTURE), PATH, step, tape(2))
     torch.testing.assert_close(component(end), component(PICTURE), rtol=0, atol=1e-12)
@@ -136,7 +136,7 @@ def test_a_pinned_projection_ends_as_the_reference(component: Map, num_resamples
 
 
 def test_known_pixels_end_bit_for_bit_as_they_were() -> None:
-    """Pitfall 6, polarity: where the mask is 1 the picture is kept. In float32, as pictures are, to the last bit:
+    """Polarity: where the mask is 1 the picture is kept. In float32, as pictures are, to the last bit:
     x + mask (picture - x) would round some of them."""
     seeded, start = SeededNoise([0, 1]), torch.empty(2, 3, 32, 32)
     picture, mask = SeededNoise([2])(start[:1]), SeededNoise([3])(start[:1]) > 0
@@ -169,7 +169,7 @@ def test_pinning_nothing_changes_nothing() -> None:
 
 
 def test_a_deterministic_step_draws_nothing() -> None:
-    """Pitfall 7: with eta = 0 only the known part is random, and all its randomness is the pin's."""
+    """With eta = 0 only the known part is random, and all its randomness is the pin's."""
 
     def refuse(like: Tensor) -> Tensor:
         raise AssertionError("a deterministic step asked for noise")

@@ -148,7 +148,7 @@ def test_on_its_own_path_a_network_is_shown_exactly_the_picture_and_its_time(sch
 
 
 def test_a_network_in_half_precision_leaves_pictures_in_single() -> None:
-    """Pitfall 11: the output is widened before x0 is solved for; near clean, x0 is a small difference of large numbers."""
+    """The output is widened before x0 is solved for; near clean, x0 is a small difference of large numbers."""
     level, x_t = at(cosine_schedule(), 0.9), tape(0)(LIKE).float()
     output = tape(1)(LIKE).half()
     x0 = NetworkModel(lambda x, t: output, cosine_schedule(), "epsilon")(x_t, level).x0

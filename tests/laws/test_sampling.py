@@ -119,7 +119,7 @@ def test_a_model_that_knows_the_picture_is_walked_to_it(rule: str, schedule: obj
 
 @pytest.mark.parametrize("rule", STEP_RULES)
 def test_single_precision_pictures_stay_single(rule: str) -> None:
-    """Pitfall 11: coefficients are float64 and pictures float32, from the first step to the last."""
+    """Coefficients are float64 and pictures float32, from the first step to the last."""
 
     def single(like: Tensor) -> Tensor:
         return tape(1)(like).float()
@@ -139,5 +139,5 @@ def test_clipping_keeps_x0_within_pictures() -> None:
 
 
 def test_without_a_threshold_nothing_is_touched() -> None:
-    """Pitfall 14: thresholding is a switch, and off is the course's formula."""
+    """Thresholding is a switch, and off is the course's formula."""
     assert THRESHOLDS["none"](MODEL) is MODEL

@@ -92,7 +92,7 @@ def test_a_table_may_end_in_pure_noise() -> None:
 
 
 def test_levels_keep_their_digits_and_leave_pictures_in_single_precision() -> None:
-    """Pitfall 11: products of a thousand alphas in half precision lose the schedule. Coefficients are float64, and as 0-d
+    """Products of a thousand alphas in half precision lose the schedule. Coefficients are float64, and as 0-d
     tensors they do not change the dtype of what they scale."""
     for level in path_between(cosine_schedule(), 1, 0, 3):
         assert level.alpha.dtype == level.sigma.dtype == F64
@@ -118,7 +118,7 @@ def test_noising_in_one_jump_has_the_marginal_of_the_level(schedule: Schedule) -
 @on_every_schedule
 @pytest.mark.parametrize(("low", "high"), [(0, 0.7), (0.2, 0.7), (0.69, 0.7), (0.7, 0.7)])
 def test_going_back_up_has_the_marginal_of_the_higher_level(schedule: Schedule, low: float, high: float) -> None:
-    """Pitfall 3: a sample of level s becomes a sample of level t, whatever the levels; from clean it is the one jump."""
+    """A sample of level s becomes a sample of level t, whatever the levels; from clean it is the one jump."""
     s, t = at(schedule, low), at(schedule, high)
     mean, cov = moments(lambda like, noise: renoise(marginal(s, like, noise), s, t, noise), 2)
     torch.testing.assert_close(mean, t.alpha * DATA.mean, rtol=0, atol=1e-12)

@@ -163,7 +163,7 @@ def test_an_inpainting_holds_the_known_pixels_at_every_size() -> None:
 
 
 def test_a_picture_of_known_pixels_is_noised_to_the_level_of_the_stage() -> None:
-    """Pitfall 4: with the level just reached, from noise of its own."""
+    """With the level just reached, from noise of its own."""
     source, mask = picture(16), Image.new("L", (16, 16), 0)
     mask.paste(255, (0, 0, 4, 4))
     made = nw.inpaint(cascade(), source, mask, num_resamples=[1], upsample=1, upsample_steps=[4], seed=9)

@@ -42,7 +42,7 @@ def test_the_inverse_is_exact(view: View, size: int) -> None:
 @each_view
 @each_size
 def test_the_inverse_is_the_transpose(view: View, size: int) -> None:
-    """Pitfall 25: A A^T = I. Autograd multiplies by the transpose of a linear map; for an isometry that is the inverse.
+    """A A^T = I. Autograd multiplies by the transpose of a linear map; for an isometry that is the inverse.
     Of two random pictures (Freivalds' check), so that it needs no 4096 x 4096 matrix."""
     x, seen = pictures(size).requires_grad_(), pictures(size).flip(0)
     (transposed,) = torch.autograd.grad(view.forward(x), x, seen)
@@ -51,7 +51,7 @@ def test_the_inverse_is_the_transpose(view: View, size: int) -> None:
 
 @each_view
 def test_its_matrix_is_orthogonal(view: View) -> None:
-    """Pitfall 25, the whole matrix, colours and all."""
+    """A A^T = I as a whole matrix, colours and all."""
     a = matrix(view.forward, 12, 3)
     torch.testing.assert_close(a @ a.T, torch.eye(len(a), dtype=F64), rtol=0, atol=1e-12)
 
@@ -74,7 +74,7 @@ def test_a_view_is_linear(view: View, size: int) -> None:
 
 @each_view
 def test_variances_go_back_the_way_pixels_came_but_stay_positive(view: View) -> None:
-    """Pitfall 23: independent pixels of variance v, seen through A, have variance (A * A) v (squared entries); going back
+    """Independent pixels of variance v, seen through A, have variance (A * A) v (squared entries); going back
     undoes exactly that. Negation, whose inverse of a variance would be negative, is the case in point."""
     size = 8
     squared = matrix(view.forward, size, 3) ** 2
@@ -104,7 +104,7 @@ def test_a_view_shows_something_else(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("name", ["jigsaw", "jigsaw:3", "patch-permute", "pixel-permute", "square-hinge", "polar-rings"])
 def test_stages_of_a_cascade_see_the_same(name: str) -> None:
-    """Pitfall 26: at 256 exactly the enlarged view of 64, or the second stage would undo the first one's puzzle."""
+    """At 256 exactly the enlarged view of 64, or the second stage would undo the first one's puzzle."""
     x, view = pictures(64), get_view(name)
 
     def up(x: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def test_stages_of_a_cascade_see_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["jigsaw", "patch-permute", "pixel-permute"])
 def test_seeded_views_follow_their_seed(name: str) -> None:
-    """Pitfall 20: the same in every process, whatever was drawn before; another seed is another view."""
+    """The same in every process, whatever was drawn before; another seed is another view."""
     x = pictures(28)
     torch.manual_seed(torch.randint(10**6, ()).item())
     again = get_view(f"{name}:0").forward(x)
@@ -284,7 +284,7 @@ def permute_once(x: Tensor) -> Tensor:
     ids=["bilinear rotation", "blur", "brightness", "white balance", "wrong way back", "permutation", "sorting", "crop"],
 )
 def test_what_is_no_isometry_is_refused(forward: Map, inverse: Map, complaint: str) -> None:
-    """Pitfall 25: Visual Anagrams keeps some of these as failures that teach why views must be orthogonal."""
+    """Visual Anagrams keeps some of these as failures that teach why views must be orthogonal."""
     draws = torch.Generator().manual_seed(1)
 
     def draw(*shape: int) -> Tensor:

@@ -83,7 +83,7 @@ def end(result: nw.Result) -> Tensor:
 
 
 def test_generate_is_if_pipeline(root: Path, theirs: Any) -> None:
-    """Learned variance, dynamic threshold, guidance 7 with the conditional variance (pitfall 13), leading grid."""
+    """Learned variance, dynamic threshold, guidance 7 with the conditional variance, leading grid."""
     folder = tiny.saved("if-1", root)
     mine = end(nw.generate(ours(folder), PROMPT, steps=10, seed=SEED))
     pipe = theirs(diffusers.IFPipeline, folder, *streams())
@@ -124,7 +124,7 @@ def test_upsampling_is_if_super_resolution_pipeline(root: Path, theirs: Any) -> 
 
 @pytest.mark.parametrize("variance", ["fixed_large", "fixed_small"])
 def test_generate_is_ddpm_pipeline(tmp_path: Path, theirs: Any, variance: str) -> None:
-    """google/ddpm-*: clipped x0, no prompts, variance beta or beta tilde on the strided pairs (pitfall 16)."""
+    """google/ddpm-*: clipped x0, no prompts, variance beta or beta tilde on the strided pairs."""
     folder = tiny.save(tiny.ddpm, tmp_path / "ddpm", variance_type=variance)
     mine = nw.generate(ours(folder), "", steps=10, seed=SEED).tensor
     images = theirs(diffusers.DDPMPipeline, folder, *streams())(num_inference_steps=10, output_type="np").images
@@ -154,7 +154,7 @@ def test_generate_is_stable_diffusion_pipeline(tmp_path: Path, theirs: Any, sche
 
 @pytest.mark.parametrize("scheduler", ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"])
 def test_walks_from_zero_terminal_snr(tmp_path: Path, theirs: Any, scheduler: str) -> None:
-    """Pitfall 9, mended as Lin et al. 2024 do (later SD 2): at pure noise v says x0, and noise does not."""
+    """A schedule that ends in pure noise, as Lin et al. 2024 mend it: there v says what x0 is, and noise does not."""
     rescaled: Any = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}
     folder = tiny.save(tiny.stable_diffusion, tmp_path / "sd", scheduler=scheduler, **rescaled)
     model = ours(folder)
@@ -212,7 +212,7 @@ def test_guidance_of_flux_is_its_true_cfg(root: Path, theirs: Any) -> None:
 def test_generate_is_z_image_pipeline(tmp_path: Path, theirs: Any, monkeypatch: Any, scale: float, shift: Any) -> None:
     """A velocity of the other sign, a time that runs from 0 to 1, texts of their own lengths.
 
-    Its guidance is c + w (c - u) (pitfall 17): w is ours less 1. Its pipeline calls `.float()`, in float64 here for both,
+    Its guidance is c + w (c - u): w is ours less 1. Its pipeline calls `.float()`, in float64 here for both,
     and spaces its times in float32, where those of 8 steps are exact.
     """
     folder = tiny.save(tiny.z_image, tmp_path / "z", **shift)

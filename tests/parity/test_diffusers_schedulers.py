@@ -92,7 +92,7 @@ def test_ddpm_as_deepfloyd_runs_it(double: Any, steps: int) -> None:
 @pytest.mark.parametrize(("variance", "variance_type"), [("small", "fixed_small"), ("large", "fixed_large")])
 @pytest.mark.parametrize("prediction_type", ["epsilon", "sample", "v_prediction"])
 def test_ddpm_with_fixed_variances(double: Any, variance: Any, variance_type: str, prediction_type: str) -> None:
-    """beta-tilde and beta on the *strided* pairs of levels (pitfall 16), clipped x0, every target diffusers knows."""
+    """beta-tilde and beta on the *strided* pairs of levels, clipped x0, every target diffusers knows."""
     network, schedule = TinyNet(), vp_schedule(linear_betas())
     scheduler = double(DDPMScheduler, tape(2), variance_type=variance_type, prediction_type=prediction_type)
     scheduler.set_timesteps(20)
@@ -115,7 +115,7 @@ def test_ddim(double: Any, eta: float, prediction_type: str) -> None:
 
 def test_ddim_with_a_clipped_x0_takes_the_noise_that_x0_implies(double: Any) -> None:
     """Thresholding is part of what the denoiser says, so the noise follows from the clipped x0 (Glide, Imagen); diffusers
-    does this under `use_clipped_model_output`, and otherwise walks on with a pair (x0, eps) that is not x_t (pitfall 14).
+    does this under `use_clipped_model_output`, and otherwise walks on with a pair (x0, eps) that is not x_t.
     """
     network, schedule = TinyNet(), cosine_schedule()
     scheduler = double(DDIMScheduler, beta_schedule="squaredcos_cap_v2", timestep_spacing="trailing")
@@ -137,7 +137,7 @@ def test_dpm_solver_on_a_variance_preserving_path(double: Any, steps: int) -> No
 
 
 def test_dpm_solver_with_thresholding_on_the_cosine_schedule(double: Any) -> None:
-    """The cosine table ends at abar 2.4e-9, where log(alpha / sigma) is all but infinite (pitfall 12)."""
+    """The cosine table ends at abar 2.4e-9, where log(alpha / sigma) is all but infinite."""
     network, schedule = TinyNet(), cosine_schedule()
     options = {"thresholding": True, "dynamic_thresholding_ratio": 0.95, "sample_max_value": 1.5}
     config = {"beta_schedule": "squaredcos_cap_v2", "timestep_spacing": "trailing", **options}

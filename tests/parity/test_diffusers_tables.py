@@ -43,7 +43,7 @@ def test_the_tables_are_diffusers(double: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_timestep_i_of_diffusers_is_time_i_plus_1_of_1000(double: Any, name: str) -> None:
-    """Pitfall 8, the off-by-one between 0 ... T-1 and 1 ... T: noising at i there is noising at (i + 1) / T here."""
+    """The off-by-one between 0 ... T-1 and 1 ... T: noising at i there is noising at (i + 1) / T here."""
     betas, config = TABLES[name]
     scheduler, schedule = double(DDPMScheduler, beta_schedule=name, **config), vp_schedule(betas)
     x0 = tape(0)(torch.empty(1, 1, 4, 4))
@@ -100,7 +100,7 @@ def test_dynamic_threshold(seed: int, scale: float, quantile: float, most: float
 
 
 def test_a_table_starts_at_clean() -> None:
-    """Pitfall 8: before the first entry, abar is 1 and not the first entry again."""
+    """Before the first entry, abar is 1 and not the first entry again."""
     schedule = DiscreteVP(torch.tensor([0.9, 0.5]))
     assert at(schedule, 0).sigma == 0
     assert at(schedule, 0.5).alpha ** 2 == pytest.approx(0.9, abs=1e-7)  # the table was given in float32

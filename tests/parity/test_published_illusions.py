@@ -74,7 +74,7 @@ VIEWS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], C
     "identity": (lambda x: x, lambda x: x, lambda v: v),
     "rotate90": (lambda x: torch.rot90(x, 1, (2, 3)), lambda x: torch.rot90(x, 3, (2, 3)), lambda v: torch.rot90(v, 3, (2, 3))),
     "rotate180": (turn, turn, turn),
-    "negate": (torch.neg, torch.neg, lambda v: v),  # pitfall 23: noise changes its sign, its variance does not
+    "negate": (torch.neg, torch.neg, lambda v: v),  # noise changes its sign, its variance does not
 }
 PROMPTS = ("an old man", "a campfire", "a snowy village")
 

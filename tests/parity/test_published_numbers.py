@@ -50,7 +50,7 @@ def test_abar_of_deepfloyd() -> None:
 
 @pytest.mark.parametrize(("num", "abar"), [(300, ".04806"), (400, ".0175"), (1000, ".00004")], ids=["T=300", "T=400", "T=1000"])
 def test_the_noisiest_level_of_a_linear_schedule_still_holds_signal(num: int, abar: str) -> None:
-    """Pitfall 9: at T = 300 a fifth of the picture is left (signal .219), so a walk from pure noise starts off its path."""
+    """At T = 300 a fifth of the picture is left (signal .219), so a walk from pure noise starts off its path."""
     last = at(vp_schedule(linear_betas(num)), 1)
     assert f"{last.alpha**2:.{len(abar) - 1}f}"[1:] == abar
     assert num != 300 or f"{last.alpha:.3f}" == "0.219"
@@ -61,7 +61,7 @@ def test_the_noisiest_level_of_a_linear_schedule_still_holds_signal(num: int, ab
     [(990, ".9713", ".9730"), (690, ".3846", ".3947"), (60, ".0494", ".0886"), (30, ".00639", ".0591")],
 )
 def test_range_of_the_learned_deviation_on_the_course_strides(timestep: int, small: str, large: str) -> None:
-    """Pitfalls 10 and 16: both bounds belong to the pair of levels a step joins, 30 timesteps apart, not to t and t - 1.
+    """Both bounds belong to the pair of levels a step joins, 30 timesteps apart, not to t and t - 1.
 
     A step with noise 1 less the same step with noise 0 is its standard deviation.
     """
@@ -87,7 +87,7 @@ def test_deepfloyds_timesteps(steps: int, first: list[int], last: list[int]) -> 
 
 
 def test_the_course_list_is_not_34_leading_steps() -> None:
-    """Pitfall 15."""
+    """The course's list of timesteps is not diffusers' leading grid of 34 steps."""
     course = [round(t) for t in (strided(LinearPath()) * 1000 - 1).tolist()]
     assert course == [*COURSE, -1]
     assert course != [round(t) for t in (leading(LinearPath(), 34) * 1000 - 1).tolist()]
@@ -149,7 +149,7 @@ def test_the_courses_loop() -> None:
 
 @pytest.mark.parametrize(("low", "high", "variance"), [(-1, 0, "1.00e-04"), (36, 40, "3.46e-03")])
 def test_going_back_up_adds_the_variance_between_the_two_levels(low: int, high: int, variance: str) -> None:
-    """Pitfall 3: RePaint's undo from `low` to `high` (-1 is clean) owes 1.00e-4 at t = 0 and 3.46e-3 at t = 40 for its 250
+    """RePaint's undo from `low` to `high` (-1 is clean) owes 1.00e-4 at t = 0 and 3.46e-3 at t = 40 for its 250
     of 1000 steps; diffusers reads its table one stride late and adds 5.19e-4 and 3.70e-3."""
     schedule = vp_schedule(linear_betas())
     zero = torch.zeros(1, dtype=F64)

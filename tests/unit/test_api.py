@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import fields, replace
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -15,6 +18,7 @@ from noisewalk.images import to_image
 from noisewalk.judge.digits import read
 from noisewalk.run.make import Interrupted, make
 from noisewalk.techniques import TECHNIQUES
+from noisewalk.techniques.checking import checked
 from noisewalk.techniques.spec import from_json, to_json
 from noisewalk.tour.experiments import PICTURES
 
@@ -62,8 +66,104 @@ def test_guidance_limited_to_an_interval(model: nw.Pretrained, verb: str) -> Non
 
 @pytest.mark.parametrize("interval", [(300,), (700, 300), (1, 2, 3), (-1, 5), (0, 1000)])
 def test_an_interval_that_is_none_is_an_error(model: nw.Pretrained, interval: tuple[int, ...]) -> None:
-    with pytest.raises(nw.UserError, match="--guidance-interval"):
+    with pytest.raises(nw.UserError, match="guidance_interval"):
         nw.generate(model, "7", guidance_interval=interval)
+
+
+FOREIGN_NUMBERS = {
+    "steps": (np.int64(4), np.array(4), torch.tensor(4), 4),
+    "guidance_scale": (np.float32(2), np.float64(2), torch.tensor(2.0), np.array(2), 2, Fraction(2)),
+    "seeds": ([3, 5], np.array([3, 5]), torch.tensor([3, 5]), (np.int32(3), torch.tensor(5)), range(3, 7, 2)),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN_NUMBERS)
+def test_numbers_of_other_libraries_are_numbers_and_can_be_saved(model: nw.Pretrained, name: str, tmp_path: Path) -> None:
+    records = set()
+    for i, value in enumerate(FOREIGN_NUMBERS[name]):
+        result = nw.generate(model, "7", **({"steps": 2} | {name: value}))
+        files = result.save(tmp_path / str(i))
+        with Image.open(files[-1]) as image:
+            records.add(json.dumps(json.loads(image.text["noisewalk"])["spec"]))
+    assert len(records) == 1
+
+
+def test_a_single_value_stands_for_a_sequence_of_one(model: nw.Pretrained) -> None:
+    result = nw.edit(model, DIGIT, start=30)
+    assert result.spec.start == (30,)
+    assert nw.forward(model, DIGIT, t=np.int64(300)).spec.t == (300,)
+
+
+def fields_of_numbers() -> list[tuple[str, str]]:
+    """(verb, field) of every field with bounds."""
+    return [(verb, f.name) for verb, t in TECHNIQUES.items() for f in fields(t.spec) if f.metadata.get("least") is not None]
+
+
+@pytest.mark.parametrize(("verb", "name"), fields_of_numbers())
+def test_every_number_has_a_type_and_bounds_that_name_it(verb: str, name: str) -> None:
+    """The same for a value given in Python and one read from a record, on every field there is."""
+    kind = TECHNIQUES[verb].spec
+    asked = kind(
+        *SPECS.get(verb, ("a.png",) if verb == "inverse" else (("1", "2"),)), **({"prompt": "7"} if verb == "inverse" else {})
+    )
+    wrong = (
+        "many",
+        b"4",
+        True,
+        np.bool_(True),
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        1e300,
+        2**64,
+        10**5000,
+        1j,
+        {},
+        {3},
+        object(),
+    )
+    for value in (*wrong, torch.zeros(2, 2), torch.tensor(True), [[1]], [None], "", lambda: 3):
+        with pytest.raises(nw.UserError, match=f"^--{name.replace('_', '-')} must be ") as error:
+            checked(replace(asked, **{name: value}))
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda m: nw.generate(m, 7), "prompt must be text of at most 10,000 characters, 7 was asked for"),
+        (lambda m: nw.generate(m, None), "prompt must be text"),
+        (lambda m: nw.generate(m, "\udcff"), "prompt must be text"),
+        (lambda m: nw.generate(m, "7" * 20_000), "prompt must be text of at most 10,000 characters"),
+        (lambda m: nw.generate(m, "7", negative_prompt=None), "negative_prompt must be text"),
+        (lambda m: nw.generate(m, "7", steps=2.5), "steps must be a whole number from 1 to 1000, 2.5 was asked for"),
+        (lambda m: nw.generate(m, "7", seed=None), "seed must be a whole number from 0 to 4611686018427387904, None"),
+        (lambda m: nw.generate(m, "7", seed=2**70), "seed must be at most 4611686018427387904"),
+        (lambda m: nw.generate(m, "7", seeds=range(10**9)), "seeds must be"),
+        (lambda m: nw.generate(m, "7", grid=["course"]), "grid must be text"),
+        (lambda m: nw.generate(m, "7", guidence_scale=3), "did you mean 'guidance_scale'"),
+        (lambda m: nw.generate(m), "missing a required argument: 'prompt'"),
+        (lambda m: nw.generate(m, "7", "8"), "too many positional arguments"),
+        (lambda m: nw.generate("digit", "7"), "did you mean 'digits'"),
+        (lambda m: nw.generate(None, "7"), "a NoneType was given"),
+        (lambda m: nw.edit(m, DIGIT, start=()), "start must be one or more"),
+        (lambda m: nw.edit(m, None), "image must be a picture, None was asked for"),
+        (lambda m: nw.anagram(m, []), "prompts must be one or more"),
+        (lambda m: nw.anagram(m, ["6", 9]), "prompts must be texts of at most"),
+        (lambda m: nw.anagram(m, {"6", "9"}), "prompts must be texts of at most"),
+    ],
+)
+def test_the_slips_of_python_are_said_in_one_line(model: nw.Pretrained, call, said: str) -> None:
+    with pytest.raises(nw.UserError) as error:
+        call(model)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "--" not in str(error.value)
+
+
+def test_a_model_may_be_given_by_its_name(model: nw.Pretrained) -> None:
+    assert torch.equal(nw.generate("digits", "7", steps=2).tensor, nw.generate(model, "7", steps=2).tensor)
 
 
 def test_pictures_made_in_parts_are_those_made_together(model: nw.Pretrained) -> None:
@@ -175,21 +275,21 @@ def test_the_views_of_an_anagram_are_shown(model: nw.Pretrained) -> None:
     [
         (lambda m: nw.generate(m, "seventy"), "does not know the prompt 'seventy'"),
         (lambda m: nw.generate(m, "3 7"), "does not know the prompt"),
-        (lambda m: nw.generate(m, "7", steps=0), "--steps must be at least 1, 0 was asked for"),
-        (lambda m: nw.generate(m, "7", num=0), "--num must be at least 1"),
-        (lambda m: nw.generate(m, "7", guidance_scale=float("nan")), "--guidance-scale must be at least"),
+        (lambda m: nw.generate(m, "7", steps=0), "steps must be at least 1, 0 was asked for"),
+        (lambda m: nw.generate(m, "7", num=0), "num must be at least 1"),
+        (lambda m: nw.generate(m, "7", guidance_scale=float("nan")), "guidance_scale must be at least"),
         (lambda m: nw.generate(m, "7", step_rule="hein"), "did you mean 'heun'"),
         (lambda m: nw.generate(m, "7", threshold="clamp"), "unknown threshold 'clamp'"),
-        (lambda m: nw.anagram(m, ["6", "9", "1"]), "3 prompts need as many --views"),
-        (lambda m: nw.anagram(m, ["6", "9"], weights=[1]), "2 prompts need as many --weights"),
+        (lambda m: nw.anagram(m, ["6", "9", "1"]), "3 prompts need as many views"),
+        (lambda m: nw.anagram(m, ["6", "9"], weights=[1]), "2 prompts need as many weights"),
         (lambda m: nw.anagram(m, ["6", "9"], weights=[0, 0]), "not all 0"),
         (lambda m: nw.edit(m, DIGIT, start=[34]), "the walk has 34 steps"),
         (lambda m: nw.edit(m, DIGIT, steps=50), "course grid has 34 steps"),
-        (lambda m: nw.edit(m, DIGIT, strength=[1.5]), "--strength must be at most 1"),
+        (lambda m: nw.edit(m, DIGIT, strength=[1.5]), "strength must be at most 1"),
         (lambda m: nw.hybrid(m, "0", "1", kernel_size=32), "odd kernel size"),
         (lambda m: nw.hybrid(m, "0", "1", kernel_size=99), "too large for 28x28"),
         (lambda m: nw.denoise(m, DIGIT, method="blurr"), "did you mean 'blur'"),
-        (lambda m: nw.denoise(m, DIGIT, t=[1000]), "--t must be at most 999"),
+        (lambda m: nw.denoise(m, DIGIT, t=[1000]), "t must be at most 999"),
         (lambda m: nw.load("digit"), "did you mean 'digits'"),
         (lambda m: nw.load("nowhere/checkpoint.safetensors"), "has no weights"),
     ],

@@ -101,7 +101,7 @@ def test_a_picture_cut_short_is_an_error_not_a_grey_half(tmp_path: Path) -> None
 
 
 def test_masks_are_resized_without_in_between_values() -> None:
-    """Pitfall 6: in-between values would mix known and unknown pixels along the seam."""
+    """In-between values would mix known and unknown pixels along the seam."""
     mask = Image.new("L", (280, 280))
     mask.paste(200, (0, 0, 280, 133))
     prepared = prepare_mask(mask, SHAPE, (280, 280))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError, install
+from ..models.names import missing, read_name
 
 
 class ClipScorer:
@@ -60,12 +60,15 @@ def _load(source: str) -> tuple[Any, Any, Any]:
         raise UserError(f"a CLIP needs transformers: {install('clip')}") from None
     if not source:
         raise UserError("a CLIP is named clip:FOLDER or clip:HUB/ID, for instance clip:openai/clip-vit-base-patch32")
-    local = Path(source).is_dir()
+    meant = read_name(source)
+    local, source = meant.kind != "hub", meant.text
+    if local and not meant.path.is_dir():
+        raise missing(source)
     try:
         model: Any = CLIPModel.from_pretrained(source, use_safetensors=True, local_files_only=local)
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
         processor = CLIPImageProcessor.from_pretrained(source, local_files_only=local)
     except (OSError, ValueError, KeyError) as error:
-        where = "in the folder" if local else "on the hub, or it cannot be reached; there is no such folder either"
+        where = "in the folder" if local else "on the hub, or it cannot be reached"
         raise UserError(f"no CLIP {where}: '{source}' ({str(error).splitlines()[0][:120]})") from error
     return model.eval().requires_grad_(False), tokenizer, processor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -16,9 +17,10 @@ from ..errors import UserError, unknown
 from ..walk.noise import LinearPath, Rescaled
 from .checkpoint import RUN_CHECKPOINT, checked, fingerprint, network_weights
 from .diffusers.deepfloyd import NAMED, Named, cascade
-from .diffusers.hub import is_hub_id, locate
+from .diffusers.hub import locate
 from .diffusers.memory import Placement, placement
 from .diffusers.pipeline import open_pipeline
+from .names import is_repository, is_there, missing, read_name
 from .nets.build import SCHEDULES, build, prompts
 from .nets.packed import pack
 from .nets.text_unet import TextUNet
@@ -32,6 +34,7 @@ from .text.prompts import DigitPrompts
 from .text.vocabulary import Vocabulary
 from .text.words import TextPrompts
 
+log = logging.getLogger("noisewalk")
 _CPU = torch.device("cpu")
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
 
@@ -75,7 +78,7 @@ def load(
             compute so.
     """
     kind = number_type(dtype)
-    if name not in bundled() and _is_pipeline(name):
+    if is_pipeline(name):
         place = placement(memory, device, kind)
         return _open(name, tuple(upscaler), place, offline, safety_checker, watermark)
     if safety_checker or watermark:
@@ -113,21 +116,35 @@ def weights_of(name: str) -> Path:
         UserError: there is none.
     """
     cards = bundled()
-    path = WEIGHTS / f"{name}.safetensors" if name in cards else Path(name)
-    if path.is_dir():
-        path = path / RUN_CHECKPOINT
-    if name not in cards and path.suffix != ".safetensors" and path.parent == Path("."):
+    if name in cards:
+        return WEIGHTS / f"{name}.safetensors"
+    meant = read_name(name)
+    if meant.kind == "word":
         raise unknown("model", name, [*cards, *NAMED])
+    if meant.kind == "hub":
+        raise UserError(f"weights of noisewalk's own are wanted, a file or a run folder; '{name}' is a model of the hub")
+    path = meant.path / RUN_CHECKPOINT if is_there(meant.text) and meant.path.is_dir() else meant.path
+    if not is_there(str(path)):
+        raise missing(name)
     if not path.is_file():
-        raise UserError(f"the model '{name}' has no weights at {path}; `noisewalk models` lists the models there are")
+        raise UserError(f"'{name}' is neither a file nor a folder; give a .safetensors file, a run folder or a model folder")
     return path
 
 
-def _is_pipeline(name: str) -> bool:
-    path = Path(name)
-    if path.is_dir():
-        return not (path / RUN_CHECKPOINT).is_file()
-    return name in NAMED or (is_hub_id(name) and path.suffix != ".safetensors" and not path.exists())
+def is_pipeline(name: str) -> bool:
+    """Whether a name is one of a model in diffusers' format, here or on the hub, rather than of one of noisewalk's own.
+
+    Raises:
+        UserError: no model can have such a name.
+    """
+    if name in bundled():
+        return False
+    meant = read_name(name)
+    if meant.kind == "path" and is_there(meant.text):
+        if name == meant.text and is_repository(name):
+            log.info("'%s' is the one on this machine; for the hub's model of that name, write hub:%s", name, name)
+        return meant.path.is_dir() and not (meant.path / RUN_CHECKPOINT).is_file()
+    return meant.kind == "hub" or name in NAMED
 
 
 @lru_cache(maxsize=2)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import UserError, shorten
 from ..models.checkpoint import RUN_CHECKPOINT, fingerprint
 from ..models.diffusers.deepfloyd import NAMED
-from ..models.diffusers.hub import is_hub_id
+from ..models.names import read_name
 from ..models.zoo import bundled
 from .record import Record
 
@@ -26,8 +26,8 @@ def absolute(name: str) -> str:
     """
     if name in bundled() or name in NAMED or not name:
         return ""
-    path = Path(name).expanduser()
-    return str(path.resolve()) if path.exists() else ""
+    meant = read_name(name)
+    return str(meant.path.resolve()) if meant.kind == "path" and _holds(meant.path) else ""
 
 
 def locate_model(record: Record, picture: Path) -> str:
@@ -42,7 +42,7 @@ def locate_model(record: Record, picture: Path) -> str:
     model = record.model
     if model.name in bundled() or model.name in NAMED:
         return model.name
-    known = [Path(place) for place in (model.name, model.path) if place]
+    known = [read_name(place).path for place in (model.name, model.path) if place]
     for path in chain(known, _beside(picture)):
         if (file := _weights(path)) and fingerprint(file) == model.weights:
             return str(path)
@@ -50,7 +50,7 @@ def locate_model(record: Record, picture: Path) -> str:
         if _weights(path) or _holds(path, "model_index.json"):
             return str(path)
     own = bool(model.path) or record.safety is None  # what ran in diffusers always has a line about safety
-    if not own and is_hub_id(model.name):
+    if not own and read_name(model.name).kind == "hub":
         return model.name
     raise UserError(
         f"{picture} was made with the model '{shorten(model.name)}' (weights {shorten(model.weights)}), which is neither at "

@@ -14,7 +14,7 @@ from ..images import Picture, Shape, open_image, prepare, prepare_all, prepare_m
 from ..models.zoo import Pretrained
 from ..techniques import TECHNIQUES
 from ..techniques.looks import pinned
-from ..techniques.spec import check, resolve, some
+from ..techniques.spec import checked, resolve, some
 from ..techniques.upsample import stages
 from ..walk.sampling import State
 from .result import Result, Walked
@@ -88,8 +88,7 @@ def _merge(chunks: list[list[Walked]]) -> tuple[Walked, ...]:
 
 def ready(verb: str, spec: Any, model: Pretrained) -> Any:
     """The spec with the model's defaults filled in and its pictures brought to the model's shape."""
-    check(spec)
-    spec = resolve(spec, model)
+    spec = resolve(checked(spec), model)
     if getattr(spec, "seeds", ()):
         spec = replace(spec, seed=spec.seeds[0], num=len(spec.seeds))
     if hasattr(spec, "views"):

@@ -157,7 +157,7 @@ class Result:
             ),
             {},
             picture,
-            torch=torch.__version__,
+            torch=str(torch.__version__),
             threads=torch.get_num_threads(),
             safety=self._safety(),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..errors import UserError, unknown
+from ..errors import UserError
 from ..guidance.balance import Balanced
 from ..guidance.illusions import alternate, anagram
 from ..models.zoo import Pretrained
@@ -31,12 +31,15 @@ class Anagram(Walk):
     views: Sequence[str] = field(
         default=("identity", "rotate180"), kw_only=False, metadata={"help": "how it is looked at for each prompt"}
     )
-    weights: Sequence[float] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0)
-    reduction: str = option("mean", "how estimates become one: their mean, or alternate (the prompts take turns)")
+    weights: Sequence[float] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0, 1e9)
+    reduction: str = option(
+        "mean", "how estimates become one: their mean, or alternate (the prompts take turns)", choices=REDUCTIONS
+    )
     balance: str = option(
         "none",
         "weights that follow the walk so that no prompt dominates (vectors), the contrast a mean loses put right (variance), "
         "both (auto), or none",
+        choices=BALANCES,
     )
 
 
@@ -61,10 +64,6 @@ def panels(spec: Anagram, model: Pretrained) -> list[Panel]:
         )
     if spec.weights and len(spec.weights) != len(spec.prompts):
         raise UserError(f"{len(spec.prompts)} prompts need as many --weights, {len(spec.weights)} were given")
-    if spec.reduction not in REDUCTIONS:
-        raise unknown("reduction", spec.reduction, REDUCTIONS)
-    if spec.balance not in BALANCES:
-        raise unknown("balance", spec.balance, BALANCES)
     if spec.reduction == "alternate" and spec.balance != "none":
         raise UserError(f"--balance {spec.balance} weighs a mean; with --reduction alternate there is none to weigh")
     sights = tuple(Sight(v.name, p, v.forward) for v, p in zip(views_for(spec.views, model.shape), spec.prompts, strict=True))

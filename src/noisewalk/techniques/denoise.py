@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import unknown
 from ..guidance.components import gaussian_blur
 from ..models.zoo import Pretrained
+from ..walk.grids import GRIDS
 from ..walk.prediction import Denoiser
 from .panels import Exhibits, Panel, guided, level_at, noised, still, times_from, walk_panel
 from .spec import Source, Walk, option, picture
@@ -29,12 +29,12 @@ class Denoise(Walk):
 
     image: Source = field(kw_only=False, metadata=picture("the picture to noise and denoise"))
     t: Sequence[int] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
-    method: str = option("all", "blur, one-step, iterative or all")
+    method: str = option("all", "blur, one-step, iterative or all", choices=(*METHODS, "all"))
     prompt: str = option("", "what the picture shows, if the model is to be told")
     sigma: float = option(1.5, "standard deviation of the blur, pixels", 0.01, 100)
     kernel_size: int = option(7, "size of the blur, pixels, odd", 1, 999)
     steps: int | None = option(34, "steps of the whole grid; the walk makes those below t", 1, 1000)
-    grid: str | None = option("course", "where the steps are")
+    grid: str | None = option("course", "where the steps are", choices=GRIDS)
 
 
 def guide(spec: Denoise, model: Pretrained) -> Denoiser:
@@ -42,8 +42,6 @@ def guide(spec: Denoise, model: Pretrained) -> Denoiser:
 
 
 def panels(spec: Denoise, model: Pretrained) -> list[Panel]:
-    if spec.method not in (*METHODS, "all"):
-        raise unknown("method", spec.method, (*METHODS, "all"))
     image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
     return [replace(panel, row=row) for row, t in enumerate(spec.t) for panel in _at(spec, model, image, t)]
 

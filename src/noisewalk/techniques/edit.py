@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..models.zoo import Pretrained
+from ..walk.grids import GRIDS
 from ..walk.prediction import Denoiser
 from .panels import Panel, guided, level_at, still, walk_panel
 from .spec import Source, Walk, option, picture
@@ -23,7 +24,7 @@ class Edit(Walk):
     start: Sequence[int] = option((1, 3, 5, 7, 10, 20), "steps of the grid to skip: more keeps more of the picture", 0, 999)
     strength: Sequence[float] = option((), "share of the grid to walk, 0 to 1, instead of --start: less keeps more", 0, 1)
     steps: int | None = option(34, "steps of the whole grid", 1, 1000)
-    grid: str | None = option("course", "where the steps are")
+    grid: str | None = option("course", "where the steps are", choices=GRIDS)
 
 
 def starts(spec: Edit) -> list[tuple[str, int]]:

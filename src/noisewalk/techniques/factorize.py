@@ -28,13 +28,13 @@ class Factorize(Walk):
     """
 
     prompts: Sequence[str] = field(kw_only=False, metadata=argument("one for each part: from far to near, grey then colour, …"))
-    split: str = option("bands", f"the parts: {', '.join(SPLITS)}")
+    split: str = option("bands", f"the parts: {', '.join(SPLITS)}", choices=SPLITS)
     sigmas: Sequence[float] = option(
         (2.0,), "of bands: blurs they are cut at, pixels, decreasing; two make a triple", 0.01, 100
     )
     kernel_size: int = option(33, "of bands: size of the blurs, pixels, odd", 1, 999, pixels=True)
     length: int = option(9, "of motion: pixels, odd", 1, 999, pixels=True)
-    direction: str = option("diagonal", f"of motion: {', '.join(DIRECTIONS)}")
+    direction: str = option("diagonal", f"of motion: {', '.join(DIRECTIONS)}", choices=DIRECTIONS)
     mask: Source | None = field(default=None, metadata={"help": "of mask: a picture, first prompt where white", "role": "mask"})
 
 

@@ -12,7 +12,7 @@ from ..guidance.components import masked
 from ..models.zoo import Pretrained
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
-from ..walk.steps import Step, pin
+from ..walk.steps import STEP_RULES, Step, pin
 from .panels import Panel, guided, level_at, still, walk_panel
 from .spec import Source, Walk, option, picture
 
@@ -36,7 +36,7 @@ class Inpaint(Walk):
         1,
         1000,
     )
-    step_rule: str | None = option("ddpm", "how a step is made; resampling wants a random one")
+    step_rule: str | None = option("ddpm", "how a step is made; resampling wants a random one", choices=STEP_RULES)
 
 
 def guide(spec: Inpaint, model: Pretrained) -> Denoiser:

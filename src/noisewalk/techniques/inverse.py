@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..errors import unknown
 from ..guidance.components import DIRECTIONS
 from ..guidance.splits import SPLITS, Knobs, Part
 from ..models.zoo import Pretrained
@@ -29,18 +28,16 @@ class Inverse(Walk):
 
     image: Source = field(kw_only=False, metadata=picture("the picture a part of which is kept", held=True))
     prompt: str = field(kw_only=False, metadata=argument("what the rest should show"))
-    keep: str = option("far", f"the part to keep: {', '.join(KEEPS)}")
+    keep: str = option("far", f"the part to keep: {', '.join(KEEPS)}", choices=KEEPS)
     sigma: float = option(2.0, "of far and near: blur they are cut at, pixels", 0.01, 100, pixels=True)
     kernel_size: int = option(33, "of far and near: size of the blur, pixels, odd", 1, 999, pixels=True)
     length: int = option(9, "of moving and still: pixels, odd", 1, 999, pixels=True)
-    direction: str = option("diagonal", f"of moving and still: {', '.join(DIRECTIONS)}")
+    direction: str = option("diagonal", f"of moving and still: {', '.join(DIRECTIONS)}", choices=DIRECTIONS)
     num_resamples: int = option(1, "times each step is made, so that both parts agree; calls grow in proportion", 1, 1000)
 
 
 def kept_part(spec: Inverse, model: Pretrained) -> Part:
     """The part to keep, checked on a picture of the model's shape."""
-    if spec.keep not in KEEPS:
-        raise unknown("part", spec.keep, KEEPS)
     parts = SPLITS[KEEPS[spec.keep]](Knobs((spec.sigma,), spec.kernel_size, spec.length, spec.direction))
     part = next(part for part in parts if part.name == spec.keep)
     part.component(torch.zeros(1, *model.shape))

@@ -7,8 +7,7 @@ Inheritance is of fields only: techniques that walk share those of `Walk`.
 from __future__ import annotations
 
 import base64
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,12 +15,14 @@ from typing import Any, TypeVar
 import msgspec
 from PIL import Image
 
-from ..errors import UserError, shorten, unknown
+from ..errors import UserError, shorten
 from ..guidance.threshold import THRESHOLDS
 from ..images import Picture, encode_png, open_bytes
 from ..models.zoo import Pretrained
 from ..walk.grids import GRIDS
 from ..walk.steps import STEP_RULES
+from .checking import D
+from .checking import checked as checked
 
 Source = str | Path | Image.Image | Picture
 S = TypeVar("S")
@@ -31,20 +32,27 @@ MOST_PIXELS = 4096 * 4096
 MOST_LARGER = 4
 """Limits of the pictures in JSON: pixels of each, and how many upsampling stages."""
 
-_CHOICES: dict[str, tuple[str, Mapping[str, object]]] = {
-    "step_rule": ("step rule", STEP_RULES),
-    "grid": ("grid", GRIDS),
-    "threshold": ("threshold", THRESHOLDS),
-}
 
-
-def option(default: Any, help: str, least: float | None = None, most: float | None = None, pixels: bool = False) -> Any:
-    """A keyword field of a spec: its default, help text, and bounds (both inclusive; of each item for sequences).
+def option(
+    default: Any,
+    help: str,
+    least: float | None = None,
+    most: float | None = None,
+    *,
+    pixels: bool = False,
+    choices: Collection[str] = (),
+    rule: tuple[str, Callable[[Any], bool]] | None = None,
+) -> Any:
+    """A keyword field of a request: its default, its help text, and what `checked` allows.
 
     Args:
+        least, most: bounds, both inclusive; of each item for sequences.
         pixels: it is a length in pixels, and grows with the picture in upsampling stages.
+        choices: the names that are allowed.
+        rule: a further condition, in words that follow "must be" and as a function.
     """
-    return field(default=default, metadata={"help": help, "least": least, "most": most, "pixels": pixels})
+    metadata = {"help": help, "least": least, "most": most, "pixels": pixels, "choices": choices, "rule": rule}
+    return field(default=default, metadata=metadata)
 
 
 def argument(help: str) -> dict[str, Any]:
@@ -61,17 +69,23 @@ def picture(help: str, role: str = "picture", held: bool = False) -> dict[str, A
     return {"help": help, "positional": True, "role": role, "held": held}
 
 
+def _is_interval(value: Sequence[int]) -> bool:
+    return not value or (len(value) == 2 and value[0] < value[1])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Walk:
     """What every walk has. Fields that are None take the model's defaults."""
 
     steps: int | None = option(None, "steps of the walk", 1, 1000)
-    step_rule: str | None = option(None, f"how a step is made: {', '.join(STEP_RULES)}")
-    grid: str | None = option(None, f"where the steps are: {', '.join(GRIDS)}")
+    step_rule: str | None = option(None, f"how a step is made: {', '.join(STEP_RULES)}", choices=STEP_RULES)
+    grid: str | None = option(None, f"where the steps are: {', '.join(GRIDS)}", choices=GRIDS)
     guidance_scale: float | None = option(None, "1 follows the prompt, above exaggerates it, 0 ignores it", -100, 100)
-    guidance_interval: Sequence[int] | None = option(None, "only from one timestep to another, as 200 800", 0, 999)
+    guidance_interval: Sequence[int] | None = option(
+        None, "only from one timestep to another, as 200 800", 0, 999, rule=("two timesteps, the smaller first", _is_interval)
+    )
     negative_prompt: str = option("", "what guidance pushes away from")
-    threshold: str | None = option(None, f"how x0 is kept in range: {', '.join(THRESHOLDS)}")
+    threshold: str | None = option(None, f"how x0 is kept in range: {', '.join(THRESHOLDS)}", choices=THRESHOLDS)
     seed: int = option(0, "seed of the first picture", 0, 2**62)
     num: int = option(1, "number of pictures, of seeds seed, seed + 1, ...", 1, 4096)
     seeds: Sequence[int] = option((), "make exactly these seeds, instead of seed, seed + 1, ...", 0, 2**62)
@@ -93,25 +107,6 @@ def some(spec: S, start: int, count: int) -> S:
     return replace(spec, seed=chosen[0], num=len(chosen), **listed)  # type: ignore[type-var]
 
 
-def check(spec: Any) -> None:
-    """Raise a `UserError` for a field out of its bounds, or a name not in its table."""
-    for f in fields(spec):
-        value = getattr(spec, f.name)
-        least, most = f.metadata.get("least"), f.metadata.get("most")
-        for item in value if isinstance(value, tuple) else (value,):
-            flag = "--" + f.name.replace("_", "-")
-            if least is not None and isinstance(item, int | float) and not item >= least:
-                raise UserError(f"{flag} must be at least {least:g}, {item} was asked for")
-            if most is not None and isinstance(item, int | float) and not item <= most:
-                raise UserError(f"{flag} must be at most {most:g}, {item} was asked for")
-        if f.name == "guidance_interval" and value and not (len(value) == 2 and value[0] < value[1]):
-            raise UserError(
-                f"--guidance-interval is two timesteps, the smaller first; {' '.join(map(str, value))} was asked for"
-            )
-        if f.name in _CHOICES and value is not None and value not in _CHOICES[f.name][1]:
-            raise unknown(_CHOICES[f.name][0], value, _CHOICES[f.name][1])
-
-
 def resolve(spec: S, model: Pretrained) -> S:
     """Fill the fields a user left open with the model's defaults, so that the spec says everything."""
     names = {f.name for f in fields(spec)}  # type: ignore[arg-type]
@@ -130,7 +125,7 @@ def to_json(spec: Any, keep: Callable[[bytes], str] | None = None) -> dict[str, 
     return {f.name: _encode(getattr(spec, f.name), keep or _base64) for f in fields(spec)}
 
 
-def from_json(kind: type[S], data: Mapping[str, Any], inputs: Mapping[str, bytes] | None = None) -> S:
+def from_json(kind: type[D], data: Mapping[str, Any], inputs: Mapping[str, bytes] | None = None) -> D:
     """The inverse of `to_json`.
 
     Args:
@@ -139,25 +134,12 @@ def from_json(kind: type[S], data: Mapping[str, Any], inputs: Mapping[str, bytes
     Raises:
         UserError: a field is unknown, missing, or not what it should be.
     """
+    name = kind.__name__.lower()
     try:
         decoded = {key: _decode(value, inputs or {}) for key, value in data.items()}
-        for key, hint in typing.get_type_hints(kind).items():
-            if key in decoded and not _fits(decoded[key], hint):
-                raise ValueError(f"{key} is {shorten(repr(decoded[key]), 80)}")
-        return kind(**decoded)
+        return checked(kind(**decoded), recorded=True)
     except (TypeError, ValueError, KeyError, OSError, msgspec.ValidationError) as error:
-        raise UserError(f"this is not a spec of {kind.__name__.lower()}: {error}") from error
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of a field's type: a name, a number, a sequence of them, a picture, or None where allowed."""
-    if hint == Source:
-        return isinstance(value, Picture)
-    if typing.get_origin(hint) is Sequence:
-        return isinstance(value, tuple) and all(_fits(item, typing.get_args(hint)[0]) for item in value)
-    if kinds := typing.get_args(hint):
-        return any(_fits(value, kind) for kind in kinds)
-    return isinstance(value, (int, float) if hint is float else hint) and not isinstance(value, bool)
+        raise UserError(f"this is not a spec of {name}: {error}") from error
 
 
 @dataclass(frozen=True)

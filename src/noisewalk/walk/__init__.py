@@ -39,6 +39,7 @@ from .sampling import sample as sample
 from .steps import STEP_RULES as STEP_RULES
 from .steps import Past as Past
 from .steps import Step as Step
+from .steps import StepRule as StepRule
 from .steps import ddim as ddim
 from .steps import ddpm as ddpm
 from .steps import dpmpp_2m as dpmpp_2m

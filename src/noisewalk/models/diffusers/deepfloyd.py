@@ -25,7 +25,7 @@ class Named:
     """A model known by a short name.
 
     Args:
-        hub: its repository.
+        hub: its repository, as `models.names` reads it.
         upscalers: repositories of the stages after it.
         what: in words.
     """
@@ -35,11 +35,11 @@ class Named:
     what: str = ""
 
 
-_X4 = "stabilityai/stable-diffusion-x4-upscaler"
+_X4 = "hub:stabilityai/stable-diffusion-x4-upscaler"
 
 
 def _if(stage1: str, stage2: str, what: str) -> Named:
-    return Named(f"DeepFloyd/IF-I-{stage1}-v1.0", (f"DeepFloyd/IF-II-{stage2}-v1.0", _X4), what)
+    return Named(f"hub:DeepFloyd/IF-I-{stage1}-v1.0", (f"hub:DeepFloyd/IF-II-{stage2}-v1.0", _X4), what)
 
 
 NAMED = {
@@ -47,15 +47,15 @@ NAMED = {
     "deepfloyd-m": _if("M", "M", "DeepFloyd IF, small"),
     "deepfloyd-l": _if("L", "L", "DeepFloyd IF, middle"),
     "deepfloyd-xl": _if("XL", "L", "DeepFloyd IF, large"),
-    "prxpixel": Named("Photoroom/prxpixel-t2i", (), "PRXPixel: a flow model in pixels, 1024x1024"),
-    "ddpm-cifar10": Named("google/ddpm-cifar10-32", (), "DDPM of CIFAR-10: pixels, no prompts"),
-    "ddpm-celebahq": Named("google/ddpm-celebahq-256", (), "DDPM of faces: pixels, no prompts"),
-    "ddpm-church": Named("google/ddpm-church-256", (), "DDPM of churches: pixels, no prompts"),
-    "sd15": Named("stable-diffusion-v1-5/stable-diffusion-v1-5", (), "Stable Diffusion 1.5: latents"),
-    "sdxl": Named("stabilityai/stable-diffusion-xl-base-1.0", (), "Stable Diffusion XL: latents"),
-    "sd3": Named("stabilityai/stable-diffusion-3-medium-diffusers", (), "Stable Diffusion 3: a flow model in latents"),
-    "flux": Named("black-forest-labs/FLUX.1-dev", (), "Flux: a flow model in latents, guidance distilled"),
-    "z-image": Named("Tongyi-MAI/Z-Image-Turbo", (), "Z-Image Turbo: a flow model in latents, few steps"),
+    "prxpixel": Named("hub:Photoroom/prxpixel-t2i", (), "PRXPixel: a flow model in pixels, 1024x1024"),
+    "ddpm-cifar10": Named("hub:google/ddpm-cifar10-32", (), "DDPM of CIFAR-10: pixels, no prompts"),
+    "ddpm-celebahq": Named("hub:google/ddpm-celebahq-256", (), "DDPM of faces: pixels, no prompts"),
+    "ddpm-church": Named("hub:google/ddpm-church-256", (), "DDPM of churches: pixels, no prompts"),
+    "sd15": Named("hub:stable-diffusion-v1-5/stable-diffusion-v1-5", (), "Stable Diffusion 1.5: latents"),
+    "sdxl": Named("hub:stabilityai/stable-diffusion-xl-base-1.0", (), "Stable Diffusion XL: latents"),
+    "sd3": Named("hub:stabilityai/stable-diffusion-3-medium-diffusers", (), "Stable Diffusion 3: a flow model in latents"),
+    "flux": Named("hub:black-forest-labs/FLUX.1-dev", (), "Flux: a flow model in latents, guidance distilled"),
+    "z-image": Named("hub:Tongyi-MAI/Z-Image-Turbo", (), "Z-Image Turbo: a flow model in latents, few steps"),
 }
 """Models known by a short name; any other hub id or local folder works too."""
 

@@ -6,18 +6,18 @@ import importlib.metadata
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from ...errors import UserError, install
+from ..names import SITE, read_name
 from ..precision import type_name
 from ..text.embeddings import cache_folder
-from ..zoo import bundled
+from ..zoo import is_pipeline, load, weights_of
 from .components import Folder, first_line
 from .deepfloyd import NAMED, Named
 from .families import FAMILIES
-from .hub import SITE, cached, is_hub_id
+from .hub import cached
 from .memory import GIB, free_memory, placement
 
 LIBRARIES = ("diffusers", "transformers", "accelerate", "huggingface_hub", "sentencepiece", "ftfy")
@@ -42,23 +42,40 @@ class Finding:
 
 
 def examine(model: str = "", offline: bool = False) -> Iterator[Finding]:
-    """Everything a model of diffusers' kind needs, in the order in which it is needed.
+    """Everything a model needs, in the order in which it is needed.
 
     Args:
-        model: also this model's stages: cached, whole, licence, memory.
+        model: this model and its stages: cached, whole, licence, memory. noisewalk's own models need no more than what is
+            checked; "" stands for models of diffusers' kind in general.
         offline: do not ask the network.
     """
+    if model and not is_pipeline(model):
+        yield _device()
+        yield from _own(model)
+        return
     yield from _libraries()
-    yield from _device()
+    yield _device()
     yield _cache()
     if not offline:
         yield from _hub()
-    if model in bundled():
-        yield Finding(True, f"{model} is bundled")
-    elif model:
+    if model:
         known = NAMED.get(model, Named(model))
         for name in (known.hub, *known.upscalers):
             yield from _stage(name, offline)
+
+
+def _own(name: str) -> Iterator[Finding]:
+    """One of noisewalk's own: its weights are whole, are those of its card, and make a network; so does the next stage."""
+    try:
+        model = load(name)
+        count = f", {model.card['parameters'] / 1e6:.1f} M parameters" if "parameters" in model.card else ""
+        size = "x".join(map(str, model.shape[1:]))
+        yield Finding(True, f"{name}: pictures of {size}{count}, weights {model.fingerprint} in {weights_of(name)}")
+        if model.upscaler is not None:
+            stage = model.upscaler().pretrained
+            yield Finding(True, f"{name}: a next stage of {'x'.join(map(str, stage.shape[1:]))}, weights {stage.fingerprint}")
+    except UserError as error:
+        yield Finding(False, str(error))
 
 
 def _libraries() -> Iterator[Finding]:
@@ -69,7 +86,7 @@ def _libraries() -> Iterator[Finding]:
             yield Finding(False, library, install("diffusers"))
 
 
-def _device() -> Iterator[Finding]:
+def _device() -> Finding:
     place = placement()
     kind = type_name(place.dtype)
     try:
@@ -77,7 +94,7 @@ def _device() -> Iterator[Finding]:
     except UserError:
         free = "free memory unknown"
     name = torch.cuda.get_device_name(place.device) if place.device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    yield Finding(True, f"torch {torch.__version__}, {place.device} ({name}), {kind}, {free}")
+    return Finding(True, f"torch {torch.__version__}, {place.device} ({name}), {kind}, {free}")
 
 
 def _cache() -> Finding:
@@ -106,7 +123,8 @@ def _hub() -> Iterator[Finding]:
 
 def _stage(name: str, offline: bool) -> Iterator[Finding]:
     """One stage: where it is, whether it is whole, whether it fits."""
-    path = Path(name) if Path(name).is_dir() else cached(name) if is_hub_id(name) else None
+    meant = read_name(name)
+    path = cached(meant.text) if meant.kind == "hub" else meant.path if meant.path.is_dir() else None
     if path is None:
         yield Finding(False, f"{name} is not on this machine", _licence(name, offline))
         return
@@ -133,18 +151,19 @@ def _stage(name: str, offline: bool) -> Iterator[Finding]:
 
 
 def _licence(name: str, offline: bool) -> str:
-    if offline or not is_hub_id(name):
+    meant = read_name(name)
+    if offline or meant.kind != "hub":
         return "give a folder that diffusers saved, or run again without --offline"
     try:
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
         try:
-            HfApi().auth_check(name)
+            HfApi().auth_check(meant.text)
         except GatedRepoError:
-            return f"accept its licence at {SITE}/{name}, then run `hf auth login`"
+            return f"accept its licence at {SITE}/{meant.text}, then run `hf auth login`"
         except RepositoryNotFoundError:
             return f"there is no such model on {SITE}, or it is private"
     except Exception as error:  # the many errors of a connection
         return f"{SITE} does not answer ({first_line(error)[:80]})"
-    return f"it can be downloaded: `hf download {name}`, or use it once"
+    return f"it can be downloaded: `hf download {meant.text}`, or use it once"

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ..checkpoint import RUN_CHECKPOINT
+from ..names import SITE, missing, read_name
 from .components import first_line, need, quiet
-
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-SITE = "https://huggingface.co"
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name is "owner/repository" rather than a path.
-
-    >>> is_hub_id("google/ddpm-cifar10-32"), is_hub_id("./google/ddpm"), is_hub_id("digits")
-    (True, False, False)
-    """
-    return bool(HUB_ID.fullmatch(name)) and not name.startswith(".")
 
 
 def locate(name: str, offline: bool = False, half: bool = False) -> Path:
@@ -33,16 +22,17 @@ def locate(name: str, offline: bool = False, half: bool = False) -> Path:
     Raises:
         UserError: there is no such model, it is gated, or it cannot be reached; what to do is said.
     """
-    path = Path(name)
-    if path.is_dir():
-        if (path / "model_index.json").is_file():
-            return path
-        raise UserError(f"{name} is no model folder: it has no model_index.json, as folders saved by diffusers do")
-    if not is_hub_id(name):
+    meant = read_name(name)
+    if meant.kind == "hub":
+        return _download(meant.text, offline or os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"), half)
+    if (meant.path / "model_index.json").is_file():
+        return meant.path
+    if meant.path.is_dir():
         raise UserError(
-            f"there is no model '{name}': give a folder that diffusers saved, or a hub id such as google/ddpm-cifar10-32"
+            f"{name} is no model folder: it has no model_index.json, as folders saved by diffusers do, and no "
+            f"{RUN_CHECKPOINT}, as runs of `noisewalk train` do"
         )
-    return _download(name, offline or os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"), half)
+    raise missing(name)
 
 
 def _download(name: str, offline: bool, half: bool) -> Path:
