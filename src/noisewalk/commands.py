@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +45,8 @@ class Job:
 
 
 MODEL_HELP = "a name of `noisewalk models`, a file, a folder, or a hub id; auto: digits if the prompts name digits, else emoji"
+MOST_BYTES = 100_000_000
+"""Of an input file; a larger one is refused where it is used."""
 PROMPTS = ("prompt", "prompts", "far", "near")
 """Fields of specs that hold prompts."""
 
@@ -145,7 +148,7 @@ def _one_line(box: str) -> str:
 
 def _dashed(why: str, arguments: Sequence[str]) -> str:
     """A hint for a value that begins with a dash, and so was taken for a flag."""
-    for flag, value in zip(arguments, arguments[1:], strict=False):
+    for flag, value in pairwise(arguments):
         if f"'{flag}'" in why and value.startswith("-"):
             return f"; a value that begins with - is written with =, as {flag}={shlex.quote(value)}"
     dashed = next((a for a in arguments if re.match(r"-[^-\d\s]", a)), None)
@@ -182,9 +185,9 @@ def _held(value: Any, role: str | None) -> Any:
     names = [str(value)] if role else re.findall(r"file:(\S+)", " ".join(map(str, value))) if isinstance(value, tuple) else []
     found = []
     for name in names:
+        path = Path(name)
         with contextlib.suppress(OSError, ValueError):  # what cannot be read is refused where it is used
-            with open(name, "rb") as file:
-                found.append(hashlib.file_digest(file, "sha256").hexdigest())
+            found.append(hashlib.sha256(path.read_bytes()).hexdigest() if 0 < path.stat().st_size <= MOST_BYTES else "")
     return found if role and found else [value, found]
 
 

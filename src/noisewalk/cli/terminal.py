@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +13,8 @@ from ..errors import UserError
 from .edge import say, working
 
 Watch = Callable[[int, int], None]
-FILES = frozenset(
-    ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .mp4 .html .htm .md .txt .json .jsonl .csv .npy .pth .pt .safetensors .zip".split()
-)
+PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".mp4"}
+FILES = PICTURES | {".html", ".md", ".txt", ".json", ".jsonl", ".csv", ".npy", ".pth", ".pt", ".safetensors", ".zip"}
 """Endings by which one tells a file from a folder."""
 
 
@@ -23,8 +22,12 @@ def writable(out: Path) -> None:
     """Raise a `UserError` at once, rather than after the work, if nothing can be written at `out`."""
     folder = out.parent if out.suffix else out
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write to {out}: {existing} is not a folder you may write in; choose another with --out")
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        why = "it is not a folder" if not existing.is_dir() else error.strerror or str(error)
+        raise UserError(f"cannot write to {out}: {existing}: {why}; choose another place with --out") from None
     if out.suffix and out.is_dir():
         raise UserError(f"cannot write to {out}: it is a folder; choose another name with --out")
 
@@ -78,14 +81,14 @@ def progress(title: str) -> Iterator[Watch]:
 
 def tenths(title: str, quiet: float = 1.0, clock: Callable[[], float] = time.monotonic) -> Watch:
     """A watch that says one line for every tenth of the work, and nothing in the first `quiet` seconds."""
-    began, told = clock(), 0
+    began, told = 0.0, 0
 
     def watch(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal began, told
+        began = began or clock()
         tenth = 10 * done // total if total > 0 else 0
         if tenth > told and clock() - began >= quiet:
             say(f"{title}: {10 * tenth} % ({done} of {total})")
-        if clock() - began >= quiet or tenth < told:
-            told = tenth
+        told = tenth
 
     return watch

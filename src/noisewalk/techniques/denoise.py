@@ -55,7 +55,7 @@ def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
 
     made: list[Panel] = []
     if spec.method in ("blur", "all"):
-        blurred = gaussian_blur(model.to_picture(x_t / level.alpha), spec.sigma, spec.kernel_size).clamp(-1, 1)
+        blurred = gaussian_blur(model.to_picture(x_t / level.alpha.clamp(min=1e-3)), spec.sigma, spec.kernel_size).clamp(-1, 1)
         panel = still(f"t = {t}, blur", blurred, level, outcome=True)
         made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):
