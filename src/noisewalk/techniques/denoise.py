@@ -31,6 +31,7 @@ class Denoise(Walk):
     t: Sequence[int] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
     method: str = option("all", "blur, one-step, iterative or all", choices=(*METHODS, "all"))
     prompt: str = option("", "what the picture shows, if the model is to be told")
+    guidance_scale: float | None = option(1.0, "1 estimates; above 1 the estimate is exaggerated, and worse", -100, 100)
     sigma: float = option(1.5, "standard deviation of the blur, pixels", 0.01, 100)
     kernel_size: int = option(7, "size of the blur, pixels, odd", 1, 999)
     steps: int | None = option(34, "steps of the whole grid; the walk makes those below t", 1, 1000)
