@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
 import re
 import shlex
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +21,6 @@ import tyro
 from .errors import UserError, unknown
 from .files import slug
 from .models.loading import CascadeLoading
-from .models.zoo import model_for
-from .techniques import TECHNIQUES
-from .techniques.spec import Source
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Job:
         verb: which technique.
         spec: what to make.
         model: name of the model to make it with.
-        out: where to, a .png file or a folder.
+        out: where to, a .png file or a folder; None for `place`.
         trajectory: whether the walk itself is wanted too.
         loading: options of `load` for that model.
     """
@@ -39,12 +39,14 @@ class Job:
     verb: str
     spec: Any
     model: str
-    out: Path
+    out: Path | None
     trajectory: bool
     loading: Mapping[str, Any] = field(default_factory=dict)
 
 
 MODEL_HELP = "a name of `noisewalk models`, a file, a folder, or a hub id; auto: digits if the prompts name digits, else emoji"
+MOST_BYTES = 100_000_000
+"""Of an input file; a larger one is refused where it is used."""
 PROMPTS = ("prompt", "prompts", "far", "near")
 """Fields of specs that hold prompts."""
 
@@ -53,6 +55,8 @@ def chosen(model: str, spec: Any) -> str:
     """The name of the model meant by "auto": digits if the spec's prompts name digits, else emoji."""
     if model != "auto":
         return model
+    from .models.zoo import model_for
+
     held = [getattr(spec, name) for name in PROMPTS if hasattr(spec, name)]
     prompts = [prompt for each in held for prompt in ((each,) if isinstance(each, str) else each)]
     return model_for(prompts)
@@ -60,6 +64,8 @@ def chosen(model: str, spec: Any) -> str:
 
 def technique_command(verb: str) -> type[Any]:
     """A dataclass with a technique's spec fields and where to put the result, for tyro to turn into flags."""
+    from .techniques import TECHNIQUES
+
     spec = TECHNIQUES[verb].spec
     hints = typing.get_type_hints(spec)
     made: list[tuple[str, Any, Any]] = []
@@ -86,14 +92,26 @@ def technique_command(verb: str) -> type[Any]:
 
 def job(verb: str, command: Any) -> Job:
     """A parsed technique command as a `Job`."""
+    from .techniques import TECHNIQUES
+
     spec = TECHNIQUES[verb].spec
     made = spec(**{f.name: getattr(command, f.name) for f in fields(spec)})
-    out = command.out or Path("out") / default_name(verb, made)
-    return Job(verb, made, chosen(command.model, made), out, command.trajectory, asdict(command.loading))
+    return Job(verb, made, chosen(command.model, made), command.out, command.trajectory, asdict(command.loading))
+
+
+def place(job: Job, weights: str) -> Path:
+    """The folder for the result of a job that names none; no other request has the same.
+
+    Args:
+        weights: fingerprint of the model's weights.
+    """
+    return Path("out") / default_name(job.verb, job.spec, job.model, weights, job.loading)
 
 
 def parse_technique(line: str) -> Job:
     """A technique's command line, as one would type it after `noisewalk`."""
+    from .techniques import TECHNIQUES
+
     verb, *rest = shlex.split(line)
     if verb not in TECHNIQUES:
         raise unknown("technique", verb, TECHNIQUES)
@@ -106,6 +124,8 @@ def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | Non
     Raises:
         UserError: the arguments do not fit.
     """
+    if any("\0" in argument for argument in arguments):
+        raise UserError("an argument holds a null character, which no text and no file name can; leave it out")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -115,7 +135,8 @@ def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | Non
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise UserError(f"{_one_line(said.getvalue()) or 'these arguments do not fit'}; see {prog} --help") from None
+        why = _one_line(said.getvalue()) or "these arguments do not fit"
+        raise UserError(f"{why}{_dashed(why, arguments)}; see {prog} --help") from None
 
 
 def _one_line(box: str) -> str:
@@ -125,19 +146,49 @@ def _one_line(box: str) -> str:
     return re.split(r" (?:Got errors|Argument helptext|For full helptext)", words)[0].strip(" .")
 
 
-def default_name(verb: str, spec: Any) -> str:
-    """A folder name that tells results of different requests apart.
+def _dashed(why: str, arguments: Sequence[str]) -> str:
+    """A hint for a value that begins with a dash, and so was taken for a flag."""
+    for flag, value in pairwise(arguments):
+        if f"'{flag}'" in why and value.startswith("-"):
+            return f"; a value that begins with - is written with =, as {flag}={shlex.quote(value)}"
+    dashed = next((a for a in arguments if re.match(r"-[^-\d\s]", a)), None)
+    return f"; text that begins with - goes after --, as -- {shlex.quote(dashed)}" if dashed else ""
+
+
+def default_name(verb: str, spec: Any, *also: object) -> str:
+    """A folder name that begins with what a person can read, and ends with a digest of the whole request.
+
+    Args:
+        also: what else tells the request from others, such as the model.
 
     >>> from noisewalk.techniques.generate import Generate
-    >>> default_name("generate", Generate("a seven", seed=3))
-    'generate-a-seven-seed3'
+    >>> default_name("generate", Generate("a seven", seed=3), "digits")[:-8]
+    'generate-a-seven-seed3-'
     """
     words: list[str] = []
     for f in fields(spec):
         value = getattr(spec, f.name)
         if f.metadata.get("positional") or f.name == "prompt":
             words += [Path(v).stem if f.metadata.get("role") else v for v in ([value] if isinstance(value, str) else value)]
-    return slug(" ".join([verb, *words, f"seed{spec.seed}"]))
+    return f"{slug(' '.join([verb, *words]))}-seed{spec.seed}-{digest(verb, spec, *also)}"
+
+
+def digest(verb: str, spec: Any, *also: object) -> str:
+    """Eight characters that differ between any two requests: of all settings, and of what the input files hold."""
+    held = {f.name: _held(getattr(spec, f.name), f.metadata.get("role")) for f in fields(spec)}
+    text = json.dumps([verb, held, also], default=repr, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _held(value: Any, role: str | None) -> Any:
+    """A value of a spec for its digest: of files the contents, wherever they lie."""
+    names = [str(value)] if role else re.findall(r"file:(\S+)", " ".join(map(str, value))) if isinstance(value, tuple) else []
+    found = []
+    for name in names:
+        path = Path(name)
+        with contextlib.suppress(OSError, ValueError):  # what cannot be read is refused where it is used
+            found.append(hashlib.sha256(path.read_bytes()).hexdigest() if 0 < path.stat().st_size <= MOST_BYTES else "")
+    return found if role and found else [value, found]
 
 
 def _default(f: Any) -> Any:
@@ -146,6 +197,8 @@ def _default(f: Any) -> Any:
 
 def _flag_type(hint: Any) -> Any:
     """The type tyro parses a spec's field as: file names for pictures, tuples for sequences."""
+    from .techniques.spec import Source
+
     if hint == Source:
         return str
     if hint == Source | None:
@@ -157,6 +210,8 @@ def _flag_type(hint: Any) -> Any:
 
 def _metavar(hint: Any) -> str | None:
     """INT rather than {None}|INT for what may be left to the model."""
+    from .techniques.spec import Source
+
     if hint == Source | None:
         return "PICTURE"
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]

@@ -1,4 +1,4 @@
-"""The one error noisewalk raises at its edge."""
+"""The one error noisewalk raises at its edge, and every other error that may come from outside, as one line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+MOST = 1000
+"""Characters of a message: a prompt of a million letters is quoted in part."""
+
 
 class UserError(ValueError):
     """Something asked for cannot be done: the message says what was asked, what was got, and what to do."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:
     """An error for a name that is not in a table, with the nearest names suggested.
 
     >>> str(unknown("view", "rotate18", ["identity", "rotate180"]))
     "unknown view 'rotate18'; did you mean 'rotate180'? Known: identity, rotate180"
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return UserError(f"unknown {kind} '{name}'; {hint}Known: {', '.join(names)}")
 
@@ -87,3 +90,44 @@ def as_keywords(message: str) -> str:
     "guidance_scale must be a number, 'high' was asked for"
     """
     return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)\b", lambda found: found[1].replace("-", "_"), message)
+
+
+def one_line(text: str) -> str:
+    r"""A text that a terminal can show as one line of a sensible length, whatever is quoted in it.
+
+    >>> one_line("no model 'a\nb\x1b[31m'")
+    "no model 'a b\\x1b[31m'"
+    """
+    shown = "".join(c if c.isprintable() else _escaped(c) for c in re.sub(r"\s+", " ", text).strip())
+    return shown if len(shown) <= MOST else f"{shown[: MOST // 2]} … {shown[-MOST // 2 :]}"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def from_outside(error: BaseException) -> str | None:
+    """What to say about an error of the system rather than of noisewalk; None for all others.
+
+    >>> from_outside(OSError(28, "No space left on device", "out/seven.png"))
+    'No space left on device: out/seven.png'
+    """
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error) or type(error).__name__
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        return f"{reason}: {' and '.join(names)}" if names else reason
+    if isinstance(error, UnicodeDecodeError):
+        return f"a file that should be text is not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8"
+    if isinstance(error, UnicodeEncodeError):
+        text = error.object[max(0, error.start - 20) : error.end + 20]
+        return f"'{text}' holds characters that cannot be written as {error.encoding}; leave them out"
+    if isinstance(error, RecursionError):
+        return "a file or an argument is nested too deeply to be read"
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_memory(error)):
+        return "there is not enough memory for this; ask for fewer, smaller or shorter results"
+    return None
+
+
+def _is_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch, which has no MemoryError of its own on the CPU, says that there is no memory."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import time
+import unicodedata
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,10 +78,15 @@ def alive(pid: int) -> bool:
     return True
 
 
-def slug(text: str) -> str:
-    """Letters and digits with dashes between, for file names.
+def slug(text: str, most: int = 60) -> str:
+    """Letters and digits of any script with dashes between, for file names.
 
-    >>> slug("start 1: a rocket, t = 960!")
-    'start-1-a-rocket-t-960'
+    Args:
+        most: bytes of it at most.
+
+    >>> slug("start 1: a rocket, t = 960!"), slug("Семь 七 हाथी")
+    ('start-1-a-rocket-t-960', 'семь-七-हाथी')
     """
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "any"
+    kept = (c if unicodedata.category(c)[0] in "LNM" else "-" for c in unicodedata.normalize("NFC", text).lower())
+    name = re.sub("-+", "-", "".join(kept)).strip("-").encode()[:most].decode(errors="ignore")
+    return name.strip("-") or "any"

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import noisewalk as nw
+from noisewalk.guidance import VIEWS, register
 from noisewalk.images import to_image
 from noisewalk.judge.digits import read
 from noisewalk.run.make import Interrupted, make
@@ -291,10 +292,57 @@ def test_the_views_of_an_anagram_are_shown(model: nw.Pretrained) -> None:
         (lambda m: nw.denoise(m, DIGIT, method="blurr"), "did you mean 'blur'"),
         (lambda m: nw.denoise(m, DIGIT, t=[1000]), "t must be at most 999"),
         (lambda m: nw.load("digit"), "did you mean 'digits'"),
-        (lambda m: nw.load("nowhere/checkpoint.safetensors"), "has no weights"),
+        (lambda m: nw.load("nowhere/checkpoint.safetensors"), "there is no file or folder"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(model: nw.Pretrained, call, said: str) -> None:
     with pytest.raises(nw.UserError) as error:
         call(model)
     assert said in str(error.value)
+
+
+def test_a_models_name_and_arrays_are_what_they_stand_for(model: nw.Pretrained) -> None:
+    with Image.open(DIGIT) as image:
+        grey = image.convert("L")
+    array = np.asarray(grey)
+    same = [DIGIT, grey, array, array[..., None], nw.forward(model, DIGIT, t=[500]).panels[0].x, array / 127.5 - 1.0]
+    pictures = [nw.forward("digits", each, t=[500]).tensor for each in same[:-1]]
+    pictures.append(nw.forward(model, torch.from_numpy(same[-1])[None], t=[500]).tensor)
+    assert all(torch.equal(pictures[0], each) for each in pictures)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda m: nw.generate(7, "7"), "a model is what noisewalk.load(NAME) gives"),
+        (lambda m: nw.generate("digit", "7"), "did you mean 'digits'"),
+        (lambda m: nw.generate(m), "missing a required argument: 'prompt'"),
+        (lambda m: nw.generate(m, "7", step=3), "unknown argument of generate 'step'; did you mean 'steps'?"),
+        (lambda m: nw.generate(m, "7", "8", "9"), "too many positional arguments"),
+        (lambda m: nw.forward(m, torch.zeros(5, 28, 28)), "one of shape (5, 28, 28) was given"),
+        (lambda m: nw.forward(m, torch.full((1, 28, 28), 255.0)), "one from 255 to 255 was given"),
+        (lambda m: nw.forward(m, torch.full((1, 28, 28), torch.nan)), "one from nan to nan was given"),
+        (lambda m: nw.forward(m, np.zeros((28, 28), np.int64)), "one of int64 was given"),
+        (lambda m: nw.generate(m, "7", upsample=1), "upscaler, or leave out upsample"),
+        (lambda m: register("mine", "yours"), "takes a view"),
+    ],
+)
+def test_slips_are_user_errors_in_the_words_of_python(model: nw.Pretrained, call, said: str) -> None:
+    with pytest.raises(nw.UserError) as error:
+        call(model)
+    assert said in str(error.value)
+    assert "--" not in str(error.value)
+
+
+def test_a_view_is_registered_in_either_order() -> None:
+    class Shifted:
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.roll(3, dims=3)
+
+        def inverse(self, x: torch.Tensor) -> torch.Tensor:
+            return x.roll(-3, dims=3)
+
+    try:
+        assert register("shifted", Shifted()) is VIEWS["shifted"]
+    finally:
+        VIEWS.pop("shifted", None)

@@ -15,7 +15,7 @@ from PIL import Image
 import noisewalk as nw
 from noisewalk import UserError
 from noisewalk.cli import main
-from noisewalk.images import encode_png, open_image, png
+from noisewalk.images import Picture, encode_png, open_image, png
 from noisewalk.models.checkpoint import save_tensors
 from noisewalk.run.film import film
 from noisewalk.run.record import FIGURE, ModelRecord, PictureRecord, Record, read_record, write
@@ -48,7 +48,7 @@ def with_chunks(image: Image.Image, *extra: bytes) -> bytes:
 def test_a_record_stays_small_however_large_its_inputs_are_and_pillow_opens_it() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (3, 1024, 1024, 3), dtype=np.uint8)
     small, *larger = (Image.fromarray(pixels) for pixels in noise)
-    picture = nw.images.Picture(small, "noise.png", larger=tuple(larger))
+    picture = Picture(small, "noise.png", larger=tuple(larger))
     spec = Edit(picture)
     record = Record("edit", ModelRecord("m", "0" * 16, path=""), {}, PictureRecord("picture"))
     Path("a.png").write_bytes(write(Image.new("RGB", (9, 9)), spec, record))

@@ -1,4 +1,4 @@
-"""Commands about large models: prompts encoded beforehand, and what is missing."""
+"""Commands about models: those there are, prompts encoded beforehand, and what is missing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,37 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from ..errors import UserError
 from ..models.loading import Loading
+
+
+@dataclass(frozen=True)
+class ModelsCommand:
+    """List the models there are."""
+
+
+def run_models(rest: list[str]) -> int:
+    from ..commands import parse
+
+    parse(ModelsCommand, rest, "noisewalk models")
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ..models.diffusers.deepfloyd import NAMED
+    from ..models.zoo import bundled
+
+    table = Table("model", "what it draws", "size", "measured, or its hub id", box=box.SIMPLE, pad_edge=False)
+    table.columns[0].no_wrap = True
+    table.columns[-1].overflow = "fold"
+    for name, card in bundled().items():
+        figures = [f"{what}: {value:.3g}" for what, value in card.get("quality", {}).items() if isinstance(value, float)]
+        measured = "\n".join(figures[:2])
+        table.add_row(name, escape(card["what"]), f"{card['parameters'] / 1e6:.1f} M", escape(measured))
+    for name, known in NAMED.items():
+        table.add_row(name, escape(known.what), "", escape(known.hub))
+    Console(soft_wrap=False).print(table)
+    print("Or give --model a hub id, a folder that diffusers saved, or a run that `noisewalk train` wrote.")
+    return 0
 
 
 @dataclass(frozen=True)

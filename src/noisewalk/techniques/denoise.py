@@ -31,6 +31,7 @@ class Denoise(Walk):
     t: Sequence[int] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
     method: str = option("all", "blur, one-step, iterative or all", choices=(*METHODS, "all"))
     prompt: str = option("", "what the picture shows, if the model is to be told")
+    guidance_scale: float | None = option(1.0, "1 estimates; above 1 the estimate is exaggerated, and worse", -100, 100)
     sigma: float = option(1.5, "standard deviation of the blur, pixels", 0.01, 100)
     kernel_size: int = option(7, "size of the blur, pixels, odd", 1, 999)
     steps: int | None = option(34, "steps of the whole grid; the walk makes those below t", 1, 1000)
@@ -55,7 +56,7 @@ def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
 
     made: list[Panel] = []
     if spec.method in ("blur", "all"):
-        blurred = gaussian_blur(model.to_picture(x_t / level.alpha), spec.sigma, spec.kernel_size).clamp(-1, 1)
+        blurred = gaussian_blur(model.to_picture(x_t / level.alpha.clamp(min=1e-3)), spec.sigma, spec.kernel_size).clamp(-1, 1)
         panel = still(f"t = {t}, blur", blurred, level, outcome=True)
         made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):

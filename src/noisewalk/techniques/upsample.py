@@ -86,7 +86,8 @@ def stages(spec: Any, model: Pretrained) -> list[Stage]:
     kept = [key for key in ("step_rule", "threshold") if getattr(spec, key) == getattr(model.defaults, key)]
     for i in range(spec.upsample or 0):
         if model.upscaler is None:
-            raise UserError(f"the model '{name}' can be upsampled {i} times, {spec.upsample} were asked for; lower --upsample")
+            remedy = f"lower --upsample to {i}" if i else "name one with --upscaler, or leave out --upsample"
+            raise UserError(f"the model '{name}' has {i or 'no'} upscaler, --upsample {spec.upsample} asks for more; {remedy}")
         upscaler = model.upscaler()
         model = upscaler.pretrained
         own = replace(

@@ -41,6 +41,7 @@ def main(
     quality: Path | None = None,
     guidance_scale: float = 3.0,
     command: str = "",
+    record: Path | None = None,
 ) -> None:
     """Write OUT (.safetensors, float16) and its card (.json).
 
@@ -51,6 +52,8 @@ def main(
         quality: evaluation.json of evaluate.py, to be kept in the card.
         command: how it was trained, if not by the recipe alone.
         guidance_scale: of a model, used where the user is silent.
+        record: which keywords and pictograms a model draws rightly, measured by bench/prompts_known.py; only these count as
+            known besides the names.
     """
     card: dict[str, Any] = {
         "kind": kind,
@@ -61,20 +64,24 @@ def main(
         "quality": json.loads(quality.read_text()) if quality else {},
     }
     if kind != "upscaler":
-        card["known"] = known(World() if kind == "model" else EVERYTHING)
+        card["known"] = known(World() if kind == "model" else EVERYTHING, record)
     if kind == "model":
         card |= {"scorer": "emoji", "filler": filler(), "prompts": PARTNERS, "defaults": {"guidance_scale": guidance_scale}}
     card = pack(run, out, card)
     print(f"{out} ({out.stat().st_size / 1e6:.2f} MB, {card['trained']['pictures_seen']:,} pictures seen)")
 
 
-def known(world: World) -> list[str]:
-    """Names and keywords of the concepts of a world, the best name of each first."""
+def known(world: World, record: Path | None) -> list[str]:
+    """Names of the concepts of a world, the best name of each first; then their keywords, or what a record says is drawn."""
     _, index = read_pictures(RENDERED)
     concepts = world.concepts(index)
     rows = [row for row in index if row["key"] in concepts]
     best = [row["names"][0] for row in rows]
-    other = [name for row in rows for name in (*row["names"], *row["keywords"])]
+    other = [name for row in rows for name in row["names"]]
+    if record is None:
+        other += [word for row in rows for word in row["keywords"]]
+    else:
+        other += [word for kind in json.loads(record.read_text()).values() for word in kind["right"]]
     return list(dict.fromkeys(best + other))
 
 

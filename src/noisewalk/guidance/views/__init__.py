@@ -34,8 +34,12 @@ SEEDED: dict[str, Callable[[int], View]] = {
 """Views drawn from a seed: NAME:SEED; the name alone is seed 0."""
 
 
-def register(look: View | Look, name: str = "") -> View:
+def register(look: View | Look | str, name: str | View | Look = "") -> View:
     """Make a view known by a name, so that techniques, the command line and the metadata can speak of it.
+
+    Args:
+        look: the view, or any object with `forward` and `inverse`.
+        name: its name; the two may also be given the other way round.
 
     >>> class Shifted:
     ...     def forward(self, x): return x.roll(3, dims=3)
@@ -46,6 +50,10 @@ def register(look: View | Look, name: str = "") -> View:
     Raises:
         UserError: another view has that name.
     """
+    if isinstance(look, str):
+        look, name = name, look
+    if isinstance(look, str) or not isinstance(name, str):
+        raise UserError("register(view, name) takes a view, which has `forward` and `inverse`, and its name, which is text")
     view = as_view(look, name)
     if view.name in VIEWS and VIEWS[view.name] is not view:
         raise UserError(f"there is a view '{view.name}' already; register yours under another name")

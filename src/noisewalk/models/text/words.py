@@ -33,16 +33,43 @@ _log = logging.getLogger(__name__)
 BUNDLED = Path(str(files("noisewalk") / "weights" / "words.safetensors"))
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _LONGEST = 100
+_UNSEEN = ("Mn", "Me", "Cf")
+"""Unicode categories of accents, enclosing marks, and characters that are not seen."""
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
+_EMOJI = re.compile("[\u203c-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff][\ufe0f\u200d\u20e3\U000e0020-\U000e007f]*")
+_OLD_STYLE = ("black", "white", "heavy", "medium")
+"""Words in the names of the oldest signs that say how they are printed, not what they show ("black telephone")."""
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words and single punctuation marks, accents stripped (BERT's uncased rule).
+    """Lower-case words and single punctuation marks, accents stripped (BERT's uncased rule); emoji are read by their names.
 
-    >>> words("A Café's door")
-    ['a', 'cafe', "'", 's', 'door']
+    >>> words("A Café's door"), words("a 🚀")
+    (['a', 'cafe', "'", 's', 'door'], ['a', 'rocket'])
     """
-    plain = unicodedata.normalize("NFD", text.lower())
-    return _WORD.findall("".join(c for c in plain if unicodedata.category(c) != "Mn"))
+    plain = unicodedata.normalize("NFD", spelled(text).lower())
+    return _WORD.findall("".join(c for c in plain if unicodedata.category(c) not in _UNSEEN))
+
+
+def spelled(text: str) -> str:
+    """A text with every emoji replaced by its Unicode name, without skin tones and variation selectors.
+
+    >>> spelled("🐱 and 👍🏽"), spelled("no emoji")
+    ('cat face and thumbs up', 'no emoji')
+    """
+    named = _EMOJI.sub(_emoji_name, _FLAG.sub(" flag ", text))
+    return text if named == text else " ".join(named.split())
+
+
+def _emoji_name(found: re.Match[str]) -> str:
+    """The name of one emoji, without what only changes it or joins it to the next; what is no emoji stays as it is."""
+    character = found[0][0]
+    if unicodedata.category(character) == "Sk":  # a skin tone
+        return ""
+    if unicodedata.category(character) != "So":
+        return found[0]
+    dropped = ("sign", "symbol", "emoji", "component", *(() if character >= "\U0001f000" else _OLD_STYLE))
+    return f" {' '.join(word for word in unicodedata.name(character).lower().split() if word not in dropped)} "
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +172,12 @@ class TextPrompts:
             found.append(f"the prompt '{prompt}' has words that cannot be read and are left out: {' '.join(unread)}")
         if dropped:
             found.append(f"the prompt is too long; this model reads {self.max_tokens} tokens, and drops: {' '.join(dropped)}")
+        if (read := spelled(prompt)) != prompt:
+            found.insert(0, f"the prompt '{prompt}' is read as '{read}'")
         if self.vocabulary and self.vocabulary.is_far(prompt):
             near = ", ".join(f"'{name}'" for name, _ in self.vocabulary.nearest(prompt))
-            found.append(f"the prompt '{prompt}' is far from all this model has seen; the nearest it knows: {near}")
+            rest = f"the nearest it knows: {near}" if near else "none of its words is one that it knows"
+            found.append(f"the prompt '{prompt}' is far from all this model draws well; {rest}")
         return found
 
     def rows(self, prompts: list[str]) -> tuple[Tensor, Tensor]:

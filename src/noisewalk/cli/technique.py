@@ -1,0 +1,113 @@
+"""Techniques on the command line, and their pictures made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tyro.conf import Positional
+
+from ..commands import job, parse, place, technique_command
+from ..errors import UserError
+from .edge import say
+from .terminal import file_to_write, progress, writable
+
+if TYPE_CHECKING:
+    from ..run.result import Result
+
+
+def run_technique(verb: str, rest: list[str]) -> int:
+    """generate, forward, denoise, edit, inpaint, anagram, hybrid, factorize, inverse."""
+    wanted = job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
+    from ..models.zoo import load
+    from ..run.make import Interrupted, make
+    from ..run.result import is_single
+
+    if wanted.out:
+        is_single(wanted.out)
+        writable(wanted.out)
+    model = load(wanted.model, **wanted.loading)
+    out = wanted.out or place(wanted, model.fingerprint)
+    writable(out)
+    try:
+        with progress(verb) as watch:
+            result = make(verb, wanted.spec, model, watch, keep_states=wanted.trajectory)
+    except Interrupted as stop:
+        if stop.result is not None:
+            _tell(stop.result, stop.result.save(out), out)
+        raise
+    _tell(result, result.save(out, wanted.trajectory), out)
+    if model.parts is not None:
+        from ..models.diffusers.memory import tell_peak
+
+        tell_peak(model.device)
+    return 0
+
+
+def _tell(result: Result, files: list[Path], out: Path) -> None:
+    from ..images import Picture
+
+    for file in files:
+        print(file)
+    for value in vars(result.spec).values():
+        if isinstance(value, Picture) and value.notes:
+            say(f"{value.name}: {'; '.join(value.notes)}")
+    if result.flagged and any(result.flagged):
+        say(f"the safety checker objects to {sum(result.flagged)} of {len(result.flagged)}; nothing was changed")
+    old = sorted(path.name for path in out.glob("*seed*.png") if path not in files) if out.is_dir() else []
+    if old:
+        say(f"{out} also holds pictures of an earlier request: {', '.join(old[:3])}{', …' if len(old) > 3 else ''}")
+
+
+@dataclass(frozen=True)
+class ReplayCommand:
+    """Make pictures again from their own metadata, and say whether the pixels agree.
+
+    Exit status 1 if some do not, 2 if some cannot be made again.
+    """
+
+    pictures: Positional[tuple[Path, ...]] = ()
+    """PNGs that noisewalk saved."""
+    out: Path | None = None
+    """Also save what was made of one picture, a .png file."""
+    model: str | None = None
+    """Where the pictures' model is now, a file or a folder; without it, it is looked for by its name, at the place it had, and
+    beside each picture."""
+
+
+def run_replay(rest: list[str]) -> int:
+    command = parse(ReplayCommand, rest, "noisewalk replay")
+    if not command.pictures:
+        raise UserError("give the pictures to make again: noisewalk replay PICTURE.png ...")
+    if command.out and len(command.pictures) > 1:
+        raise UserError(f"--out saves what was made of one picture, {len(command.pictures)} were given")
+    if command.out:
+        file_to_write(command.out, "a picture made again", ".png")
+    worst = 0
+    for picture in command.pictures:
+        try:
+            worst = max(worst, _replay(picture, command.out, command.model))
+        except UserError as error:
+            say(str(error))
+            worst = 2
+    return worst
+
+
+def _replay(picture: Path, out: Path | None, model: str | None) -> int:
+    from ..files import write_atomic
+    from ..run.replay import read_record, replay
+
+    with progress(f"replay {picture.name}") as watch:
+        again = replay(picture, watch, model)
+    for warning in again.warnings:
+        say(warning)
+    if out:
+        write_atomic(out, again.result.png(read_record(picture).picture))
+    if again.agrees:
+        print(f"{picture}: every pixel agrees")
+    elif again.max_difference is None:
+        print(f"{picture}: the sizes differ")
+    else:
+        print(f"{picture}: {again.share_different:.2%} of the pixels differ, by at most {again.max_difference} of 255")
+    return 0 if again.agrees else 1
