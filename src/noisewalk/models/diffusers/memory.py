@@ -11,7 +11,9 @@ import torch
 
 from ...errors import UserError, unknown
 from ..precision import type_name
-from .components import Folder, first_line, need
+from .classes import need
+from .components import Folder
+from .configs import first_line
 from .families import Family
 
 log = logging.getLogger("noisewalk")
