@@ -29,7 +29,9 @@ class Step(Protocol):
 
     def __call__(
         self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None, /
-    ) -> tuple[Tensor, Prediction]: ...
+    ) -> tuple[Tensor, Prediction]:
+        """Take the step; returns x_s and the prediction made at `t`."""
+        ...
 
 
 def ddpm(variance: Literal["learned", "small", "large"] = "learned") -> Step:
