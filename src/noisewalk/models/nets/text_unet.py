@@ -141,7 +141,7 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, read: Tensor, bias: Tensor) -> Tensor:
-        """Let the positions of x (N, C, H, W) attend to each other and to the words as read; `bias` is -inf where there is none."""
+        """Let the positions of x (N, C, H, W) attend to each other and to the words; `bias` is -inf where there is none."""
         n, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
         words = read[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
