@@ -3,8 +3,8 @@
     python bench/time_to_quality.py [--epochs 3.5] [--batch-size 64] [--samples 2000]
     python bench/time_to_quality.py --record RUN     (RUN: a folder written by bench/course_loop.py)
 
-Measured now, in one process: the pictures per second of both loops, in alternating pairs of slices (medians), and the fast recipe
-in full: its training seconds, then the Fréchet distance and the reader's agreement of its samples. Recorded (by `--record`, in
+Measured now, in one process: the pictures per second of both loops, in alternating pairs of slices (medians), and the fast
+recipe in full: its training seconds, then the Fréchet distance and the reader's agreement of its samples. Recorded (by `--record`, in
 bench/records/course_loop.json): the Fréchet distance that the plain loop reaches after its last epoch, at the best of several
 guidance scales. Its seconds are the recorded number of pictures divided by its rate measured now.
 
