@@ -87,7 +87,7 @@ def checked(values: dict[str, Any], flags: bool = True) -> RunSpec:
         if name not in hints:
             raise UserError(f"{said} is nothing that a training run has; its fields are {', '.join(hints)}")
         if isinstance(value, float) and not abs(value) < 1e300:
-            raise UserError(f"{said} must be a number, {value} was asked for")
+            raise UserError(f"{said} must be a finite number, {value} was asked for")
         try:
             msgspec.convert(value, hints[name])
         except msgspec.ValidationError as error:
@@ -116,7 +116,7 @@ def _bounds(hint: Any) -> str:
             return " or ".join(str(value) for value in typing.get_args(part))
         for meta in getattr(part, "__metadata__", ()):
             words = {"divisible by": meta.multiple_of, "more than": meta.gt, "at least": meta.ge, "at most": meta.le}
-            said = [f"{word} {value:.15g}" for word, value in words.items() if value is not None]
+            said = [f"{word} {value}" if isinstance(value, int) else f"{word} {value:g}" for word, value in words.items() if value is not None]
             return " and ".join(said)
     return ""
 
