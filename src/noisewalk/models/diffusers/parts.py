@@ -131,7 +131,10 @@ class Parts:
         assert self.family.encode is not None
         with reading(self.folder.path, "encode a prompt with"), torch.no_grad():
             cond = tuple(c.cpu().contiguous() for c in self.family.encode(pipe, prompt))
-        self.caches()[0].put(prompt, cond)
+        try:
+            self.caches()[0].put(prompt, cond)
+        except UserError as error:
+            warnings.warn(f"the prompt's embedding is used, but not kept: {error}", stacklevel=2)
         return cond
 
     def warn_of_cut(self, pipe: Any, prompt: str) -> None:
