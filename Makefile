@@ -1,9 +1,9 @@
-# make tour: set up a virtual environment and run every experiment once. make test: set up and run the tests.
+# make tour: set up a virtual environment and run every experiment once. make test: set up and run every test that needs no GPU.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: tour test test-all lint clean
+.PHONY: tour test test-fast lint clean
 
 tour: .venv/cli
 	$(BIN)/noisewalk tour --out out/tour
@@ -11,8 +11,8 @@ tour: .venv/cli
 test: .venv/dev
 	$(BIN)/python -m pytest -q
 
-test-all: .venv/dev
-	$(BIN)/python -m pytest -q -m "not gpu"
+test-fast: .venv/dev
+	$(BIN)/python -m pytest -q -m "not slow and not gpu"
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -6,8 +6,8 @@ A randomly initialised U-Net of DeepFloyd IF-M's shape (blocks, attention, text 
 here `--width` times those), guidance 7. Two comparisons, in one process, in pairs one right after the other and in turn:
 
 generate: `sample` against `IFPipeline`. Target: at most 1.0 times its time.
-anagram: a guided two-view anagram, one batched call a step, against loops as public implementations write them, with 2 calls (a
-guided one for each view) or 4 (one for each view and branch of its guidance). Target: at most 0.55 times. On a CPU the
+anagram: a guided two-view anagram, one batched call per step, against loops as public implementations write them, with 2 calls
+(a guided one for each view) or 4 (one for each view and branch of its guidance). Target: at most 0.55 times. On a CPU the
 arithmetic is the same in one call, 2 or 4, so the gain can only be what calls cost and what small batches leave idle; it takes
 a GPU that they leave idle to reach 0.55 (not measured yet).
 
@@ -220,7 +220,7 @@ def main() -> None:
     took = compare("generate", ours, theirs, options.pairs, 1.0)
     for calls in (2, 4):
         compare(
-            f"anagram, {calls} calls a step",
+            f"anagram, {calls} calls per step",
             lambda: walk(network, two, conds, steps, dtype),
             partial(public_anagram, pipe, conds, steps, dtype, calls),
             options.pairs,

@@ -1,4 +1,4 @@
-"""How fast the emoji cascade is: seconds and network calls a picture, by runtime, against the machine's own matmul rate.
+"""How fast the emoji cascade is: seconds and network calls per picture, by runtime, against the machine's own matmul rate.
 
     python bench/emoji_speed.py [--rounds 7] [--threads 2] [--runtimes torch,bf16,compiled,openvino,openvino-bf16,onnxruntime]
 
@@ -47,7 +47,7 @@ RUNTIMES = ("torch", "bf16", "compiled", "openvino", "openvino-bf16", "onnxrunti
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the cascade: its network, how many calls a picture takes, and rows a picture in each."""
+    """A stage of the cascade: its network, how many calls per picture takes, and rows per picture in each."""
 
     name: str
     network: nn.Module
@@ -225,7 +225,7 @@ def measure(stage: Stage, batch: int, runtimes: list[str], rounds: int) -> None:
         each = statistics.median(times[name])
         off = float((call().float() - exact).square().mean().sqrt() / exact.square().mean().sqrt())
         print(
-            f"  {name:18}{1e3 * each:8.1f} ms a call{stage.calls * each / batch:8.2f} s a picture"
+            f"  {name:18}{1e3 * each:8.1f} ms per call{stage.calls * each / batch:8.2f} s per picture"
             f"   share {operations / each / rate:5.2f}   error {off:.1e}"
             f"   ready {before[name]:5.2f} s   first {before[name] + stage.calls * each:5.2f} s"
         )

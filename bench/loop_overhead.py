@@ -4,7 +4,7 @@
 
 The bundled digits model, ddim, 20 steps, batch 16, alone and under a guided two-view anagram. The bare calls are the walk's
 own, recorded once and repeated. Both are timed in one process, in pairs one right after the other and in turn, so that
-whatever else the machine does falls on both. Target: a median ratio of at most 1.05, and one network call a step.
+whatever else the machine does falls on both. Target: a median ratio of at most 1.05, and one network call per step.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def main() -> None:
         print(f"{row.name:<25} {row.calls:>5} {row.rows:>5} {times} {row.ratio:>6.3f}")
         verdict = "yes" if row.calls == options.steps else f"no, {row.calls / options.steps:g}"
         reached = "reached" if row.ratio <= TARGET else "missed"
-        print(f"  one network call a step: {verdict}; target {TARGET} {reached}")
+        print(f"  one network call per step: {verdict}; target {TARGET} {reached}")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def main() -> None:
     for workers in (1, 2, 4, 8, 16, 32, 64):
         took = schedule(task, hand_out, tasks, workers)
         print(f"{workers:4} workers {took:8.1f} s   {alone / took:5.1f} times as fast   {100 * alone / took / workers:3.0f} %")
-    print(f"the head alone would saturate at {task / hand_out:.0f} workers; before that, at one task a worker: {tasks}")
+    print(f"the head alone would saturate at {task / hand_out:.0f} workers; before that, at one task per worker: {tasks}")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
     python bench/time_to_quality.py [--epochs 3.5] [--batch-size 64] [--samples 2000]
     python bench/time_to_quality.py --record RUN     (RUN: a folder written by bench/course_loop.py)
 
-Measured now, in one process: the pictures a second of both loops, in alternating pairs of slices (medians), and the fast recipe
-in full: its training seconds, then the Fréchet distance and the reader's agreement of its samples. Recorded (by `--record`, in
-bench/records/course_loop.json): the Fréchet distance that the plain loop reaches after its last epoch, at the best of several
-guidance scales. Its seconds are the recorded number of pictures divided by its rate measured now.
+Measured now, in one process: the pictures per second of both loops, in alternating pairs of slices (medians), and the fast
+recipe in full: its training seconds, then the Fréchet distance and the reader's agreement of its samples. Recorded (by
+`--record`, in bench/records/course_loop.json): the Fréchet distance that the plain loop reaches after its last epoch, at
+the best of several guidance scales. Its seconds are the recorded number of pictures divided by its rate measured now.
 
 Both are sampled in 20 network calls, each digit as often as it is in MNIST. The plain loop as the course does it, by Euler's
 rule (ddim) under guidance of one strength; ours by the recipe's own sampler, dpmpp-2m under guidance in a limited interval. How

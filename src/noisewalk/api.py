@@ -1,4 +1,4 @@
-"""One function for each verb, as Python speaks: keywords in the messages, arrays as pictures, a model by its name."""
+"""One function for each technique, as Python speaks: keywords in the messages, arrays as pictures, a model by its name."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 import time
 import unicodedata
 from contextlib import suppress
@@ -53,6 +54,26 @@ def _replace(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Read a file of at most `limit` bytes.
+
+    Raises:
+        UserError: it is missing, may not be read, is larger, or is no regular file (which could be read for ever).
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UserError(f"{path} is no regular file; name a file")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > limit:
+        raise UserError(f"{path} is larger than {limit:,} bytes, which is more than such a file ever has")
+    return data
 
 
 def sweep(folder: Path) -> None:

@@ -332,7 +332,7 @@ def test_embeddings_that_are_not(run: Said, stage1: Path) -> None:
         ("evil.pth", "not a file of tensors that can be read safely"),
         ("list.pth", "does not hold a dictionary of embeddings by prompt"),
         ("nowhere.pth", "there is no file nowhere.pth"),
-        ("narrow.pth", "embeddings of 5 numbers a token were given, if takes 8"),
+        ("narrow.pth", "embeddings of 5 numbers per token were given, if takes 8"),
     ):
         status, _, said = run("encode", "--embeddings", file, "--model", stage1)
         assert (status, error in said) == (2, True), said

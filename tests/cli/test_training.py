@@ -21,8 +21,8 @@ import noisewalk as nw
 from noisewalk.cli.main import main
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
 from noisewalk.run import training as lab
-from noisewalk.run.run_page import read_metrics
 from noisewalk.run.training import RunSpec, begun_from, configure, prepare, read_spec
+from noisewalk.training.records import read_metrics
 
 
 @pytest.fixture(autouse=True)
@@ -93,10 +93,13 @@ def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: py
         (["flow", "--recipe", "fats"], "unknown recipe 'fats'; did you mean 'fast'?"),
         (["flow", "--data", "minst"], "there is no data set 'minst'"),
         (["flow", "--data", "none"], "has 0 readable pictures"),
-        (["flow", "--data", "lonely"], "the class folder lonely/b has 1 readable pictures"),
+        (["flow", "--data", "lonely"], "lonely/b has 1 readable pictures"),
         (["flow", "--data", "shapes", "--size", "30"], "--size must be divisible by 4"),
-        (["flow", "--data", "shapes", "--epochs", "0"], "--epochs must be more than 0, 0.0 was asked for"),
-        (["flow", "--data", "shapes", "--batch-size", "-1"], "--batch-size must be more than 0, -1 was asked for"),
+        (["flow", "--data", "shapes", "--epochs", "0"], "--epochs must be more than 0 and at most 1000000, 0.0 was asked for"),
+        (
+            ["flow", "--data", "shapes", "--batch-size", "-1"],
+            "--batch-size must be more than 0 and at most 1000000, -1 was asked for",
+        ),
         (["flow", "--data", "shapes/dark", "--classes"], "has 0 classes"),
         (["flow", "--data", "shapes", "--decay", "cosin"], "did you mean 'cosine'?"),
         (["flow", "--data", "shapes", "--device", "cuda"], "sees no CUDA GPU"),
@@ -126,34 +129,40 @@ def test_metrics_survive_a_line_cut_short_and_steps_done_twice() -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(shapes: str, tmp_path: Path) -> None:
-    """SIGKILL leaves a whole checkpoint, and the run goes on from it bit for bit."""
-    code = (
-        "import sys\n"
-        "from noisewalk.training import runs\n"
-        "run = runs.run\n"
-        "import noisewalk.run.training as lab\n"
-        "lab.run = lambda recipe, config, folder, device: run(recipe, config, folder, 0.5, device)\n"
-        "from noisewalk.cli import main\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    arguments = ["flow", "--classes", "--data", shapes, "--size", "16", "--epochs", "3000", "--device", "cpu"]
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(shapes: str, threads: int) -> None:
+    """A run that is killed, terminated, interrupted and hung up on ends bit for bit as one that is left alone."""
+    line = [sys.executable, "-m", "noisewalk", "train", "flow", "--classes", "--data", shapes, "--size", "8"]
+    line += ["--batch-size", "2", "--epochs", "10", "--device", "cpu", "--out"]  # 60 steps
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
 
-    def start(out: str) -> subprocess.Popen[bytes]:
-        line = [sys.executable, "-c", code, "train", *arguments, "--out", out]
-        return subprocess.Popen(line, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    def start(out: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([*line, out], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
-    assert start("whole").wait(600) == 0
-    draw = random.Random(0)
-    for _ in range(10):
-        process = start("killed")
-        time.sleep(draw.uniform(3, 9))
-        process.send_signal(signal.SIGKILL)
-        process.wait(60)
-    assert start("killed").wait(600) == 0
-    whole, killed = (load_tensors(tmp_path / out / RUN_CHECKPOINT) for out in ("whole", "killed"))
-    assert whole[1]["step"] == killed[1]["step"]
-    assert all(torch.equal(whole[0][name], killed[0][name]) for name in whole[0])
+    assert start("whole").wait(500) == 0
+    kill = signal.SIGKILL
+    for number, step in ((signal.SIGTERM, 7), (kill, 10), (signal.SIGINT, 20), (signal.SIGHUP, 40), (kill, 50)):
+        process = start("broken")
+        until = time.monotonic() + 300
+        while (rows := read_metrics(Path("broken/metrics.jsonl"))) == [] or rows[-1]["step"] < step:
+            assert time.monotonic() < until
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
+        time.sleep(random.Random(step).uniform(0, 0.1))  # anywhere in a step
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), said
+        assert ("saved: the same command goes on" in said) == (number != signal.SIGKILL)
+    assert start("broken").wait(500) == 0
+    whole, broken = (load_tensors(Path(out) / RUN_CHECKPOINT) for out in ("whole", "broken"))
+    assert whole[1]["step"] == broken[1]["step"] == 60
+    assert whole[0].keys() == broken[0].keys()
+    assert [name for name in whole[0] if not torch.equal(whole[0][name], broken[0][name])] == []
+    logs = [[json.loads(row) for row in Path(out, "metrics.jsonl").read_text().splitlines()] for out in ("whole", "broken")]
+    assert [(row["step"], row["loss"]) for row in logs[0]] == [(row["step"], row["loss"]) for row in logs[1]]
+    names = [sorted(str(file.relative_to(out)) for file in Path(out).rglob("*")) for out in ("whole", "broken")]
+    assert len(names[0]) == len(names[1]), names  # nothing is left behind (the shards are named by their contents)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +309,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_last_checkpoint(shapes: st
     full = subprocess.run([sys.executable, "-c", code, *line], capture_output=True, text=True, timeout=300)
     assert full.returncode == 2
     assert "File too large; choose another place" in full.stderr
-    assert full.stderr.count("\n") == 1
+    assert full.stderr.count("\n") == 2  # what was read, and what went wrong
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == before  # and nothing half-written beside it
 
 

@@ -1,4 +1,4 @@
-"""One function a verb; results that save, replay and stand in a batch."""
+"""One function for each technique; results that save, replay and stand in a batch."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_a_short_run_trains_resumes_bit_for_bit_packs_and_draws(tmp_path: Path) 
 
 
 def test_packing_halves_the_averaged_weights(tmp_path: Path) -> None:
-    config = {"train": {"batch_size": 8}, "step": 5, "total_steps": 9, "network": "x"}
+    config = {"train": {"epochs": 1, "batch_size": 8}, "step": 5, "total_steps": 9, "network": "x"}
     averaged = torch.randn(4)
     save_tensors(tmp_path / RUN_CHECKPOINT, {"averaged.a": averaged, "network.a": torch.zeros(4)}, config)
     card = pack(tmp_path, tmp_path / "w.safetensors", {})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from ..plugins import load_plugins
 from .edge import guarded
 
 OWN = {
@@ -79,6 +80,8 @@ def _module(name: str) -> Any:
 
 def _main(arguments: list[str]) -> int:
     verb, *rest = arguments or ["help"]
+    if verb != "--version":
+        load_plugins()
     if verb in ("-h", "--help", "help"):
         if rest:
             return _main([*rest, "--help"])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from tyro.conf import Positional
 
 from ..commands import parse
 from ..errors import UserError
-from ..models.checkpoint import RUN_CHECKPOINT
-from .terminal import progress, writable
+from .terminal import progress
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,8 @@ class TrainCommand:
     out: Path | None = None
     """The run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html; runs/OBJECTIVE by default."""
     resume: Path | None = None
-    """Go on with the run in this folder, as its spec.json says; what else is given of it must be the same."""
+    """Go on with the run in this folder, as its spec.json says; what else is given must be the same, but for --data: it says
+    where the pictures are now."""
     network: str | None = None
     """unet-course or unet-fast, instead of the recipe's."""
     recipe: str = "fast"
@@ -31,9 +31,10 @@ class TrainCommand:
     classes: bool = False
     """Tell the network the class, and drop it for one picture in ten, so that guidance works."""
     data: str = "mnist"
-    """mnist, fashion-mnist, or a folder of pictures (of one folder a class)."""
+    """mnist, mnist-sample (the 5,000 digits that come with noisewalk), fashion-mnist, or a folder of pictures (of one folder
+    per class)."""
     size: int = 28
-    """Side of the pictures of a folder, pixels, divisible by 4."""
+    """Side of the pictures of a folder, pixels, divisible by 4, 8 to 1024."""
     channels: int = 3
     """Of the pictures of a folder: 1 for grey, 3 for colour."""
     epochs: float | None = None
@@ -53,37 +54,41 @@ class TrainCommand:
     dtype: str | None = None
     """float32 or bfloat16, what the network computes in, instead of the recipe's; its weights stay float32."""
     device: str = "auto"
-    """cpu, cuda, or auto."""
+    """cpu, cuda, mps (Apple's GPU), or auto."""
 
 
 def run_train(rest: list[str]) -> int:
-    from ..run.training import RunSpec, read_spec, train_into
+    from ..run.spec import checked
+    from ..run.training import train_into
+    from ..training.stopping import caught, interrupt
 
     asked = parse(TrainCommand, rest, "noisewalk train")
-    if asked.resume:
-        if asked.out:
-            raise UserError(f"--resume goes on in {asked.resume} itself; leave out --out")
-        same = (field.name for field in fields(RunSpec) if getattr(asked, field.name) != getattr(TrainCommand(), field.name))
-        folder, spec = asked.resume, replace(read_spec(asked.resume), **{name: getattr(asked, name) for name in same})
-    elif asked.objective:
-        folder = asked.out or Path("runs") / asked.objective
-        spec = RunSpec(**{field.name: getattr(asked, field.name) for field in fields(RunSpec)})
-    else:
-        raise UserError(
-            "say what to train (denoiser, pure-noise, ddpm, flow, emoji, upscaler, scorer, classifier), or --resume RUN"
-        )
-    writable(folder / RUN_CHECKPOINT)
-    signal.signal(signal.SIGTERM, _stop)
-    with progress(f"train {spec.objective}") as watch:
-        said = train_into(folder, spec, asked.minutes, asked.device, watch)
+    folder, values, moved = _wanted(asked)
+    spec = checked(values)
+    option = "--resume" if asked.resume else "--out"
+    with caught(interrupt), progress(f"train {spec.objective}") as watch:
+        said = train_into(folder, spec, asked.minutes, asked.device, watch, option, moved)
     if said:
         print(said)
     return 0
 
 
-def _stop(number: int, frame: object) -> None:
-    """A polite kill saves, as Ctrl-C does."""
-    raise KeyboardInterrupt
+def _wanted(asked: TrainCommand) -> tuple[Path, dict[str, Any], bool]:
+    """The run's folder, the values of its spec, and whether its data may have moved."""
+    from ..run.spec import RunSpec, read_spec
+
+    names = [field.name for field in fields(RunSpec)]
+    if asked.resume:
+        if asked.out:
+            raise UserError(f"--resume goes on in {asked.resume} itself; leave out --out")
+        before, silent = asdict(read_spec(asked.resume)), TrainCommand()
+        said = {name: getattr(asked, name) for name in names if getattr(asked, name) != getattr(silent, name)}
+        return asked.resume, {**before, **said}, "data" in said
+    if not asked.objective:
+        raise UserError(
+            "say what to train (denoiser, pure-noise, ddpm, flow, emoji, upscaler, scorer, classifier), or --resume RUN"
+        )
+    return asked.out or Path("runs") / asked.objective, {name: getattr(asked, name) for name in names}, False
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class Balanced:
         object.__setattr__(self, "_together", Together(tuple(sums)))
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
+        """Estimate x0 from x_t (N, C, H, W) at a noise level."""
         answers = self._together(x_t, level)
         conds, unconds = answers[::2], answers[1::2]
         there = torch.stack([u.x0 for u in unconds])  # (K, N, C, H, W)

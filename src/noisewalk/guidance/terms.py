@@ -69,6 +69,7 @@ class Together:
         object.__setattr__(self, "_rows", rows)
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> list[Prediction]:
+        """Evaluate all mixtures at x_t (N, C, H, W), with one network call for all their terms."""
         answers = evaluate([d for d, _ in self._asked], [apply(maps, x_t) for _, maps in self._asked], level)
         return [_sum(terms, [answers[i] for i in rows]) for terms, rows in zip(self.sums, self._rows, strict=True)]
 
@@ -98,6 +99,7 @@ class Mixture:
         object.__setattr__(self, "_together", Together((terms,)))
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
+        """Estimate x0 from x_t (N, C, H, W) at a noise level."""
         return self._together(x_t, level)[0]
 
 
@@ -115,6 +117,7 @@ class Scale:
     factor: float
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Apply the map to pictures (N, C, H, W)."""
         return x if self.factor == 1 else self.factor * x
 
 

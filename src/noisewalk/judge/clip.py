@@ -34,6 +34,7 @@ class ClipScorer:
 
     @torch.no_grad()
     def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
+        """Scores (N, P) of every picture for every prompt, see `Scorer`."""
         vision = self.model.visual_projection(self.model.vision_model(pixel_values=self.seen(pictures)).pooler_output)
         words = self.tokenizer(list(prompts), padding=True, truncation=True, return_tensors="pt")
         text = self.model.text_projection(self.model.text_model(**words).pooler_output)

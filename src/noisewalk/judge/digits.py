@@ -38,6 +38,7 @@ class DigitReader(nn.Module):
         return out.mean((2, 3))
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """Compute the module's output for x (N, C, H, W)."""
         out: Tensor = self.head(F.dropout(self.features(pictures), 0.2, self.training))
         return out
 
@@ -59,6 +60,7 @@ class Warp:
     shear: float = 0.15
 
     def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+        """Warp pictures (N, C, H, W) at random; the shape stays."""
         n, _, height, _ = pictures.shape
 
         def symmetric(size: float) -> Tensor:

@@ -55,6 +55,7 @@ class ConvBlock(nn.Module):
         self.skip = nn.Identity() if (c_in, stride) == (c_out, 1) else nn.Conv2d(c_in, c_out, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the module's output for x (N, C, H, W)."""
         h = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
         return F.relu(self.skip(x) + h)
 
@@ -75,6 +76,7 @@ class ResidualPictures(nn.Module):
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """Compute the module's output for x (N, C, H, W)."""
         out: Tensor = self.body(F.relu(self.stem(F.pixel_unshuffle(pictures, 2))))
         return out.mean((2, 3))
 
@@ -95,6 +97,7 @@ class PlainPictures(nn.Module):
         self.flat = nn.Linear(width * (c.image_size // 8) ** 2, width)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """Compute the module's output for x (N, C, H, W)."""
         out: Tensor = self.flat(self.body(F.pixel_unshuffle(pictures, 2)).flatten(1))
         return out
 
@@ -107,6 +110,7 @@ class BagOfWords(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(c.word_dim, 2 * c.text_dim), nn.GELU(), nn.Linear(2 * c.text_dim, c.text_dim))
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """One vector (N, D') for each caption, from its word vectors (N, L, D) where the mask (N, L) is true."""
         weights = mask.to(vectors.dtype).unsqueeze(-1)
         out: Tensor = self.mlp((vectors * weights).sum(1) / weights.sum(1).clamp(min=1))
         return out
@@ -128,6 +132,7 @@ class Sentence(nn.Module):
         )
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """One vector (N, D') for each caption, from its word vectors (N, L, D) where the mask (N, L) is true."""
         text: Tensor = self.reader(vectors, mask)
         return text[:, 0]
 

@@ -51,6 +51,7 @@ class DigitScorer:
     """
 
     def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
+        """Scores (N, P) of every picture for every prompt, see `Scorer`."""
         if pictures.shape[1:] != (1, 28, 28):
             shape = "x".join(map(str, pictures.shape[1:]))
             raise UserError(f"the digit reader reads pictures of 1x28x28, not of {shape}; choose another --scorer")

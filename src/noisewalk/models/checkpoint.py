@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from ..errors import UserError
-from ..files import write_atomic
+from ..files import read_bounded, write_atomic
 
 RUN_CHECKPOINT = Path("checkpoints") / "last.safetensors"
 """Where a training run keeps its checkpoint, inside its folder."""
@@ -24,22 +28,35 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], config: dict[str, Any],
 
     Args:
         max_bytes: most bytes of tensors in a file; 0 for no limit. What does not fit goes into files beside it,
-            "NAME.DIGEST.safetensors", which the first names with their SHA-256; the first is written last, so that at any
-            moment it names whole files, and files it names no longer are then removed.
+            "NAME.DIGEST.safetensors" for NAME the whole name of this one, which the first names with their SHA-256; the first
+            is written last, so that at any moment it names whole files. Files that it names no longer are then removed.
     """
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     first, *rest = _parts(whole, max_bytes)
+    before = _shards_now(path)
     shards = {}
     for part in rest:
         data = save(part, metadata={"noisewalk": "{}"})
         digest = hashlib.sha256(data).hexdigest()
-        shards[f"{path.stem}.{digest[:16]}.safetensors"] = digest
-        write_atomic(path.with_name(f"{path.stem}.{digest[:16]}.safetensors"), data)
+        shards[f"{path.name}.{digest[:16]}.safetensors"] = digest
+        write_atomic(path.with_name(f"{path.name}.{digest[:16]}.safetensors"), data)
     config = {**config, "shards": shards} if shards else config
     write_atomic(path, save(first, metadata={"noisewalk": json.dumps(config)}))
-    for old in path.parent.glob(f"{path.stem}.{'?' * 16}.safetensors"):
-        if old.name not in shards:
-            old.unlink(missing_ok=True)
+    for old in before - shards.keys():
+        path.with_name(old).unlink(missing_ok=True)
+
+
+def _shards_now(path: Path) -> set[str]:
+    """Names of the files beside `path` that belong to it: those it names, and those a killed process made for it."""
+    with suppress(UserError):
+        named = set(_load_file(path, with_tensors=False)[1].get("shards", {}))
+        return named | _of_its_name(path)
+    return _of_its_name(path)
+
+
+def _of_its_name(path: Path) -> set[str]:
+    pattern = f"{glob.escape(path.name)}.{'[0-9a-f]' * 16}.safetensors"
+    return {file.name for file in path.parent.glob(pattern)}
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -70,15 +87,31 @@ def _parts(tensors: dict[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]
     return parts
 
 
-def _load_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _load_file(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(f"{path} is no regular file")
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if "noisewalk" not in metadata:
                 raise UserError(f"{path} is a safetensors file, but not one of noisewalk's (it has no configuration)")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata["noisewalk"])  # noqa: SIM118
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+            config = _configuration(metadata["noisewalk"])
+            return {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}, config  # noqa: SIM118
+    except (OSError, SafetensorError, msgspec.MsgspecError, RecursionError) as error:
         raise UserError(f"cannot read the checkpoint {path}: {error}; it may be cut short, fetch or make it again") from error
+
+
+class _Shards(TypedDict, total=False):
+    shards: dict[Annotated[str, msgspec.Meta(max_length=255)], Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]
+
+
+def _configuration(text: str) -> dict[str, Any]:
+    """The JSON of a checkpoint's header: an object, whose shards are names of files beside it."""
+    config = msgspec.json.decode(text.encode(), type=dict[str, Any])
+    for name in msgspec.convert(config, _Shards).get("shards", {}):
+        if not re.fullmatch(r"[^/\\\0]+\.safetensors", name) or name.startswith("."):
+            raise msgspec.ValidationError(f"'{name}' is no name of a file beside it")
+    return config
 
 
 def half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -107,6 +140,49 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+MAX_CARD = 20_000_000
+"""Most bytes of a card (the longest lists the words a model knows)."""
+
+
+class Card(TypedDict, total=False):
+    """What a card says about the weights beside it; `noisewalk models` shows some of it.
+
+    Args:
+        kind: "model" for what draws pictures.
+        sha256: of the weights.
+        defaults: of walks, see `Defaults`.
+        known, filler: the words a text model was trained on, and words that say nothing.
+        what, data, command: in words.
+        parameters: how many there are.
+        quality: measured figures by name.
+    """
+
+    kind: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16,64}$")]
+    defaults: dict[str, Any]
+    known: list[str]
+    filler: list[str]
+    what: str
+    data: str | list[str]
+    command: str
+    parameters: Annotated[int, msgspec.Meta(ge=0)]
+    quality: dict[str, Any]
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """A card, checked; what it says beyond `Card` is kept.
+
+    Raises:
+        UserError: it cannot be read, or a value in it is of another type.
+    """
+    try:
+        card = msgspec.json.decode(read_bounded(path, MAX_CARD), type=dict[str, Any])
+        msgspec.convert(card, Card)
+        return card
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise UserError(f"the card {path} is damaged ({error}); make or fetch it again with its weights") from error
+
+
 def checked(path: Path) -> dict[str, Any]:
     """The card beside packed weights, {} if there is none; the weights must be the ones it names.
 
@@ -115,12 +191,9 @@ def checked(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UserError(f"there are no weights at {path}; reinstall noisewalk, or make them (see bench/TRAINING_QUEUE.md)")
-    try:
-        card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
-    except FileNotFoundError:
+    if not path.with_suffix(".json").exists():
         return {}
-    except (OSError, json.JSONDecodeError) as error:
-        raise UserError(f"{path.with_suffix('.json')} cannot be read ({error}); reinstall noisewalk") from error
+    card = read_card(path.with_suffix(".json"))
     found = fingerprint(path)
     if found != card.get("sha256", found)[:16]:
         raise UserError(

@@ -46,6 +46,7 @@ class NetworkModel:
     learned_variance: bool = False
 
     def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
+        """Estimate x0 from x_t (N, C, H, W) at a noise level, under a condition."""
         here = NoiseLevel(level.alpha, self.data_scale * level.sigma)  # the level in the range of the network's data
         x = x_t if self.data_scale == 1 else self.data_scale * x_t
         x = x if self.data_shift == 0 else x + self.data_shift * level.alpha

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..errors import UserError, unknown
+from ..plugins import load_plugins
 from ..walk.noise import LinearPath, Rescaled
 from .checkpoint import RUN_CHECKPOINT, checked, fingerprint, network_weights
 from .diffusers.deepfloyd import NAMED, Named, cascade
@@ -48,6 +49,24 @@ def bundled() -> dict[str, dict[str, Any]]:
     return {name: card for name, card in cards.items() if card.get("kind") == "model"}
 
 
+REGISTERED: dict[str, Callable[[], Pretrained]] = {}
+"""Models that somebody else's package, or a user's script, made known by `register_model`."""
+
+
+def register_model(name: str, make: Callable[[], Pretrained]) -> None:
+    """Make a model known by a name, so that `load`, the command line and the metadata of pictures can speak of it.
+
+    Args:
+        make: loads it, for example a function that calls `from_network`; it is called when the model is first asked for.
+
+    Raises:
+        UserError: there is a model of that name already.
+    """
+    if name in REGISTERED or name in bundled() or name in NAMED:
+        raise UserError(f"there is a model '{name}' already; register yours under another name")
+    REGISTERED[name] = lru_cache(maxsize=1)(make)
+
+
 def load(
     name: str,
     *,
@@ -77,6 +96,9 @@ def load(
         UserError: there is no such model (the nearest name is suggested), its weights are missing or damaged, or it cannot
             compute so.
     """
+    load_plugins()
+    if name in REGISTERED:
+        return REGISTERED[name]()
     kind = number_type(dtype)
     if is_pipeline(name):
         place = placement(memory, device, kind)

@@ -91,7 +91,7 @@ def frame(x: Tensor, seen: Tensor, motion: Motion, s: float, scale: int, margin:
     before, after = (_colours(each) for each in (x, seen))
     colours = (1 - s) * before + s * after[motion.target]
     centres, parts = motion.at(s)
-    fine = 2 * scale  # points a pixel, each way: twice as dense as the canvas, so that turned pixels leave no holes
+    fine = 2 * scale  # points per pixel, each way: twice as dense as the canvas, so that turned pixels leave no holes
     line = (np.arange(fine) + 0.5) / fine - 0.5
     grid = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
     distance = np.hypot(*motion.shift.T) + np.linalg.norm(motion.turn - np.eye(2), axis=(1, 2))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..report.figures import sheet
 from ..techniques.generate import Generate
 from ..training.data import mnist, to_unit
 from . import run_page
+from . import spec as spec_file
 from .make import Watch, make, ready
 
 
@@ -45,13 +46,22 @@ def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | Non
     asked = as_often(digits.labels, num)
     drawn, spec = draw_digits(model, asked, walk, watch)
     found = evaluate(drawn, asked if conditional(model) else None, train, test)
-    said = table(model, spec, found)
+    said = table(model, spec, found) + "\n" + measured_on(Path(name), len(train), len(test))
     if out:
         write_atomic(out / "evaluation.txt", (said + "\n").encode())
         write_atomic(out / "evaluation-nearest.png", encode_png(nearest_pairs(drawn, train, found)))
-        if (out / "spec.json").exists():
-            run_page.write(out, json.loads((out / "spec.json").read_text()))
+        if (out / spec_file.NAME).exists():
+            run_page.write(out, asdict(spec_file.read_spec(out)))
     return said
+
+
+def measured_on(model: Path, train: int, test: int) -> str:
+    """How many real digits the figures were measured against, and whether the model was trained on the small sample."""
+    text = f"measured against {train:,} training and {test:,} test digits"
+    text += "" if train == 60_000 else ", which is a part of MNIST: figures measured against the whole of it are others"
+    if (model / spec_file.NAME).is_file() and spec_file.read_spec(model).data == "mnist-sample":
+        text += "; trained on the 5,000 digits that come with noisewalk"
+    return text
 
 
 def as_often(labels: Tensor, num: int) -> Tensor:

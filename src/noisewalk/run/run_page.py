@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,21 @@ from ..report.page import Section, Shown, render
 from ..techniques.denoise import psnr
 from ..techniques.generate import Generate
 from ..training.data import mnist, to_unit
+from ..training.records import LEVELS, METRICS, Levels, read_levels, read_metrics
 from ..walk.noise import NoiseLevel, SeededNoise, add_noise
 from .make import make
+from .spec import read_spec
 
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Noise on pictures in [0, 1] that the denoiser is tried on; it is trained on 0.5 alone."""
+
+SAMPLE_NOTE = " (the 5,000 digits that come with noisewalk; the whole of MNIST has 60,000)"
 
 
 def write(folder: Path, spec: dict[str, Any], skipped: Sequence[str] = ()) -> Path:
     """Write `folder`/report.html from what is in the folder."""
     asked = ", ".join(f"{k} {v}" for k, v in spec.items() if v is not None)
+    asked += SAMPLE_NOTE if spec.get("data") == "mnist-sample" else ""
     page = folder / "report.html"
     write_atomic(page, render(f"Training run {folder.name}", asked, sections(folder, skipped), "noisewalk").encode())
     return page
@@ -36,8 +41,15 @@ def write(folder: Path, spec: dict[str, Any], skipped: Sequence[str] = ()) -> Pa
 
 def sections(folder: Path, skipped: Sequence[str] = ()) -> list[Section]:
     """The sections of a run's page: loss, loss by level, what was left out, what was measured, what it draws."""
-    made = [Section("Loss", "Mean of every 50 steps.", "", [Shown("", [("loss curve", loss_curve({"": folder}))])])]
-    if by_level := read_rows(folder / "levels.jsonl"):
+    made = [
+        Section(
+            "Loss",
+            "Each point is the mean since the point before it; the points lie closer together at the start.",
+            "",
+            [Shown("", [("loss curve", loss_curve({"": folder}))])],
+        )
+    ]
+    if by_level := read_levels(folder / LEVELS):
         whose = "held-out" if by_level[-1]["held_out"] else "training"
         idea = f"Of the averaged weights, on the same {whose} pictures under the same noise: t = 0 is the picture, 1 is noise."
         made.append(Section("Loss by noise level", idea, "", [Shown("", [("loss by noise level", level_curve(by_level))])]))
@@ -57,7 +69,7 @@ def sections(folder: Path, skipped: Sequence[str] = ()) -> list[Section]:
 
 def compare(folders: Sequence[Path], page: Path) -> Path:
     """Write a page of several runs: their losses in one figure, and the last samples of each."""
-    specs = {str(folder): json.loads((folder / "spec.json").read_text()) for folder in folders}
+    specs = {str(folder): asdict(read_spec(folder)) for folder in folders}
     first = next(iter(specs.values()))
     differ = sorted({k for spec in specs.values() for k in spec if spec.get(k) != first.get(k)})
     made = [Section("Loss", "", "", [Shown("", [("loss curves", loss_curve({str(folder): folder for folder in folders}))])])]
@@ -71,24 +83,7 @@ def compare(folders: Sequence[Path], page: Path) -> Path:
     return page
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl in the order of their steps; steps done twice, before and after a kill, count once."""
-    rows = {row["step"]: row for row in read_rows(path) if "step" in row}
-    return [rows[step] for step in sorted(rows)]
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file of JSON lines; a last line cut short by a killed process is left out."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return rows
-
-
-def level_curve(rows: Sequence[dict[str, Any]]) -> bytes:
+def level_curve(rows: Sequence[Levels]) -> bytes:
     """A PNG of the loss by noise level, a curve for each row of levels.jsonl."""
     named = {row["at"].replace("-", " "): (row["t"], row["loss"]) for row in rows}
     return curves(named, "t", "loss", marker="o")
@@ -96,8 +91,10 @@ def level_curve(rows: Sequence[dict[str, Any]]) -> bytes:
 
 def loss_curve(runs: Mapping[str, Path]) -> bytes:
     """A PNG of the losses of runs over their steps."""
-    rows = {name: read_metrics(folder / "metrics.jsonl") for name, folder in runs.items()}
-    return curves({name: ([r["step"] for r in of], [r["loss"] for r in of]) for name, of in rows.items()}, "step", "loss")
+    rows = {name: read_metrics(folder / METRICS) for name, folder in runs.items()}
+    marker = "o" if max((len(of) for of in rows.values()), default=0) < 40 else ""  # a line of one point is not seen
+    points = {name: ([r["step"] for r in of], [r["loss"] for r in of]) for name, of in rows.items()}
+    return curves(points, "step", "loss", marker=marker)
 
 
 def samples(model: Pretrained, labels: Sequence[str], each: int = 4) -> dict[str, Image.Image]:

@@ -14,13 +14,19 @@ from ..files import write_atomic
 from ..report.page import Section, Shown, render
 from ..run.evaluation import evaluate_model
 from ..run.make import Watch
-from ..run.run_page import level_curve, loss_curve, read_metrics, read_rows
+from ..run.run_page import level_curve, loss_curve
 from ..run.training import RunSpec, train_into
+from ..training.data import whole_mnist
+from ..training.records import LEVELS, METRICS, read_levels, read_metrics
 from ..version import __version__
 from .equations import DDPM, FLOW
 
 RUNS = Path(str(files("noisewalk") / "runs"))
 """What is shown of the runs that come with the package: their specs, metrics and samples, without weights."""
+
+
+PICTURES_SEEN = 30_000
+"""In the training that is made live: after so many, digits show."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def _shown(training: Training) -> Section:
 def images(run: Path) -> Iterator[tuple[str, bytes]]:
     """The pictures of a run by title: its loss, its loss by noise level, and what it drew."""
     yield "loss curve", loss_curve({"": run})
-    if by_level := read_rows(run / "levels.jsonl"):
+    if by_level := read_levels(run / LEVELS):
         yield "loss by noise level", level_curve(by_level)
     for noising in sorted(run.glob("samples/*-noising.png"))[:1]:  # the same at every epoch
         yield "noising", noising.read_bytes()
@@ -138,7 +144,7 @@ def images(run: Path) -> Iterator[tuple[str, bytes]]:
 
 def shown(run: Path, command: str) -> list[Shown]:
     """A run's command and pictures, how far it went, and what was measured of it."""
-    rows = read_metrics(run / "metrics.jsonl")  # none yet of a run stopped before its 50th step
+    rows = read_metrics(run / METRICS)  # none yet of a run stopped before its 50th step
     reached = f"{rows[-1]['step']} steps, loss {rows[-1]['loss']:.4f}; " if rows else ""
     how = f"{reached}samples by epoch, always from the same noise."
     note = run / "note.txt"
@@ -150,9 +156,13 @@ def shown(run: Path, command: str) -> list[Shown]:
 
 
 def _live(run: Path, minutes: float) -> Section:
-    spec = RunSpec("flow", classes=True, epochs=0.5, batch_size=64)
+    small = not whole_mnist()
+    passes = PICTURES_SEEN / (5_000 if small else 60_000)
+    spec = RunSpec("flow", data="mnist-sample" if small else "mnist", classes=True, epochs=passes, batch_size=64)
     said = train_into(run, spec, minutes, "auto")
     evaluate_model(str(run), 100, {}, out=run)
-    command = shlex.join([*f"noisewalk train flow --classes --epochs {spec.epochs:g} --batch-size 64 --out".split(), str(run)])
-    idea = f"Half a pass over the digits ({minutes:g} minutes at most). {said.split(': ')[-1].split(';')[0]}."
+    asked = f"noisewalk train flow --classes --data {spec.data} --epochs {passes:g} --batch-size 64 --out"
+    command = shlex.join([*asked.split(), str(run)])
+    which = "the 5,000 digits that come with noisewalk" if small else "the 60,000 digits of MNIST"
+    idea = f"{passes:g} passes over {which} ({minutes:g} minutes at most). {said.split(': ')[-1].split(';')[0]}."
     return Section("Trained just now", idea, FLOW, shown(run, command))

@@ -109,9 +109,27 @@ def _idx(name: str, split: Split) -> Labelled:
     except NotFound as error:
         if name != "mnist":
             raise
-        images, labels = (_read_idx(SAMPLE / f"{prefix}-{kind}-ubyte.gz", "") for kind in ("images-idx3", "labels-idx1"))
-        warnings.warn(f"{error}. Until then: the {len(images):,} {split} digits that come with noisewalk", stacklevel=3)
+        sample = mnist_sample(split)
+        warnings.warn(f"{error}. Until then: the {len(sample):,} {split} digits that come with noisewalk", stacklevel=3)
+        return sample
     return Labelled(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
+
+
+def mnist_sample(split: Split) -> Labelled:
+    """The first 5,000 training or 1,000 test digits of MNIST, which come with noisewalk."""
+    images, labels = (_read_idx(SAMPLE / f"{_PREFIX[split]}-{kind}-ubyte.gz", "") for kind in ("images-idx3", "labels-idx1"))
+    return Labelled(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
+
+
+def whole_mnist() -> bool:
+    """Whether the official training digits are at hand or can be downloaded; a warning says why where they are not."""
+    try:
+        for kind in ("images-idx3", "labels-idx1"):
+            _locate("mnist", f"train-{kind}-ubyte.gz")
+    except NotFound as error:
+        warnings.warn(f"{error}. Until then: the 5,000 training digits that come with noisewalk", stacklevel=2)
+        return False
+    return True
 
 
 class NotFound(UserError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,12 +17,115 @@ from .data import Labelled
 MAX_BYTES = 4 * 10**9
 """Most bytes of prepared pictures."""
 
+PICTURES = frozenset(
+    {
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".heic",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".jp2",
+    }
+)
+"""Endings of files that are meant as pictures, readable or not."""
+
+LEFT_BY_TOOLS = frozenset({"__macosx", "thumbs.db", "desktop.ini", "#recycle", "lost+found", "system volume information"})
+
+LAYOUTS = (
+    "put all pictures into the folder itself (no classes), or the pictures of each class into a folder of its own inside it, "
+    "with neither pictures beside those folders nor folders inside them"
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a folder of pictures.
+
+    Args:
+        names: of the classes, in order; () if the folder has none.
+        groups: the files of each class (of the one group, if there are no classes).
+        beside: files beside the folders of the classes.
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[tuple[Path, ...], ...]
+    beside: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        return [file for group in self.groups for file in group]
+
+
+def layout(path: Path) -> Layout:
+    """How the pictures lie in a folder; what tools leave behind (hidden names, `@eaDir`, `__MACOSX`, `Thumbs.db`) is not seen.
+
+    Raises:
+        UserError: there is no such folder, it may not be read, or it could be read in more than one way.
+    """
+    if not path.is_dir():
+        raise UserError(f"there is no data set '{path}'; known: mnist, mnist-sample, fashion-mnist, or a folder of pictures")
+    folders, files = _listed(path)
+    if not folders:
+        return Layout((), (tuple(files),))
+    if loose := [file for file in files if file.suffix.lower() in PICTURES]:
+        raise UserError(
+            f"{path} holds {len(loose)} pictures (such as {loose[0].name}) beside {len(folders)} folders (such as "
+            f"{folders[0].name}), so it could be read with or without classes; {LAYOUTS}"
+        )
+    groups = []
+    for each in folders:
+        inside, of_class = _listed(each)
+        if inside:
+            raise UserError(f"the class folder {each} holds folders itself (such as {inside[0].name}); {LAYOUTS}")
+        groups.append(tuple(of_class))
+    names = tuple(folder.name for folder in folders)
+    twice = [name for name, count in Counter(name.strip().lower() for name in names).items() if count > 1]
+    if twice:
+        raise UserError(f"two class folders of {path} have the same name '{twice[0]}' but for capitals; rename one of them")
+    return Layout(names, tuple(groups), tuple(files))
+
+
+def _listed(path: Path) -> tuple[list[Path], list[Path]]:
+    """Folders and other entries, each sorted by name, without what tools leave behind."""
+    try:
+        seen = sorted(entry for entry in path.iterdir() if not _ignored(entry.name))
+    except OSError as error:
+        raise UserError(f"the folder {path} cannot be read: {error.strerror}; mend its permissions, or name another") from error
+    for entry in seen:
+        if not entry.name.isprintable():
+            raise UserError(f"{path} holds a name that cannot be written ({entry.name!r}); rename it")
+    folders = [entry for entry in seen if entry.is_dir()]
+    return folders, [entry for entry in seen if entry not in set(folders)]
+
+
+def _ignored(name: str) -> bool:
+    return name.startswith((".", "@", "$")) or name.lower() in LEFT_BY_TOOLS
+
+
+def digest_of(path: Path) -> str:
+    """A digest of the names and sizes of a folder's files."""
+    return _digest(path, layout(path))
+
+
+def _digest(path: Path, found: Layout) -> str:
+    lines = [f"{file.relative_to(path)}\t{file.stat().st_size if file.is_file() else -1}" for file in found.files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
 
 def folder(path: Path, size: int, channels: int) -> tuple[Labelled, tuple[str, ...], tuple[str, ...]]:
     """Pictures of a folder, cropped to squares and resized; what cannot be read is left out and named.
 
     Args:
-        path: a folder of pictures, or of one folder a class.
+        path: a folder of pictures, or of one folder per class.
         size: side of the prepared pictures, pixels; divisible by 4.
         channels: 1 for grey, 3 for colour.
 
@@ -27,34 +133,38 @@ def folder(path: Path, size: int, channels: int) -> tuple[Labelled, tuple[str, .
         The data, the names of the classes (none if there are no sub-folders), and what was left out and why.
 
     Raises:
-        UserError: there is no such folder, nothing in it can be read, a class has fewer than two pictures, or there are
-            more pictures than memory is set aside for.
+        UserError: there is no such folder, its layout is ambiguous, nothing in it can be read, a class has fewer than two
+            pictures, or there are more pictures than memory is set aside for.
     """
-    if size % 4 or size < 8:
-        raise UserError(f"--size must be divisible by 4 and at least 8, {size} was asked for")
-    if not path.is_dir():
-        raise UserError(f"there is no data set '{path}'; known: mnist, fashion-mnist, or a folder of pictures")
-    names = tuple(sorted(child.name for child in path.iterdir() if child.is_dir() and not child.name.startswith(".")))
-    groups = [path / name for name in names] or [path]
+    found = layout(path)
+    most = MAX_BYTES // (size * size * channels)
+    if (count := sum(file.suffix.lower() in PICTURES for file in found.files)) > most:
+        raise UserError(
+            f"{path} holds {count:,} pictures, which are {count * size * size * channels / 1e9:.1f} GB at {size}x{size}; the "
+            f"limit is {MAX_BYTES / 1e9:.0f} GB: take at most {most:,} of them, or a smaller --size"
+        )
     pictures: list[torch.Tensor] = []
     labels: list[int] = []
-    skipped: list[str] = []
-    most = MAX_BYTES // (size * size * channels)
-    for label, group in enumerate(groups):
+    skipped = [f"{file} lies beside the class folders" for file in found.beside]
+    for label, group in enumerate(found.groups):
         before = len(pictures)
-        for file in sorted(f for f in group.iterdir() if f.is_file() and not f.name.startswith(".")):
+        for file in group:
             try:
                 pictures.append(_prepared(file, size, channels))
                 labels.append(label)
             except UserError as error:
                 skipped.append(str(error))
             if len(pictures) > most:
-                raise UserError(f"{path} holds more than {most} pictures of {size}x{size}; take fewer, or a smaller --size")
-        if names and len(pictures) - before < 2:
-            raise UserError(f"the class folder {group} has {len(pictures) - before} readable pictures; it needs at least 2")
+                raise UserError(f"{path} holds more than {most:,} pictures of {size}x{size}; take fewer, or a smaller --size")
+        if found.names and len(pictures) - before < 2:
+            at = path / found.names[label]
+            raise UserError(f"the class folder {at} has {len(pictures) - before} readable pictures; it needs at least 2")
     if len(pictures) < 2:
-        raise UserError(f"{path} has {len(pictures)} readable pictures ({len(skipped)} could not be read); it needs at least 2")
-    return Labelled(torch.stack(pictures), torch.tensor(labels)), names, tuple(skipped)
+        why = f"; {skipped[0]}" if skipped else ""
+        raise UserError(
+            f"{path} has {len(pictures)} readable pictures ({len(skipped)} could not be read{why}); it needs at least 2"
+        )
+    return Labelled(torch.stack(pictures), torch.tensor(labels)), found.names, tuple(skipped)
 
 
 def _prepared(file: Path, size: int, channels: int) -> torch.Tensor:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +66,10 @@ class Diverged(UserError):
 
 @dataclass
 class TrainState:
-    """Everything a run needs to go on from where it is, bit for bit; `seconds` were spent in steps."""
+    """Everything a run needs to go on from where it is, bit for bit.
+
+    `seconds` were spent in steps, and `losses` are those since the last line of the log.
+    """
 
     step: int
     total_steps: int
@@ -77,13 +79,14 @@ class TrainState:
     generator: torch.Generator
     loss: float = math.nan
     seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
 
 
 def start(network: nn.Module, data: Data, config: TrainConfig, device: torch.device | str = "cpu") -> TrainState:
     """A run at step 0. Seed PyTorch before building the network if its first weights are to be reproducible."""
     device = torch.device(device)
     fused = device.type == "cuda"
-    network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
     optimizer: torch.optim.Optimizer
     if config.optimizer == "adam":
         optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=fused)
@@ -116,8 +119,8 @@ def train(
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, state.total_steps, config)
         raw, cond = data.batch(epoch_rows(state.step, len(data), config).to(device), state.generator)
-        pictures = to_unit(raw).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
+        pictures = to_unit(raw).contiguous(memory_format=memory_format(device))
+        with torch.autocast(device.type, torch.bfloat16) if config.bf16 else nullcontext():
             value = loss(call, pictures, cond, state.generator).mean()
         state.optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
@@ -131,6 +134,11 @@ def train(
         _average(state, config.ema_decay)
         state.seconds += time.perf_counter() - began
         yield state
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """How pictures and weights lie in memory: channels last, but on Apple's GPU, which does not always compute them rightly."""
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def learning_rate(step: int, total: int, config: TrainConfig) -> float:
@@ -161,7 +169,7 @@ def epoch_rows(step: int, count: int, config: TrainConfig) -> Tensor:
 
 @lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, count: int) -> Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+    return torch.randperm(count, generator=torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63))
 
 
 @torch.no_grad()
@@ -174,17 +182,3 @@ def _average(state: TrainState, decay: float) -> None:
         if a.is_floating_point()
     ]
     torch._foreach_lerp_([a for a, _ in floating], [b for _, b in floating], 1 - keep)
-
-
-def log(path: Path, row: dict[str, Any]) -> None:
-    """Append one line of JSON.
-
-    Raises:
-        UserError: the disk is full, or the file may not be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; make room, and give the same command again") from error

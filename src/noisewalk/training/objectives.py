@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..walk.noise import Schedule
+from ..walk.noise import NoiseLevel, Schedule
 from ..walk.prediction import Condition, to_target
 
 Times = Callable[[int, torch.Generator], Tensor]
@@ -56,6 +56,14 @@ def drop_condition(cond: Condition, null: Condition, probability: float, generat
     return tuple(torch.where(dropped.view(-1, *[1] * (c.ndim - 1)), n.to(c.device), c) for c, n in zip(cond, null, strict=True))
 
 
+def level_at(schedule: Schedule, t: Tensor) -> NoiseLevel:
+    """The noise level at times on their device; for Apple's GPU, which has no float64, it is computed on the CPU."""
+    if t.device.type != "mps":
+        return schedule(t)
+    level = schedule(t.cpu())
+    return NoiseLevel(level.alpha.to(t.device, torch.float32), level.sigma.to(t.device, torch.float32))
+
+
 @dataclass(frozen=True, eq=False)
 class Objective:
     """Mean squared error of a target of the one-formula table, on a schedule.
@@ -87,7 +95,7 @@ class Objective:
     def loss_at(self, network: Network, x0: Tensor, cond: Condition, t: Tensor, eps: Tensor) -> Tensor:
         """(N,) losses at given times (N,) and noise (N, C, H, W), nothing dropped."""
         x0 = (x0 + 1) / 2 if self.unit_range else x0
-        level = self.schedule(t[:, None, None, None])
+        level = level_at(self.schedule, t[:, None, None, None])
         output = network(level.alpha * x0 + level.sigma * eps, t, *cond)
         target = to_target(x0, eps, level, self.prediction_type)
         return (output.float() - target).square().flatten(1).mean(1)

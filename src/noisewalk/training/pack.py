@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from ..files import write_atomic
-from ..models.checkpoint import RUN_CHECKPOINT, half, save_tensors
-from .saving import MAX_FILE, averaged_weights
+from ..models.checkpoint import RUN_CHECKPOINT, half, read_card, save_tensors
+from .saving import MAX_FILE, Reached, averaged_weights, reached
 
 
 def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
     """Write `weights` (.safetensors) and its card (.json) from a run folder; returns the card.
 
     Args:
+        run: a run folder with a checkpoint.
+        weights: the file to write. Its name must end in .safetensors, so that no two files of weights share a card.
         card: what the run does not know: kind, data and licence, defaults, measured quality.
+
+    Raises:
+        UserError: the name ends otherwise, the run has no good checkpoint, or a file that is no card is in the card's place.
     """
+    if weights.suffix != ".safetensors" or not weights.stem:
+        raise UserError(f"packed weights are a .safetensors file; write --out {weights.name or 'weights'}.safetensors")
+    place = weights.with_suffix(".json")
+    if place.exists() and "sha256" not in read_card(place):
+        raise UserError(f"the card would be written over {place}, which is no card; choose another name with --out")
     tensors, config = averaged_weights(run / RUN_CHECKPOINT)
-    train = config.pop("train")
-    step, total, _ = config.pop("step"), config.pop("total_steps"), config.pop("seconds", 0)
-    save_tensors(weights, half(tensors), config, MAX_FILE)
-    seen = step * train["batch_size"]
+    was = reached(run / RUN_CHECKPOINT, config)
+    save_tensors(weights, half(tensors), {k: v for k, v in config.items() if k not in Reached.__annotations__}, MAX_FILE)
     card = {
         **card,
-        "recipe": train,
-        "trained": {"steps": step, "of": total, "pictures_seen": seen},
+        "recipe": asdict(was["train"]),
+        "trained": {
+            "steps": was["step"],
+            "of": was["total_steps"],
+            "pictures_seen": was["step"] * was["train"].batch_size,
+        },
         "parameters": sum(t.numel() for t in tensors.values()),
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
-    write_atomic(weights.with_suffix(".json"), (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomic(place, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
     return card

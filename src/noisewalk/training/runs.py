@@ -10,8 +10,10 @@ import torch
 
 from ..models.checkpoint import RUN_CHECKPOINT
 from ..models.diffusers.memory import placement
-from .loop import Diverged, TrainConfig, TrainState, log, start, train
+from .data import Data
+from .loop import TrainConfig, TrainState, start, train
 from .recipe_type import Recipe
+from .records import METRICS, keep_until, log
 from .saving import load_run, save_run
 from .workers import Workers
 
@@ -26,7 +28,9 @@ def run(
 ) -> Generator[TrainState, None, None]:
     """Train into `folder`, going on from its checkpoint if it has one; a checkpoint every `save_seconds` and at the end.
 
-    Closing the generator (Ctrl-C) saves first. A run whose loss is no longer finite does not: its last checkpoint is good.
+    The data is read and the checkpoint loaded at once; the steps are made as the generator is asked for them. Closing the
+    generator between two steps saves. A step that is broken off, or whose loss is no longer finite, is not saved: the last
+    checkpoint stays the good one.
     """
     workers = workers or Workers()
     checkpoint = folder / RUN_CHECKPOINT
@@ -35,26 +39,51 @@ def run(
     state = start(recipe.network(), data, config, device)
     if checkpoint.exists():
         state = load_run(checkpoint, state, config)
-    saved = time.monotonic()
-    losses: list[float] = []
-    good = True
+    if workers.main:
+        keep_until(folder / METRICS, state.step)
+    return _steps(recipe, config, folder, state, data, save_seconds, workers)
+
+
+def _steps(
+    recipe: Recipe, config: TrainConfig, folder: Path, state: TrainState, data: Data, save_seconds: float, workers: Workers
+) -> Generator[TrainState, None, None]:
+    kept = state.step  # a run that makes no step writes nothing
+
+    def save() -> None:
+        nonlocal kept
+        if workers.main and kept != state.step:
+            save_run(folder / RUN_CHECKPOINT, state, config, recipe.card)
+            kept = state.step
+
+    steps = train(state, data, recipe.loss, config, workers)
+    saved, between_steps = time.monotonic(), True
     try:
-        for _ in train(state, data, recipe.loss, config, workers):
-            losses.append(state.loss)
-            if (state.step % 50 == 0 or state.step == state.total_steps) and workers.main:
-                row = {"step": state.step, "loss": sum(losses) / len(losses), "seconds": state.seconds}
-                log(folder / "metrics.jsonl", row)
-                losses.clear()
-            if time.monotonic() - saved > save_seconds and workers.main:
-                save_run(checkpoint, state, config, recipe.card)
+        while state.step < state.total_steps:
+            between_steps = False
+            next(steps)
+            state.losses.append(state.loss)
+            if due(state.step, state.total_steps):
+                if workers.main:
+                    mean = sum(state.losses) / len(state.losses)
+                    log(folder / METRICS, {"step": state.step, "loss": mean, "seconds": state.seconds})
+                state.losses.clear()
+            between_steps = True
+            if time.monotonic() - saved > save_seconds:
+                save()
                 saved = time.monotonic()
             yield state
-    except Diverged:
-        good = False
-        raise
     finally:
-        if good and workers.main:
-            save_run(checkpoint, state, config, recipe.card)
+        if between_steps:
+            save()
+
+
+def due(step: int, total: int) -> bool:
+    """Whether the loss is logged after a step: after each at first, then after every tenth, then after every fiftieth.
+
+    >>> [step for step in range(1, 160) if due(step, 155)]
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 150, 155]
+    """
+    return step <= 10 or step == total or step % (10 if step <= 100 else 50) == 0
 
 
 def choose_device(device: str) -> str:

@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
+import msgspec
 import torch
 from torch import Tensor
 
 from ..errors import UserError
 from ..models.checkpoint import load_tensors, save_tensors
 from .loop import TrainConfig, TrainState, learning_rate
+from .records import Finite
 
 MAX_FILE = 16 * 2**20
 """Checkpoints are written in files of at most so many bytes."""
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam keeps of each parameter."""
+
+
+class Reached(TypedDict):
+    """How far a run was when its checkpoint was written.
+
+    Args:
+        step, total_steps: made, and wanted in all.
+        train: its `TrainConfig`.
+        seconds: spent in steps.
+        losses: of the steps since the last line of the log.
+        threads, device: of PyTorch, on which the last bits of the weights depend.
+    """
+
+    step: Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+    total_steps: Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+    train: TrainConfig
+    seconds: NotRequired[Finite]
+    losses: NotRequired[Annotated[list[Finite], msgspec.Meta(max_length=1000)]]
+    threads: NotRequired[Annotated[int, msgspec.Meta(ge=1)]]
+    device: NotRequired[str]
+
+
+def reached(path: Path, config: dict[str, Any]) -> Reached:
+    """What the configuration of a checkpoint says about its run.
+
+    Raises:
+        UserError: it is the checkpoint of no run, or a value in it is damaged.
+    """
+    try:
+        return msgspec.convert(config, Reached)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path} is not the checkpoint of a training run ({error}); make it again, or name another") from error
 
 
 def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str, Any]) -> None:
@@ -26,23 +64,34 @@ def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str
         tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
     tensors["rng.data"] = state.generator.get_state()
     tensors["rng.torch"] = torch.get_rng_state()
-    if state.generator.device.type == "cuda":
-        tensors["rng.cuda"] = torch.cuda.get_rng_state(state.generator.device)
-    reached = {"step": state.step, "total_steps": state.total_steps, "seconds": state.seconds}
-    config_json = reached | {"train": asdict(config), **extra}
-    save_tensors(path, tensors, config_json, MAX_FILE)
+    device = state.generator.device
+    if device.type != "cpu":
+        tensors[f"rng.{device.type}"] = torch.get_device_module(device).get_rng_state()
+    said: Reached = {
+        "step": state.step,
+        "total_steps": state.total_steps,
+        "train": config,
+        "seconds": state.seconds,
+        "losses": state.losses,
+        "threads": torch.get_num_threads(),
+        "device": device.type,
+    }
+    save_tensors(path, tensors, {**said, "train": asdict(config), **extra}, MAX_FILE)
 
 
 def load_run(path: Path, state: TrainState, config: TrainConfig) -> TrainState:
     """Put a saved run back into a freshly started state of the same network and data.
 
-    On the kind of device it was saved on, it goes on bit for bit; on another, with that device's own random numbers.
+    On the kind of device and the number of threads it was saved on, it goes on bit for bit; a warning says so where the number
+    is another. On another kind of device it goes on with that device's own random numbers.
 
     Raises:
-        UserError: the checkpoint is of another network, or of a run of another length whose learning rate differs by now.
+        UserError: the checkpoint is damaged, of another network, or of a run of another length whose learning rate differs by
+            now.
     """
     tensors, saved = load_tensors(path)
-    step, total = int(saved["step"]), int(saved["total_steps"])
+    was = reached(path, saved)
+    step, total = was["step"], was["total_steps"]
     if total != state.total_steps and learning_rate(step, total, config) != learning_rate(step, state.total_steps, config):
         raise UserError(
             f"{path} is of a run of {total} steps, this one has {state.total_steps}, and at step {step} their learning "
@@ -53,25 +102,50 @@ def load_run(path: Path, state: TrainState, config: TrainConfig) -> TrainState:
         state.averaged.load_state_dict(_under(tensors, "averaged."))
     except RuntimeError as error:
         raise UserError(f"{path} is a checkpoint of another network: {str(error).splitlines()[0]}") from error
-    optimizer: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _under(tensors, "optimizer.").items():
-        i, key = name.split(".", 1)
-        optimizer.setdefault(int(i), {})[key] = tensor
-    state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": optimizer})
-    state.step, state.seconds = step, float(saved.get("seconds", 0.0))
-    _restore_random(tensors, state)
+    try:
+        _restore_optimizer(_under(tensors, "optimizer."), state.optimizer)
+        _restore_random(tensors, was.get("device", "cuda" if "rng.cuda" in tensors else "cpu"), state, step)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise UserError(f"the checkpoint {path} is damaged ({error}); start again in another folder") from error
+    state.step, state.seconds, state.losses = step, was.get("seconds", 0.0), was.get("losses", [])
+    _warn_of_threads(was.get("threads"), state)
     return state
 
 
-def _restore_random(tensors: dict[str, Tensor], state: TrainState) -> None:
-    cuda = state.generator.device.type == "cuda"
+def _warn_of_threads(before: int | None, state: TrainState) -> None:
+    now = torch.get_num_threads()
+    if before and before != now and state.generator.device.type == "cpu" and state.step < state.total_steps:
+        warnings.warn(
+            f"this run was computed on {before} threads and goes on with {now}: its last digits will differ from those of a "
+            f"run that was never stopped; OMP_NUM_THREADS={before} keeps them the same",
+            stacklevel=2,
+        )
+
+
+def _restore_optimizer(tensors: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, _, key = name.partition(".")
+        if not number.isdecimal() or int(number) >= len(parameters) or key not in MOMENTS:
+            raise ValueError(f"the optimizer has no '{name}'")
+        if not tensor.is_floating_point() or tensor.shape != (() if key == "step" else parameters[int(number)].shape):
+            raise ValueError(f"the optimizer's '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}")
+        state.setdefault(int(number), {})[key] = tensor
+    if any(len(moments) != len(MOMENTS) for moments in state.values()):
+        raise ValueError("the optimizer's state is not whole")
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _restore_random(tensors: dict[str, Tensor], saved_on: str, state: TrainState, step: int) -> None:
+    device = state.generator.device
     torch.set_rng_state(tensors["rng.torch"])
-    if cuda == ("rng.cuda" in tensors):
-        state.generator.set_state(tensors["rng.data"])
-    else:
-        state.generator.manual_seed(state.step)  # saved on the other kind of device
-    if cuda and "rng.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["rng.cuda"], state.generator.device)
+    if saved_on != device.type:
+        state.generator.manual_seed(step)
+        return
+    state.generator.set_state(tensors["rng.data"])
+    if f"rng.{device.type}" in tensors:
+        torch.get_device_module(device).set_rng_state(tensors[f"rng.{device.type}"])
 
 
 def averaged_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

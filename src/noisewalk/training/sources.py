@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .data import Labelled, fashion_mnist, mnist
-from .folder import folder
+from .data import Labelled, fashion_mnist, mnist, mnist_sample
+from .folder import digest_of, folder
 
 GARMENTS = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+DIGITS = tuple(str(digit) for digit in range(10))
+BUILT_IN = ("mnist", "mnist-sample", "fashion-mnist")
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,14 @@ class Source:
     """A data set.
 
     Args:
-        name: "mnist", "fashion-mnist" or the folder.
+        name: "mnist", "mnist-sample", "fashion-mnist" or the folder.
         channels, size: of its pictures.
         names: of its classes, in the order of their labels.
         load: reads it.
         skipped: pictures that were left out, and why.
         held_out: reads pictures that are never trained on, if there are any.
+        digest: of the names and sizes of a folder's files; "" for the other data sets.
+        count: of its training pictures.
     """
 
     name: str
@@ -32,22 +36,37 @@ class Source:
     load: Callable[[], Labelled]
     skipped: tuple[str, ...] = ()
     held_out: Callable[[], Labelled] | None = None
+    digest: str = ""
+    count: int = 60_000
 
 
 def source(name: str, size: int = 28, channels: int = 3) -> Source:
     """A data set by name.
 
     Args:
-        name: "mnist", "fashion-mnist", or a folder of pictures (of one folder a class, if it has classes).
+        name: "mnist", "mnist-sample", "fashion-mnist", or a folder of pictures (of one folder a class, if it has classes).
         size, channels: of the prepared pictures of a folder; the others have their own.
 
     Raises:
         UserError: it is not to be had, or not to be used.
     """
     if name == "mnist":
-        digits = tuple(str(d) for d in range(10))
-        return Source(name, 1, 28, digits, lambda: mnist("train"), held_out=lambda: mnist("test"))
+        return Source(name, 1, 28, DIGITS, lambda: mnist("train"), held_out=lambda: mnist("test"))
+    if name == "mnist-sample":
+        return Source(name, 1, 28, DIGITS, lambda: mnist_sample("train"), held_out=lambda: mnist_sample("test"), count=5_000)
     if name == "fashion-mnist":
         return Source(name, 1, 28, GARMENTS, lambda: fashion_mnist("train"), held_out=lambda: fashion_mnist("test"))
+    digest = digest_of(Path(name))
     data, names, skipped = folder(Path(name), size, channels)
-    return Source(name, channels, size, names, lambda: data, skipped)
+    return Source(name, channels, size, names, lambda: data, skipped, digest=digest, count=len(data))
+
+
+def what_was_read(data: Source) -> str:
+    """How many pictures of which classes a data set has, and what was left out of it and why, by name for the first few."""
+    classes = ", ".join(data.names[:5]) + (", …" if len(data.names) > 5 else "")
+    text = f"{data.name}: {data.count:,} pictures"
+    text += f" of {len(data.names)} classes ({classes})" if data.names else " without classes"
+    if not data.skipped:
+        return text
+    few = "; ".join(each.replace(f"{data.name}/", "") for each in data.skipped[:3])
+    return f"{text}; {len(data.skipped)} files were left out: {few}" + ("; …" if len(data.skipped) > 3 else "")

@@ -54,9 +54,11 @@ class LinearPath:
     """
 
     def __call__(self, t: Tensor) -> NoiseLevel:
+        """The level at time t in [0, 1]; 0 is clean."""
         return NoiseLevel(1 - t, t)
 
     def time(self, level: NoiseLevel) -> Tensor:
+        """The time at which this schedule has the signal-to-noise ratio of `level`."""
         return level.sigma / (level.alpha + level.sigma)
 
 
@@ -71,10 +73,12 @@ class VE:
     sigma_max: float = 80.0
 
     def __call__(self, t: Tensor) -> NoiseLevel:
+        """The level at time t in [0, 1]; 0 is clean."""
         sigma = self.sigma_min * (self.sigma_max / self.sigma_min) ** t
         return NoiseLevel(torch.ones_like(t), torch.where(t > 0, sigma, torch.zeros_like(t)))
 
     def time(self, level: NoiseLevel) -> Tensor:
+        """The time at which this schedule has the signal-to-noise ratio of `level`."""
         ratio = level.sigma / level.alpha
         t = torch.log(ratio / self.sigma_min) / math.log(self.sigma_max / self.sigma_min)
         return torch.where(ratio > 0, t.clamp(torch.finfo(t.dtype).tiny, 1), 0)  # t = 0 is clean, just above it sigma_min
@@ -100,6 +104,7 @@ class DiscreteVP:
         object.__setattr__(self, "_table", table)
 
     def __call__(self, t: Tensor) -> NoiseLevel:
+        """The level at time t in [0, 1]; 0 is clean."""
         table: Tensor = getattr(self, "_table").to(t.device)  # noqa: B009 - set in __post_init__ of a frozen class
         u = t.double() * (len(table) - 1)
         i = u.floor().long().clamp(0, len(table) - 2)
@@ -107,6 +112,7 @@ class DiscreteVP:
         return NoiseLevel(abar.sqrt().to(t.dtype), (1 - abar).sqrt().to(t.dtype))
 
     def time(self, level: NoiseLevel) -> Tensor:
+        """The time at which this schedule has the signal-to-noise ratio of `level`."""
         table: Tensor = getattr(self, "_table").to(level.alpha.device)  # noqa: B009
         alpha2, sigma2 = level.alpha.double() ** 2, level.sigma.double() ** 2
         abar = alpha2 / (alpha2 + sigma2)
@@ -127,10 +133,12 @@ class Rescaled:
     noise_scale: float
 
     def __call__(self, t: Tensor) -> NoiseLevel:
+        """The level at time t in [0, 1]; 0 is clean."""
         level = self.schedule(t)
         return NoiseLevel(level.alpha, self.noise_scale * level.sigma)
 
     def time(self, level: NoiseLevel) -> Tensor:
+        """The time at which this schedule has the signal-to-noise ratio of `level`."""
         return self.schedule.time(NoiseLevel(level.alpha, level.sigma / self.noise_scale))
 
 
@@ -147,9 +155,11 @@ class WithGrid:
     grid: Callable[[int], Tensor]
 
     def __call__(self, t: Tensor) -> NoiseLevel:
+        """The level at time t in [0, 1]; 0 is clean."""
         return self.schedule(t)
 
     def time(self, level: NoiseLevel) -> Tensor:
+        """The time at which this schedule has the signal-to-noise ratio of `level`."""
         return self.schedule.time(level)
 
 
@@ -227,6 +237,7 @@ class SeededNoise:
         return SeededNoise(self.seeds, purpose)
 
     def __call__(self, like: Tensor) -> Tensor:
+        """Draw noise of the shape (N, ...), dtype and device of `like`, one row from each picture's own stream."""
         if len(like) != len(self.seeds):
             raise ValueError(f"noise for {len(self.seeds)} pictures was asked to fill a batch of {len(like)}")
         drawn = [torch.randn(like.shape[1:], generator=g, device="cpu") for g in self._generators]

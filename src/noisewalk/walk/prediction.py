@@ -67,7 +67,9 @@ class Prediction:
 class Denoiser(Protocol):
     """A model with everything but the picture decided: prompt, guidance, views."""
 
-    def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction: ...
+    def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
+        """Estimate x0 from x_t (N, C, H, W) at a noise level."""
+        ...
 
 
 Condition = tuple[Tensor, ...]
@@ -77,7 +79,9 @@ Condition = tuple[Tensor, ...]
 class Model(Protocol):
     """A denoiser that still asks for its condition."""
 
-    def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction: ...
+    def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
+        """Estimate x0 from x_t (N, C, H, W) at a noise level, under a condition."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,4 +105,5 @@ class Bound:
         return (*self.beside, *self.cond)
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
+        """Estimate x0 from x_t (N, C, H, W) at a noise level."""
         return self.model(x_t, level, *(c.expand(len(x_t), *c.shape[1:]) for c in self.inputs))

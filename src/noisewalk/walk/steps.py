@@ -29,7 +29,9 @@ class Step(Protocol):
 
     def __call__(
         self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None, /
-    ) -> tuple[Tensor, Prediction]: ...
+    ) -> tuple[Tensor, Prediction]:
+        """Take the step; returns x_s and the prediction made at `t`."""
+        ...
 
 
 def ddpm(variance: Literal["learned", "small", "large"] = "learned") -> Step:
@@ -87,7 +89,7 @@ def ddim(eta: float = 0.0) -> Step:
 
 
 def heun() -> Step:
-    """Heun's method on the velocity of the linear path; two network calls a step, one on the step that lands on clean.
+    """Heun's method on the velocity of the linear path; two network calls per step, one on the step that lands on clean.
 
     Every path is a rescaled linear path: y = x / (alpha + sigma) has alpha' = 1 - r, sigma' = r with
     r = sigma / (alpha + sigma), and dy/dr = eps - x0. The rule averages this velocity at both ends; unlike a rule in
@@ -113,7 +115,7 @@ def heun() -> Step:
 
 
 def dpmpp_2m() -> Step:
-    """DPM-Solver++(2M): one network call a step, second order by the memory of the last one. With
+    """DPM-Solver++(2M): one network call per step, second order by the memory of the last one. With
     lam = log(alpha / sigma), h = lam_s - lam_t, k = (lam_t - lam_previous) / h,
 
         x_s = sigma_s / sigma_t x_t - alpha_s (e^-h - 1) D,     D = x0 + (x0 - x0_previous) / (2 k)

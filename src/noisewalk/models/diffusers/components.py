@@ -17,10 +17,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ...errors import UserError, install
+from ...errors import UserError
+from .classes import class_of, need
+from .configs import LARGEST_MAP, Index, Network, Scheduler, WeightMap, bounded, checked, read_json, reading
 
 log = logging.getLogger("noisewalk")
 _EDGE = 1 << 20
+_BUFFERS = 2**24
+"""Numbers that a small network may compute beside its weights: tables of positions."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,20 @@ class Folder:
         """model_index.json."""
         return self.read("model_index.json")
 
+    @cached_property
+    def options(self) -> Index:
+        """What model_index.json says beside the components."""
+        return checked(self.index, Index, self.path / "model_index.json")
+
     @property
     def pipeline(self) -> str:
         """The name of the pipeline's class."""
-        return str(self.index.get("_class_name", "without a name"))
+        return self.options.get("_class_name", "without a name")
 
     def has(self, component: str) -> bool:
         """Whether the pipeline has such a component."""
         entry = self.index.get(component)
-        return isinstance(entry, list) and len(entry) == 2 and entry[0] is not None
+        return isinstance(entry, list) and len(entry) == 2 and all(isinstance(name, str) for name in entry)
 
     def of(self, component: str) -> Path:
         """The folder a component is in."""
@@ -57,19 +66,37 @@ class Folder:
         path = self.of(component) / name
         return self.read(str(path.relative_to(self.path))) if path.is_file() else {}
 
+    def network(self, component: str) -> Network:
+        """What a network's configuration says of its pictures, within bounds."""
+        return checked(self.config(component), Network, self.of(component) / "config.json")
+
+    def scheduler(self, component: str = "scheduler") -> Scheduler:
+        """A scheduler's configuration, within bounds."""
+        name = "scheduler_config.json"
+        return checked(self.config(component, name), Scheduler, self.of(component) / name)
+
     def read(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder.
 
         Raises:
             UserError: it is missing or damaged.
         """
-        try:
-            found = json.loads((self.path / name).read_text())
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.path} is no whole model folder: {name} cannot be read; download it again") from error
-        if not isinstance(found, dict):
-            raise UserError(f"{self.path} is no whole model folder: {name} is damaged; download it again")
-        return found
+        return read_json(self.inside(self.path / name))
+
+    def inside(self, file: Path) -> Path:
+        """A regular file of the folder, or one that it links to in the cache it belongs to.
+
+        Raises:
+            UserError: there is none, or it lies elsewhere.
+        """
+        with reading(file):
+            real = file.resolve()
+            store = self.path.parent.parent if self.path.parent.name == "snapshots" else hub_cache()
+            if not any(real.is_relative_to(root.resolve()) for root in (self.path, store)):
+                raise UserError(f"{file} leads out of the model's folder, to {real}; put the file itself there")
+            if not real.is_file():
+                raise UserError(f"{file} is missing or no ordinary file; download the model again")
+        return file
 
     def weights(self, component: str, variant: str | None = None) -> list[Path]:
         """The weight files of a component that would be read, all there and none cut short.
@@ -83,11 +110,12 @@ class Folder:
         for end in ends:
             for name in (f"{stem}.safetensors.index{end}.json" for stem in stems):
                 if (folder / name).is_file():
-                    shards = self.read(str((folder / name).relative_to(self.path))).get("weight_map", {})
-                    return [_whole(folder / shard) for shard in sorted(set(shards.values()))]
+                    found = read_json(self.inside(folder / name), LARGEST_MAP)
+                    shards = checked(found, WeightMap, folder / name)["weight_map"]
+                    return [_whole(self.inside(folder / shard)) for shard in sorted(set(shards.values()))]
             for name in (f"{stem}{end}.{kind}" for kind in ("safetensors", "bin") for stem in stems):
                 if (folder / name).is_file():
-                    return [_whole(folder / name)]
+                    return [_whole(self.inside(folder / name))]
         where = f"{component}/" if folder != self.path else ""
         raise UserError(f"{self.path} has no weights of its {component} ({where}*.safetensors); download the model again")
 
@@ -120,54 +148,81 @@ class Folder:
         Raises:
             UserError: the libraries it needs are not installed, or it cannot be read.
         """
-        self.weights(component)
-        kind = self.kind(component)
-        try:
-            with quiet():
-                made = kind.from_pretrained(self.of(component), torch_dtype=dtype, local_files_only=True)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise UserError(f"cannot load the {component} of {self.path}: {first_line(error)}") from error
+        files, kind, file = self.weights(component), self.kind(component), self.of(component) / "config.json"
+        self.fits(component)
+        how = {"variant": "fp16"} if any(".fp16" in weights.name for weights in files) else {}
+        how |= {"use_safetensors": all(weights.suffix == ".safetensors" for weights in files)}  # type: ignore[dict-item]
+        with reading(file, f"load the {component} of"), quiet():
+            made, told = kind.from_pretrained(
+                self.of(component), torch_dtype=dtype, local_files_only=True, output_loading_info=True, **how
+            )
+            own = {name for name, _ in made.named_parameters()}
+            absent = sorted(own & {str(name) for name in told["missing_keys"]}) + list(told["mismatched_keys"])
+        if absent:
+            raise UserError(f"the weights of the {component} of {self.path} do not fit {file}: {absent[0]} is not as it says")
         return made.eval().requires_grad_(False)
 
+    def fits(self, component: str) -> None:
+        """A network is not larger than its weights, so that no config asks for memory that nothing will fill.
+
+        Raises:
+            UserError: it is larger, cannot be built, or a file of the component is not an ordinary one.
+        """
+        folder, kind = self.of(component), self.kind(component)
+        file = folder / "config.json"
+        for each in folder.iterdir() if folder.is_dir() else ():
+            if each.is_symlink() or not each.is_dir():
+                self.ordinary(each)
+        config = self.config(component)
+        bounded(config, file)
+        with reading(file, f"build the {component} of"), quiet(), torch.device("meta"):
+            made = kind.from_config(config) if hasattr(kind, "from_config") else kind(kind.config_class.from_dict(config))
+            described = sum(tensor.numel() for tensor in (*made.parameters(), *made.buffers()))
+        held = self.parameters(component)
+        if described > 1.5 * held + _BUFFERS:
+            raise UserError(f"{file} describes {described:,} numbers, its weights hold {held:,}; download the model again")
+
+    def ordinary(self, file: Path) -> None:
+        """A file that a library may open: inside the folder, no pipe, its JSON of a bounded size and without code to run."""
+        self.inside(file)
+        if file.name.startswith("adapter_"):
+            raise UserError(f"{file} is of an adapter, which noisewalk does not read; merge it into the weights")
+        if file.suffix == ".json" and file.stat().st_size > LARGEST_MAP:
+            raise UserError(f"{file} has {file.stat().st_size:,} bytes, at most {LARGEST_MAP:,} are read")
+        if file.name in ("config.json", "tokenizer_config.json", "preprocessor_config.json"):
+            read_json(file)
+
     def kind(self, component: str) -> Any:
-        """The class of a component; those of a pipeline's own (safety checkers) are named by the pipeline's module."""
-        library, name = self.index[component]
-        own = library not in ("diffusers", "transformers")
-        return getattr(need(f"diffusers.pipelines.{library}" if own else library), name)
+        """The class of a component.
+
+        Raises:
+            UserError: it is not one of those that such a component may have.
+        """
+        library, name = self.index[component] if self.has(component) else ("nothing", "at all")
+        return class_of(component, library, name, self.path / "model_index.json")
 
     def encoders(self, parts: tuple[str, ...], dtype: torch.dtype) -> Any:
         """The pipeline with its prompt encoders alone, for its own `encode_prompt`."""
         diffusers = need("diffusers")
         need("transformers")
         present = [part for part in parts if self.has(part)]
-        for part in present:
-            if part.startswith("text_encoder"):
-                self.weights(part)
+        if not any(part.startswith("text_encoder") for part in present):
+            raise UserError(f"{self.path} has no text encoder (model_index.json says so); import embeddings for it")
+        for part in ("scheduler", *present):
+            self.kind(part)
+            for each in self.of(part).iterdir() if self.of(part) != self.path else ():
+                self.ordinary(each)
+        loaded = {part: self.load(part, dtype) for part in present if part.startswith("text_encoder")}
         absent = {k: None for k, v in self.index.items() if isinstance(v, list) and k not in (*present, "scheduler")}
         absent |= {"requires_safety_checker": False} if "requires_safety_checker" in self.index else {}  # type: ignore[dict-item]
-        try:
-            with quiet():
-                kind = getattr(diffusers, self.pipeline)
-                return kind.from_pretrained(self.path, torch_dtype=dtype, local_files_only=True, **absent)
-        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-            raise UserError(f"cannot load the text encoder of {self.path}: {first_line(error)}") from error
+        with reading(self.path, "load the text encoder of"), quiet():
+            kind = getattr(diffusers, self.pipeline)
+            return kind.from_pretrained(self.path, torch_dtype=dtype, local_files_only=True, **absent, **loaded)
 
 
-def need(library: str) -> Any:
-    """Import diffusers or transformers.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        return importlib.import_module(library)
-    except ImportError as error:
-        raise UserError(f"models in diffusers' format need {library}: {install('diffusers')}") from error
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line of at most 200 characters."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+def hub_cache() -> Path:
+    """Where the hub's library keeps what it downloads."""
+    return Path(need("huggingface_hub.constants").HF_HUB_CACHE)
 
 
 @contextmanager

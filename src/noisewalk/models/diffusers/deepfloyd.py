@@ -95,6 +95,6 @@ def open_upscaler(path: Path, name: str, place: Placement, below: Pretrained) ->
     stage = open_pipeline(path, name, place, 4 * below.shape[-1] if latent else None)
     if not latent:  # both stages of IF read prompts with the same encoder
         stage = replace(stage, encode=below.encode)
-    schedule = read_scheduler(folder.config(_NOISING[folder.pipeline], "scheduler_config.json")).schedule
-    most = int(folder.index.get("max_noise_level", 999))
+    schedule = read_scheduler(folder.scheduler(_NOISING[folder.pipeline])).schedule
+    most = folder.options.get("max_noise_level") or 999
     return Upscaler(stage, schedule, min(most, _NOISE_LEVELS[folder.pipeline]), most)

@@ -14,7 +14,8 @@ from ..names import SITE, read_name
 from ..precision import type_name
 from ..text.embeddings import cache_folder
 from ..zoo import is_pipeline, load, weights_of
-from .components import Folder, first_line
+from .components import Folder
+from .configs import first_line
 from .deepfloyd import NAMED, Named
 from .families import FAMILIES
 from .hub import cached

@@ -9,7 +9,9 @@ from typing import Any
 from ...errors import UserError
 from ..checkpoint import RUN_CHECKPOINT
 from ..names import SITE, missing, read_name
-from .components import first_line, need, quiet
+from .classes import need
+from .components import quiet
+from .configs import first_line
 
 
 def locate(name: str, offline: bool = False, half: bool = False) -> Path:

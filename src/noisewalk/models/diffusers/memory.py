@@ -11,7 +11,9 @@ import torch
 
 from ...errors import UserError, unknown
 from ..precision import type_name
-from .components import Folder, first_line, need
+from .classes import need
+from .components import Folder
+from .configs import first_line
 from .families import Family
 
 log = logging.getLogger("noisewalk")
@@ -108,7 +110,13 @@ def placement(mode: str = "auto", device: str = "auto", dtype: torch.dtype | Non
     if mode in ("offload", "sequential") and where.type != "cuda":
         raise UserError(f"--memory {mode} moves parts between a GPU and main memory; on {where} there is only --memory full")
     if dtype is None:
-        dtype = torch.float32 if where.type != "cuda" else torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        dtype = (
+            torch.float32
+            if where.type != "cuda"
+            else torch.bfloat16
+            if torch.cuda.is_bf16_supported(including_emulation=False)
+            else torch.float16
+        )
     return Placement(where, dtype, mode)  # type: ignore[arg-type]
 
 

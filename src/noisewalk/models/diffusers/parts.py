@@ -16,6 +16,7 @@ from ...errors import UserError
 from ...walk.prediction import Condition
 from ..text.embeddings import EmbeddingCache, cache_folder
 from .components import Folder
+from .configs import reading
 from .families import Family
 from .finishing import Finishing
 from .memory import Placement
@@ -52,7 +53,11 @@ class Parts:
         """The network's answer, asked in its own type."""
         network, dtype = self.network(), self.place.dtype
         told = [c.to(x.device, dtype if c.is_floating_point() else c.dtype) for c in cond]
-        said: Tensor = self.family.call(network, x.to(dtype), t, *told)
+        file = self.folder.of(self.family.network) / "config.json"
+        with reading(file, "ask the network of"):
+            said: Tensor = self.family.call(network, x.to(dtype), t, *told)
+            if said.shape[2:] != x.shape[2:] or said.shape[1] not in (x.shape[1], 2 * x.shape[1]):
+                raise UserError(f"the network of {file} answers {tuple(said.shape[1:])} to a picture of {tuple(x.shape[1:])}")
         return said
 
     def vae(self) -> Any:
@@ -84,8 +89,9 @@ class Parts:
     @property
     def width(self) -> int:
         """Length of a prompt's vectors, as the network wants them; 0 if its configuration does not say."""
-        config = self.folder.config(self.family.network)
-        return int(config.get("encoder_hid_dim") or config.get("cross_attention_dim") or 0)
+        config = self.folder.network(self.family.network)
+        width = config.get("encoder_hid_dim") or config.get("cross_attention_dim") or 0
+        return width if isinstance(width, int) else width[0]
 
     def where(self, prompt: str) -> Path:
         """The file that keeps a prompt's embedding."""
@@ -123,9 +129,12 @@ class Parts:
         pipe = self._loaded["text"]
         self.warn_of_cut(pipe, prompt)
         assert self.family.encode is not None
-        with torch.no_grad():
+        with reading(self.folder.path, "encode a prompt with"), torch.no_grad():
             cond = tuple(c.cpu().contiguous() for c in self.family.encode(pipe, prompt))
-        self.caches()[0].put(prompt, cond)
+        try:
+            self.caches()[0].put(prompt, cond)
+        except UserError as error:
+            warnings.warn(f"the prompt's embedding is used, but not kept: {error}", stacklevel=2)
         return cond
 
     def warn_of_cut(self, pipe: Any, prompt: str) -> None:

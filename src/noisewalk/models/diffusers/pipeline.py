@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...errors import unknown
+from ...errors import UserError, unknown
 from ...walk.noise import Rescaled, WithGrid
 from ..network import NetworkModel
 from ..pretrained import Codec, Pretrained
 from .components import Folder
+from .configs import Network, reading
 from .families import FAMILIES, Family
 from .finishing import Finishing
 from .memory import Placement
@@ -49,9 +49,10 @@ def open_pipeline(
     if folder.pipeline not in FAMILIES:
         raise unknown("kind of pipeline", folder.pipeline, FAMILIES)
     family = FAMILIES[folder.pipeline]
+    folder.kind(family.network)
     parts = Parts(folder, family, place, Finishing(folder, safety_checker, watermark))
     place.check(name, folder, family)
-    config = folder.config(family.network)
+    config = folder.network(family.network)
     channels, codec, side = _shape(parts, config, size)
     sampling = _sampling(folder, family, config, codec.shape[1] if codec else side)
     return Pretrained(
@@ -73,45 +74,65 @@ def open_pipeline(
     )
 
 
-def _shape(parts: Parts, config: dict[str, Any], size: int | None) -> tuple[int, Codec | None, int]:
+def _shape(parts: Parts, config: Network, size: int | None) -> tuple[int, Codec | None, int]:
     """Channels of the pictures, the autoencoder if there is one, and the side of the pictures."""
     folder, family = parts.folder, parts.family
-    own = config.get("sample_size") or folder.index.get("default_sample_size") or 64
-    own = own if isinstance(own, int) else own[0]
+    own = config.get("sample_size") or folder.options.get("default_sample_size") or 64
+    if not isinstance(own, int):
+        if own[0] != own[1]:
+            raise UserError(f"{folder.path} draws oblong pictures ({own[0]}x{own[1]}); noisewalk draws square ones")
+        own = own[0]
+    seen = config.get("in_channels") or 3
+    if config.get("time_cond_proj_dim"):
+        raise UserError(f"{folder.path} has a network that is told its guidance (time_cond_proj_dim), which noisewalk does not")
+    if config.get("num_class_embeds") and not family.upscales:
+        raise UserError(f"{folder.path} has a network of classes (num_class_embeds), which noisewalk does not name to it")
     if not family.latent:
-        channels = int(config.get("in_channels", 3)) // (2 if family.upscales else 1)
+        channels = seen // (2 if family.upscales else 1)
+        if channels not in (1, 3):
+            raise UserError(f"{folder.path} has a network of {seen} channels; noisewalk draws grey and colour pictures only")
         return channels, None, size or own
-    vae = folder.config("vae")
+    vae = folder.network("vae")
+    folder.kind("vae")
+    if vae.get("latents_mean") or vae.get("latents_std"):
+        raise UserError(f"{folder.path}/vae has latents_mean and latents_std, which noisewalk does not follow")
+    channels = vae.get("latent_channels", 4)
+    if family.network == "unet" and seen != channels + (3 if family.upscales else 0):
+        raise UserError(f"{folder.path} has a U-Net of {seen} channels for latents of {channels}: one of inpainting or depth?")
     factor = 2 ** (len(vae.get("block_out_channels", [1, 1, 1, 1])) - 1)
     if family.network == "transformer" and "sample_size" not in config:
         own = 1024 // factor  # Flux and Z-Image do not say
     side = size or own * factor
-    latent = (int(vae.get("latent_channels", 4)), side // factor, side // factor)
-    return int(vae.get("out_channels", 3)), _codec(parts, vae, latent), side
+    if own > 4096:
+        raise UserError(f"{folder.path} draws pictures of {own} pixels, at most 4096 are drawn; see sample_size")
+    latent = (channels, side // factor, side // factor)
+    return vae.get("out_channels") or 3, _codec(parts, vae, latent), side
 
 
-def _codec(parts: Parts, config: dict[str, Any], shape: tuple[int, int, int]) -> Codec:
+def _codec(parts: Parts, config: Network, shape: tuple[int, int, int]) -> Codec:
     scale = float(config.get("scaling_factor") or 1.0)
     shift = float(config.get("shift_factor") or 0.0) if parts.family.latent == "shift" else 0.0
 
     @torch.no_grad()
     def encode(picture: Tensor) -> Tensor:
-        seen: Tensor = parts.vae().encode(picture.to(parts.place.dtype)).latent_dist.mode()
+        with reading(parts.folder.of("vae"), "encode a picture with"):
+            seen: Tensor = parts.vae().encode(picture.to(parts.place.dtype)).latent_dist.mode()
         return ((seen - shift) * scale).to(picture.dtype)
 
     @torch.no_grad()
     def decode(z: Tensor) -> Tensor:
-        made: Tensor = parts.vae().decode((z / scale + shift).to(parts.place.dtype), return_dict=False)[0]
+        with reading(parts.folder.of("vae"), "decode a picture with"):
+            made: Tensor = parts.vae().decode((z / scale + shift).to(parts.place.dtype), return_dict=False)[0]
         return made.to(z.dtype)
 
     return Codec(shape, encode, decode)
 
 
-def _sampling(folder: Folder, family: Family, config: dict[str, Any], side: int) -> Sampling:
+def _sampling(folder: Folder, family: Family, config: Network, side: int) -> Sampling:
     patch = int(config.get("patch_size") or 1) * family.packs
-    scheduler = folder.config("scheduler", "scheduler_config.json")
-    sampling = read_scheduler(scheduler, (side // patch) ** 2, family.even)
-    if (noise := float(folder.index.get("noise_scale", 1.0))) != 1.0 and isinstance(sampling.schedule, WithGrid):
+    folder.kind("scheduler")
+    sampling = read_scheduler(folder.scheduler(), (side // patch) ** 2, family.even)
+    if (noise := folder.options.get("noise_scale", 1.0)) != 1.0 and isinstance(sampling.schedule, WithGrid):
         path = Rescaled(sampling.schedule.schedule, noise)
         sampling = replace(sampling, schedule=WithGrid(path, sampling.schedule.grid))
     return sampling

@@ -39,6 +39,10 @@ _VARIANCES = {
 _SIGMA_GRIDS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
 
 
+_SHIFTS = {"base_shift": 0.5, "max_shift": 1.15}
+_REFUSED = ("use_flow_sigmas", "stochastic_sampling", "invert_sigmas", "shift_terminal")
+
+
 @dataclass(frozen=True, eq=False)
 class Sampling:
     """What a scheduler configuration says.
@@ -81,7 +85,11 @@ def read_scheduler(config: Config, tokens: int = 0, even: bool = False) -> Sampl
     ignored = [option for option in _SIGMA_GRIDS if config.get(option)]
     if ignored:
         warnings.warn(f"the scheduler's {', '.join(ignored)} is not followed; its plain grid is walked", stacklevel=2)
+    refused = [option for option in _REFUSED if config.get(option)]
+    if refused:
+        raise UserError(f"the scheduler's {', '.join(refused)} is not known to noisewalk, and would change the pictures")
     if name == "FlowMatchEulerDiscreteScheduler":
+        flow_times(config, 2, tokens, even)  # now, rather than when it is walked
         schedule = WithGrid(LinearPath(), lambda steps: flow_times(config, steps, tokens, even))
         num = int(config.get("num_train_timesteps", 1000))
         return Sampling(schedule, "flow_prediction", False, lambda t: t * num, num, "euler", "none", (0.95, 1.5), False)
@@ -101,9 +109,15 @@ def _variance_preserving(name: str, config: Config) -> Sampling:
             "the scheduler's rescale_betas_zero_snr starts at pure noise, where a network of prediction_type epsilon says "
             "nothing of the picture; set it to false in scheduler_config.json, or prediction_type to what the network says"
         )
+    if not bool((torch.cat([table.new_ones(1), table]).diff() < 0).all()) or not bool(table[-1] >= 0):
+        raise UserError(
+            "the scheduler's betas do not make noise grow at every timestep; see beta_start, beta_end and trained_betas"
+        )
     num = len(table)
     start = name not in ("EulerDiscreteScheduler",) or config.get("timestep_spacing", "linspace") == "leading"
     clip = config.get("clip_sample", name in ("DDPMScheduler", "DDIMScheduler"))
+    if clip and not config.get("thresholding") and (config.get("clip_sample_range") or 1.0) != 1.0:
+        raise UserError(f"the scheduler's clip_sample_range is {config['clip_sample_range']}; noisewalk clips pictures at 1")
     return Sampling(
         WithGrid(DiscreteVP(table), lambda steps: vp_times(name, config, steps, num)),
         target,
@@ -176,6 +190,10 @@ def vp_times(name: str, config: Config, steps: int, num: int) -> Tensor:
         index = torch.round(last - (steps - count) * (num / steps)) - 1
     else:
         raise UserError(f"the scheduler's timestep_spacing '{spacing}' is not known; known are leading, linspace, trailing")
+    if not bool((index >= 0).all()) or not bool((index < num).all()):
+        raise UserError(
+            f"{steps} steps with this scheduler's timestep_spacing, steps_offset and lambda_min_clipped leave its {num}"
+        )
     ends_noisy = name == "DDIMScheduler" and not config.get("set_alpha_to_one", True) and index[-1] > 0
     end = torch.tensor([1 / num if ends_noisy else 0.0], dtype=torch.float64)
     return torch.cat([(index + 1) / num, end])
@@ -199,10 +217,16 @@ def flow_times(config: Config, steps: int, tokens: int, even: bool) -> Tensor:
     """
     num = config.get("num_train_timesteps", 1000)
     if config.get("use_dynamic_shifting"):
-        least, most = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
-        low, high = config.get("base_shift", 0.5), config.get("max_shift", 1.15)
+        least, most = config.get("base_image_seq_len") or 256, config.get("max_image_seq_len") or 4096
+        low, high = (own if config.get(key) is None else config[key] for key, own in _SHIFTS.items())
+        if most <= least:
+            raise UserError(f"the scheduler's max_image_seq_len {most} must be more than its base_image_seq_len {least}")
         mu = low + (high - low) * (tokens - least) / (most - least)
-        shift = math.exp(mu) if config.get("time_shift_type", "exponential") == "exponential" else mu
+        shift = math.exp(min(mu, 50)) if config.get("time_shift_type", "exponential") == "exponential" else mu
+        if shift <= 0:
+            raise UserError(
+                f"the scheduler shifts its times by {shift:.3g}, which must be more than 0; see base_shift, max_shift"
+            )
         smallest = 1 / num
     else:
         shift = float(config.get("shift", 1.0))

@@ -141,6 +141,7 @@ class CourseUNet(nn.Module):
         self.labels = nn.ModuleList(fc_block(config.num_classes, width) for width in widths) if config.num_classes else None
 
     def forward(self, x: Tensor, t: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+        """Predict (N, C, H, W) from x_t, the time t (N,) in [0, 1] and the class label (N,)."""
         call = apart if self._is_large(x) else nn.Module.__call__
         fine = call(self.init, x)
         middle = call(self.down1, fine)

@@ -30,6 +30,7 @@ class PackedConv2d(nn.Conv2d):
     packed: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute what the layer of the same name in `torch.nn` computes, without gradients from packed weights."""
         if _differentiated(x, self.weight):
             return super().forward(x)
         x = x.to(self.weight.dtype)  # as autocast would
@@ -47,6 +48,7 @@ class PackedLinear(nn.Linear):
     packed: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute what the layer of the same name in `torch.nn` computes, without gradients from packed weights."""
         if _differentiated(x, self.weight):
             return super().forward(x)
         if self.packed is None:

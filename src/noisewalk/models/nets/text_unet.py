@@ -86,6 +86,7 @@ class ReaderLayer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
 
     def forward(self, h: Tensor, bias: Tensor) -> Tensor:
+        """Update the tokens h (N, L, D) by self-attention and a feed-forward layer; `bias` is -inf where there is no word."""
         n, length, dim = h.shape
         q, k, v = self.qkv(self.norm1(h)).reshape(n, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
         h = h + self.out(attend(q, k, v, bias).transpose(1, 2).reshape(n, length, dim))
@@ -109,6 +110,7 @@ class Reader(nn.Module):
         self.norm = nn.LayerNorm(c.text_dim)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Read word vectors (N, L, D) where the mask (N, L) is true."""
         words = self.words(vectors) + self.positions[:, : vectors.shape[1]]
         h = torch.cat([self.start.to(words.dtype).expand(len(words), -1, -1), words], dim=1)
         bias = unseen(mask)
@@ -139,6 +141,7 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, read: Tensor, bias: Tensor) -> Tensor:
+        """Let the positions of x (N, C, H, W) attend to each other and to the words; `bias` is -inf where there is none."""
         n, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
         words = read[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
@@ -159,6 +162,7 @@ class Block(nn.Module):
         self.attention = Attention(c_out, head_dim, c.text_dim) if head_dim else None
 
     def forward(self, x: Tensor, embedding: Tensor, read: Tensor, bias: Tensor) -> Tensor:
+        """Compute the block's features (N, C', H, W) from x (N, C, H, W) and the embedding of time and condition (N, D)."""
         h: Tensor = self.residual(x, embedding)
         return h if self.attention is None else self.attention(h, read, bias)
 
@@ -201,6 +205,7 @@ class TextUNet(nn.Module):
             attention.columns = slice(end, end := end + attention.text.out_features)
 
     def forward(self, x: Tensor, t: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Predict (N, C, H, W) from x_t, the time t (N,) and the word vectors (N, L, D) with their mask (N, L)."""
         return self.draw(x, t, self.read(vectors, mask), mask)
 
     def read(self, vectors: Tensor, mask: Tensor) -> Tensor:

@@ -60,6 +60,7 @@ class TimeEmbedding(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(2 * num_frequencies, dim), nn.SiLU(), nn.Linear(dim, dim))
 
     def forward(self, t: Tensor) -> Tensor:
+        """Embed times (N,) as vectors (N, D)."""
         angle = t.float()[:, None] * self.frequencies
         out: Tensor = self.mlp(torch.cat([angle.cos(), angle.sin()], dim=1))
         return out
@@ -76,6 +77,7 @@ class Norm(nn.GroupNorm):
         super().__init__(channels // 16, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the module's output for x (N, C, H, W)."""
         if self.training or x.shape[-2] * x.shape[-1] < 1024 or x.device.type != "cpu":
             return super().forward(x)
         return torch.cat([super(Norm, self).forward(picture) for picture in torch.split(x, 1)])
@@ -97,6 +99,7 @@ class ResBlock(nn.Module):
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Compute the block's features (N, C', H, W) from x (N, C, H, W) and the embedding of time and condition (N, D)."""
         h = self.conv1(F.silu(self.norm1(x)))
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
         h = torch.addcmul(shift, self.norm2(h), 1 + scale)
@@ -160,6 +163,7 @@ class UNet(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
+        """Predict (N, C, H, W) from x_t, the time t (N,) in [0, 1] and the class label (N,)."""
         embedding = F.silu(self.time(t) + self.label(label))
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
         h = down_and_up(h, self.down, self.middle, self.up, lambda block, h: block(h, embedding))

@@ -41,6 +41,7 @@ class UpscalerUNet(nn.Module):
         self.noise_level = TimeEmbedding(config.embed_dim)
 
     def forward(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Predict (N, C, H, W) from x_t, its time t (N,), the enlarged low-res picture, its noise level (N,), and the words."""
         return self.draw(x, t, beside, timestep, self.read(vectors, mask), mask)
 
     def read(self, vectors: Tensor, mask: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ def test_outside_its_interval_guidance_costs_nothing() -> None:
 
 @pytest.mark.parametrize(("rows", "make"), CASES.values(), ids=CASES)
 def test_rows_of_the_one_call_of_a_step(rows: int, make: Callable[[Prompt], Denoiser]) -> None:
-    """One call a step for five steps, `rows` for each of the two pictures."""
+    """One call per step for five steps, `rows` for each of the two pictures."""
     model, prompt = counting()
     walked(make(prompt), X, path_between(LinearPath(), 1, 0, 5), ddim(), tape(0))
     assert model.rows == [rows * len(X)] * 5

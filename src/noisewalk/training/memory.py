@@ -1,0 +1,87 @@
+"""How much memory a training will take, reckoned before any of it is taken."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from .loop import TrainConfig
+from .recipe_type import Recipe
+
+KEPT_OF_WEIGHTS = 5
+"""The weights, their averages, their gradients, and the two moments of Adam."""
+
+WORKING = 1.3
+"""What a step holds at its peak, as a multiple of what the network keeps for its backward pass."""
+
+
+def check_memory(recipe: Recipe, config: TrainConfig, device: torch.device) -> None:
+    """See that a training fits, before its memory is taken.
+
+    Raises:
+        UserError: it needs more than is free.
+    """
+    shape = recipe.card.get("config", {})
+    if recipe.objective is None or not {"image_size", "in_channels"} <= shape.keys():
+        return  # these recipes have one size, which fits
+    needed, free = estimate(recipe, config.batch_size, shape["image_size"], shape["in_channels"]), free_memory(device)
+    if free and needed > free:
+        side, channels = shape["image_size"], shape["in_channels"]
+        raise UserError(
+            f"this training needs about {needed / 1e9:.1f} GB (batches of {config.batch_size} pictures of "
+            f"{channels}x{side}x{side}), {free / 1e9:.1f} GB are free on {device}; take a smaller --size or --batch-size"
+        )
+
+
+def estimate(recipe: Recipe, batch: int, size: int, channels: int) -> int:
+    """Bytes of weights and of what a step keeps of a batch, counted on a network that has shapes but no memory."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        network = recipe.network().train()
+        weights = sum(parameter.numel() for parameter in network.parameters()) * 4
+        kept = _kept(network, torch.zeros(2, channels, size, size), torch.zeros(2), torch.zeros(2, dtype=torch.long)) / 2
+    return int(KEPT_OF_WEIGHTS * weights + WORKING * batch * kept)
+
+
+def _kept(network: nn.Module, *inputs: Tensor) -> int:
+    """Bytes that a network keeps of its inputs for the backward pass."""
+    seen: dict[int, Tensor] = {}
+    own = {id(parameter) for parameter in network.parameters()}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if id(tensor) not in own:
+            seen[id(tensor)] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(*inputs)
+    return sum(tensor.nbytes for tensor in seen.values())
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can be had on a device; 0 where that cannot be asked."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return min((free for free in (_of_machine(), _of_container()) if free), default=0)
+
+
+def _of_machine() -> int:
+    with suppress(ImportError):
+        import psutil
+
+        return int(psutil.virtual_memory().available)
+    with suppress(OSError, ValueError, AttributeError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _of_container() -> int:
+    """What the limit of a container leaves (version 2 of Linux's control groups)."""
+    with suppress(OSError, ValueError):
+        groups = Path("/sys/fs/cgroup")
+        return max(1, int((groups / "memory.max").read_text()) - int((groups / "memory.current").read_text()))
+    return 0
