@@ -262,3 +262,13 @@ def test_pillow_opens_files_in_one_place_only() -> None:
 
     source = Path(noisewalk.__file__).parent
     assert [p.name for p in source.rglob("*.py") if "Image.open(" in p.read_text()] == ["reading.py"]
+
+
+def test_training_pictures_of_light_strokes_on_transparency_are_no_blanks(tmp_path: Path) -> None:
+    from noisewalk.training.folder import folder
+
+    for i in range(2):
+        _seven((255, 255, 255)).save(tmp_path / f"{i}.png")
+    pictures = folder(tmp_path, 28, 1)[0].pictures
+    assert pictures.min() == 0
+    assert pictures.max() == 255

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps
 
 from ..errors import UserError
-from ..images import open_image
+from ..images import on_ground, open_image
 from .data import Labelled
 
 MAX_BYTES = 4 * 10**9
@@ -170,7 +170,7 @@ def folder(path: Path, size: int, channels: int) -> tuple[Labelled, tuple[str, .
 def _prepared(file: Path, size: int, channels: int) -> torch.Tensor:
     image = open_image(file)
     if image.mode == "RGBA":
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image, _ = on_ground(image)
     image = ImageOps.fit(image.convert("L" if channels == 1 else "RGB"), (size, size), Image.Resampling.LANCZOS)
     values = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return values.view(size, size, channels).permute(2, 0, 1).contiguous()
