@@ -16,7 +16,7 @@ from ..models.precision import TYPES
 from ..models.zoo import load
 from ..techniques import TECHNIQUES
 from ..techniques.spec import from_json
-from .make import Watch, make
+from .make import Watch, run
 from .result import Result
 
 
@@ -91,7 +91,7 @@ def replay(path: str | Path, watch: Watch | None = None) -> Replay:
     warnings = []
     if model.fingerprint != record["model"]["weights"]:
         warnings.append(f"the model's weights are {model.fingerprint}, they were {record['model']['weights']}")
-    result = make(record["verb"], spec, model, watch, keep_states=False)
+    result = run(record["verb"], spec, model, watch, keep_states=False)
     try:
         made = result.render(record["picture"])
     except (IndexError, KeyError, TypeError) as error:
