@@ -16,28 +16,23 @@ class Technique(Generic[R]):
     """A technique: all that the command line, the Python functions, the metadata and the search need to know of it.
 
     Args:
-        name: the command, and the function.
         spec: its request; the fields are its flags and keyword arguments, the docstring its help.
         panels: a prepared request -> what is to be walked. Everything is checked here, and no network is called.
     """
 
-    name: str
     spec: type[R]
     panels: Callable[[Prepared[R]], list[Panel]]
 
 
-ROWS: tuple[Technique[Any], ...] = (
-    Technique(name="generate", spec=generate.Generate, panels=generate.panels),
-    Technique(name="forward", spec=forward.Forward, panels=forward.panels),
-    Technique(name="denoise", spec=denoise.Denoise, panels=denoise.panels),
-    Technique(name="edit", spec=edit.Edit, panels=edit.panels),
-    Technique(name="inpaint", spec=inpaint.Inpaint, panels=inpaint.panels),
-    Technique(name="anagram", spec=anagram.Anagram, panels=anagram.panels),
-    Technique(name="hybrid", spec=hybrid.Hybrid, panels=hybrid.panels),
-    Technique(name="factorize", spec=factorize.Factorize, panels=factorize.panels),
-    Technique(name="inverse", spec=inverse.Inverse, panels=inverse.panels),
-)
-"""Each row is made of one type of request from end to end; only the table holds several types."""
-
-TECHNIQUES: dict[str, Technique[Any]] = {row.name: row for row in ROWS}
-"""Techniques by name."""
+TECHNIQUES: dict[str, Technique[Any]] = {
+    "generate": Technique(spec=generate.Generate, panels=generate.panels),
+    "forward": Technique(spec=forward.Forward, panels=forward.panels),
+    "denoise": Technique(spec=denoise.Denoise, panels=denoise.panels),
+    "edit": Technique(spec=edit.Edit, panels=edit.panels),
+    "inpaint": Technique(spec=inpaint.Inpaint, panels=inpaint.panels),
+    "anagram": Technique(spec=anagram.Anagram, panels=anagram.panels),
+    "hybrid": Technique(spec=hybrid.Hybrid, panels=hybrid.panels),
+    "factorize": Technique(spec=factorize.Factorize, panels=factorize.panels),
+    "inverse": Technique(spec=inverse.Inverse, panels=inverse.panels),
+}
+"""Techniques by the name of their command and function. A row is of one type of request from end to end."""
