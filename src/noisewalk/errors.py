@@ -73,6 +73,16 @@ def _origin() -> str:
         return ""
 
 
+def shorten(text: str, most: int = 60) -> str:
+    """Text on one line, its end left out if it is longer than `most` characters.
+
+    >>> shorten("a\\nb" * 9, 8)
+    'a ba ba…'
+    """
+    line = " ".join(text[: most * 4].split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
 def as_keywords(message: str) -> str:
     """A message with the options it names as keyword arguments, for those who write Python.
 

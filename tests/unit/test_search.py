@@ -21,7 +21,7 @@ from noisewalk import UserError
 from noisewalk.cli.main import main
 from noisewalk.judge.illusions import IllusionScores, score_illusions
 from noisewalk.judge.scorer import DigitScorer, Scorer
-from noisewalk.run.replay import read_record
+from noisewalk.run.record import read_record
 from noisewalk.search import Plan, Search, parse_grid, parse_seeds, suggest
 from noisewalk.search.engines import local
 from noisewalk.search.plan import Task, make_plan, same_search
@@ -205,7 +205,7 @@ def test_how_the_model_is_loaded_is_heeded(model: nw.Pretrained, tmp_path: Path,
     for more in ([], ["--offline", "--memory", "full"]):  # the second goes on in the same folder
         assert main([*line, "--dtype", "float32", *more]) == 0
     (best,) = (tmp_path / "s" / "top").glob("*.png")
-    assert read_record(best)["model"]["dtype"] == "float32"
+    assert read_record(best).model.dtype == "float32"
     capsys.readouterr()
     assert main([*line, "--dtype", "bfloat16"]) == 2
     assert "model was " in capsys.readouterr().err

@@ -71,6 +71,9 @@ class ReplayCommand:
     """PNGs that noisewalk saved."""
     out: Path | None = None
     """Also save what was made of one picture, a .png file."""
+    model: str | None = None
+    """Where the pictures' model is now, a file or a folder; without it, it is looked for by its name, at the place it had, and
+    beside each picture."""
 
 
 def run_replay(rest: list[str]) -> int:
@@ -84,24 +87,23 @@ def run_replay(rest: list[str]) -> int:
     worst = 0
     for picture in command.pictures:
         try:
-            worst = max(worst, _replay(picture, command.out))
+            worst = max(worst, _replay(picture, command.out, command.model))
         except UserError as error:
             say(str(error))
             worst = 2
     return worst
 
 
-def _replay(picture: Path, out: Path | None) -> int:
+def _replay(picture: Path, out: Path | None, model: str | None) -> int:
     from ..files import write_atomic
-    from ..images import encode_png
     from ..run.replay import read_record, replay
 
     with progress(f"replay {picture.name}") as watch:
-        again = replay(picture, watch)
+        again = replay(picture, watch, model)
     for warning in again.warnings:
         say(warning)
     if out:
-        write_atomic(out, encode_png(again.picture, again.result.metadata(read_record(picture)["picture"])))
+        write_atomic(out, again.result.png(read_record(picture).picture))
     if again.agrees:
         print(f"{picture}: every pixel agrees")
     elif again.max_difference is None:

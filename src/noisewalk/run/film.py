@@ -18,12 +18,10 @@ from ..files import write_atomic
 from ..images import open_image, to_image, to_tensor
 from ..report.animate import frame, motion_of
 from ..report.figures import INK, PAPER
-from ..techniques import TECHNIQUES
 from ..techniques.anagram import Anagram
 from ..techniques.hybrid import Hybrid
 from ..techniques.looks import views_for
-from ..techniques.spec import from_json
-from .replay import read_record
+from .record import read_record
 
 REST, CAPTION = 1.2, 34
 SUFFIXES = (".gif", ".webp", ".mp4")
@@ -50,9 +48,11 @@ def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280)
         UserError: it is no such picture.
     """
     record = read_record(path)
-    if record["verb"] not in ("anagram", "hybrid") or record["picture"]["kind"] != "picture":
+    if record.verb not in ("anagram", "hybrid") or record.picture.kind != "picture":
         raise UserError(f"{path} is not one anagram or hybrid; animate the PNG of a single picture, not a figure")
-    spec = from_json(TECHNIQUES[record["verb"]].spec, record["spec"])
+    spec = record.request
+    if isinstance(spec, Anagram) and len(spec.views) != len(spec.prompts):
+        raise UserError(f"the noisewalk metadata of {path} is damaged: it has not as many views as prompts")
     x = original(open_image(path))
     scale = max(1, -(-size // x.shape[-1]))
     count = max(2, round(seconds * fps))

@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..images import Picture, Shape, open_image, prepare_all, prepare_mask
 from ..images import prepare as prepare_picture
 from ..models.pretrained import Defaults, Pretrained, Upscaler
+from ..techniques.looks import pinned
 from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
 from ..techniques.stages import Prepared, Stage
 
@@ -25,7 +26,7 @@ def prepare(request: R, model: Pretrained) -> Prepared[R]:
     Raises:
         UserError: a field does not hold what it should, a picture cannot be read, or the cascade has fewer stages.
     """
-    request = checked(request)
+    request = _pinned(checked(request))
     settings = _settings(request, model.defaults)
     stages = _stages(request, _remembering(model), settings)
     pictures = _pictures(request, model, [stage.model.shape for stage in stages])
@@ -34,6 +35,12 @@ def prepare(request: R, model: Pretrained) -> Prepared[R]:
     filled: dict[str, Any] = {f.name: getattr(settings, f.name) for f in fields(settings) if hasattr(request, f.name)}
     record = replace(with_seeds(request, chosen), **(filled | pictures))
     return Prepared(request, record, chosen, stages)
+
+
+def _pinned(request: R) -> R:
+    """The request with the digests of its permutation files."""
+    views = getattr(request, "views", None)
+    return request if views is None else replace(request, views=pinned(views))
 
 
 def _settings(request: Request, defaults: Defaults) -> Defaults:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..errors import UserError, unknown
+from ..errors import UserError, shorten
 from ..images import open_image
-from ..models.precision import TYPES
-from ..models.zoo import load
+from ..models.zoo import Pretrained, load
 from ..techniques import TECHNIQUES
-from ..techniques.spec import from_json
+from ..techniques.looks import FILE, changed, where
+from ..techniques.spec import seeds
+from .locate import locate_model, locate_upscalers
 from .make import Watch, run
+from .prepare import prepare
+from .record import Record
+from .record import read_record as read_record
 from .result import Result
 
 
@@ -43,62 +47,55 @@ class Replay:
         return self.max_difference == 0
 
 
-def read_record(path: str | Path) -> dict[str, Any]:
-    """The record noisewalk wrote into a PNG.
+def replay(path: str | Path, watch: Watch | None = None, model: str | Path | Pretrained | None = None) -> Replay:
+    """Make a saved picture again, and compare it pixel by pixel.
+
+    Args:
+        path: a PNG that noisewalk saved.
+        watch: told of every step.
+        model: where its model is now, or the model itself; None looks for it, see `locate_model`.
 
     Raises:
-        UserError: the file is no picture, or holds no record of noisewalk.
+        UserError: it holds no record, its model is not found, or something in the record cannot be done.
     """
-    open_image(path)  # limits and errors of any picture
-    with Image.open(path) as image:
-        text = getattr(image, "text", {}).get("noisewalk")
-    if text is None:
-        raise UserError(f"{path} has no noisewalk metadata; only PNGs that noisewalk saved, unedited, can be replayed")
-    try:
-        record = json.loads(text)
-        kinds = {"verb": str, "model": dict, "spec": dict, "picture": dict}
-        if not isinstance(record, dict) or not all(isinstance(record.get(k), kind) for k, kind in kinds.items()):
-            raise ValueError(f"it needs {', '.join(kinds)}")
-        if not all(isinstance(record["model"].get(key), str) for key in ("name", "weights")):
-            raise ValueError("it names no model")
-        stages = record["model"].get("upscaler", [])
-        if not isinstance(stages, list) or not all(isinstance(stage, str) for stage in stages):
-            raise ValueError("its upscalers are no names")
-        if record["model"].get("dtype", "auto") not in ("auto", *TYPES):
-            raise ValueError("it names no number type")
-        if record["picture"].get("kind") not in ("figure", "picture"):
-            raise ValueError("it does not say which picture it is of")
-    except ValueError as error:
-        raise UserError(f"the noisewalk metadata of {path} is damaged: {error}") from error
-    return record
-
-
-def _marked(record: dict[str, Any]) -> bool:
-    """Whether the picture was stamped with its model's watermark."""
-    safety = record.get("safety")
-    return isinstance(safety, dict) and safety.get("watermark") is True
-
-
-def replay(path: str | Path, watch: Watch | None = None) -> Replay:
-    """Make a saved picture again, and compare it pixel by pixel."""
     record = read_record(path)
-    if record["verb"] not in TECHNIQUES:
-        raise unknown("technique", record["verb"], TECHNIQUES)
-    kept = record["model"]
-    stages, dtype = tuple(kept.get("upscaler", ())), kept.get("dtype", "auto")
-    model = load(kept["name"], upscaler=stages, dtype=dtype, watermark=_marked(record))
-    spec = from_json(TECHNIQUES[record["verb"]].spec, record["spec"])
-    warnings = []
-    if model.fingerprint != record["model"]["weights"]:
-        warnings.append(f"the model's weights are {model.fingerprint}, they were {record['model']['weights']}")
-    result = run(record["verb"], spec, model, watch, keep_states=False)
-    try:
-        made = result.render(record["picture"])
-    except (IndexError, KeyError, TypeError) as error:
-        raise UserError(f"the noisewalk metadata of {path} is damaged: there is no such picture in the result") from error
-    before, after = np.asarray(open_image(path).convert("RGB"), int), np.asarray(made.convert("RGB"), int)
+    before = np.asarray(open_image(path).convert("RGB"), int)
+    spec = record.request
+    used = _model(record, Path(path), model)
+    warnings = [*_changes(record, used, spec)]
+    _check_index(record, spec, used, path)
+    result = run(record.verb, spec, used, watch, keep_states=False)
+    made = result.render(record.picture)
+    after = np.asarray(made.convert("RGB"), int)
     if before.shape != after.shape:
         return Replay(result, made, None, 1.0, tuple(warnings))
     difference = np.abs(before - after)
     share = float((difference.max(-1) > 0).mean())
     return Replay(result, made, int(difference.max()), share, tuple(warnings))
+
+
+def _model(record: Record, path: Path, model: str | Path | Pretrained | None) -> Pretrained:
+    if isinstance(model, Pretrained):
+        return model
+    name = locate_model(record, path) if model is None else str(model)
+    marked = record.safety is not None and record.safety.watermark
+    return load(name, upscaler=locate_upscalers(record), dtype=record.model.dtype, watermark=marked)
+
+
+def _changes(record: Record, model: Pretrained, spec: Any) -> Iterator[str]:
+    """What is not as it was when the picture was made."""
+    if model.fingerprint != record.model.weights:
+        yield f"the model's weights are {model.fingerprint}, they were {shorten(record.model.weights)}"
+    for name in getattr(spec, "views", ()):
+        if name.startswith(FILE) and changed(name):
+            yield f"the permutation file {where(name)[0]} has changed since; the one kept in the picture is used"
+
+
+def _check_index(record: Record, spec: Any, model: Pretrained, path: str | Path) -> None:
+    """Before anything is computed: whether the result will have such a picture."""
+    panels = TECHNIQUES[record.verb].panels(prepare(spec, model))
+    count = len(seeds(spec)) * sum(panel.outcome for panel in panels)
+    if record.picture.kind == "picture" and record.picture.index >= count:
+        raise UserError(
+            f"the noisewalk metadata of {path} is damaged: it is picture {record.picture.index} of a result of {count} pictures"
+        )

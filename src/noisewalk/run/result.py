@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,16 +11,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, shorten
 from ..files import slug, write_atomic
 from ..images import encode_png, enlarge, to_image
 from ..models.precision import type_name
 from ..models.zoo import Pretrained
 from ..report import figures
 from ..techniques.panels import CaptionedViews, Panel
-from ..techniques.spec import seeds, to_json
-from ..version import __version__
+from ..techniques.spec import seeds
 from ..walk.sampling import State
+from .locate import absolute
+from .record import FIGURE, ModelRecord, PictureRecord, Record, Safety, write
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,9 @@ class Walked:
     panel: Panel
     x: Tensor
     states: tuple[State, ...]
+
+    def __repr__(self) -> str:
+        return f"<noisewalk panel '{shorten(self.label)}': {'x'.join(map(str, self.x.shape))}>"
 
     @property
     def label(self) -> str:
@@ -56,7 +59,7 @@ class Result:
         tensor: (N, C, H, W) the pictures made, data in [-1, 1], panel by panel.
         images: the same as PIL pictures, with the model's watermark if it was asked for.
         figure: a captioned sheet of everything.
-        image: the picture if there is one, the figure if there are several.
+        image: the picture if there is one, enlarged to be seen as in the file that is saved; the figure if there are several.
         states: the walk of the last panel.
     """
 
@@ -88,7 +91,7 @@ class Result:
     @property
     def image(self) -> Image.Image:
         images = self.images
-        return images[0] if len(images) == 1 else self.figure
+        return enlarge(images[0]) if len(images) == 1 else self.figure
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -108,6 +111,13 @@ class Result:
     def flagged(self) -> list[bool] | None:
         """For each picture, whether the model's own safety checker objects to it; None if it was not asked."""
         return self.model.parts.finishing.flagged([to_image(x) for x in self.tensor]) if self.model.parts else None
+
+    def __repr__(self) -> str:
+        outcomes = [panel for panel in self.panels if panel.outcome]
+        sizes = dict.fromkeys(f"{panel.x.shape[-1]}x{panel.x.shape[-2]}" for panel in outcomes)
+        count = sum(len(panel.x) for panel in outcomes)
+        pictures = f"{count} picture{'s' * (count != 1)} of {' and '.join(sizes) or 'no size'}"
+        return f"<noisewalk result of {self.verb}: {pictures}, model '{shorten(self.model.name)}', first seed {self.spec.seed}>"
 
     def _repr_png_(self) -> bytes:
         return encode_png(self.figure)
@@ -132,50 +142,48 @@ class Result:
             write_atomic(file, data)
         return list(files)
 
-    def metadata(self, picture: dict[str, Any]) -> dict[str, str]:
-        """The PNG text chunks of one of the result's pictures."""
-        record = {
-            "noisewalk": __version__,
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "verb": self.verb,
-            "model": {
-                "name": self.model.name,
-                "weights": self.model.fingerprint,
-                "upscaler": self.model.upscalers,
-                "dtype": type_name(self.model.computes),
-            },
-            "spec": to_json(self.spec),
-            "picture": picture,
-        }
-        if self.model.parts is not None:
-            record["safety"] = {
-                "checker": self.flagged is not None,
-                "flagged": self.flagged,
-                "watermark": self.model.parts.finishing.watermark,
-            }
-        return {"noisewalk": json.dumps(record), "Software": f"noisewalk {__version__}"}
+    def png(self, picture: PictureRecord) -> bytes:
+        """One of the result's pictures as a PNG that remembers how it came to be."""
+        model = self.model
+        record = Record(
+            self.verb,
+            ModelRecord(
+                model.name,
+                model.fingerprint,
+                tuple(model.upscalers),
+                type_name(model.computes),
+                absolute(model.name),
+                tuple(absolute(name) for name in model.upscalers),
+            ),
+            {},
+            picture,
+            torch=str(torch.__version__),
+            threads=torch.get_num_threads(),
+            safety=self._safety(),
+        )
+        return write(self.render(picture), self.spec, record)
 
-    def render(self, picture: dict[str, Any]) -> Image.Image:
-        """The picture that metadata speaks of: the figure, or outcome number `index`, enlarged to be seen."""
-        if picture["kind"] == "figure":
-            return self.figure
-        return enlarge(self.images[picture["index"]])
+    def _safety(self) -> Safety | None:
+        if self.model.parts is None:
+            return None
+        flagged = None if self.flagged is None else tuple(self.flagged)
+        return Safety(flagged is not None, flagged, self.model.parts.finishing.watermark)
+
+    def render(self, picture: PictureRecord) -> Image.Image:
+        """The picture that a record speaks of: the figure, or outcome number `index`, enlarged to be seen."""
+        return self.figure if picture.kind == "figure" else enlarge(self.images[picture.index])
 
     def _single(self, path: Path) -> dict[Path, bytes]:
-        picture = {"kind": "picture", "index": 0} if len(self.tensor) == 1 else {"kind": "figure"}
-        return {path: encode_png(self.render(picture), self.metadata(picture))}
+        return {path: self.png(PictureRecord("picture") if len(self.images) == 1 else FIGURE)}
 
     def _folder(self, folder: Path) -> dict[Path, bytes]:
-        named: list[tuple[str, dict[str, Any]]] = [("figure", {"kind": "figure"})]
+        named = [("figure", FIGURE)]
         outcomes = [panel for panel in self.panels if panel.outcome]
-        index = 0
         for panel in outcomes:
             for row in range(len(panel.x)):
                 label = f"{slug(panel.label)}-" if len(outcomes) > 1 else ""
-                named.append((f"{label}seed{seeds(self.spec)[row]}", {"kind": "picture", "index": index}))
-                index += 1
-        return {folder / f"{name}.png": encode_png(self.render(what), self.metadata(what)) for name, what in named}
+                named.append((f"{label}seed{seeds(self.spec)[row]}", PictureRecord("picture", len(named) - 1)))
+        return {folder / f"{name}.png": self.png(what) for name, what in named}
 
     def _trajectory(self, stem: Path) -> dict[Path, bytes]:
         walked = [panel for panel in self.panels if len(panel.states) > 1]

@@ -1,8 +1,10 @@
-"""The views a user asks for, checked against the model's pictures."""
+"""The views a user asks for, checked against the model's pictures; views by a permutation file, known by its content."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,13 @@ import torch
 from ..errors import UserError
 from ..guidance.views import View, check_isometry, from_table, get_view
 
+FILE = "file:"
 MAX_ENTRIES = 2048 * 2048
+DIGITS = 16
+"""Hexadecimal digits of the SHA-256 by which a permutation is known."""
+
+_tables: dict[str, bytes] = {}
+"""Permutations that were read, uint32 little-endian, by their digest: the same digest is the same permutation, always."""
 
 
 def views_for(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
@@ -24,7 +32,7 @@ def views_for(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
     Raises:
         UserError: there is no such view, it does not fit the size or the colours of the pictures, or it is no isometry.
     """
-    views = [from_file(name.removeprefix("file:")) if name.startswith("file:") else get_view(name) for name in names]
+    views = [from_file(name) if name.startswith(FILE) else get_view(name) for name in names]
     generator = torch.Generator().manual_seed(0)
     for view in views:
         if not view.name.startswith("failure:"):
@@ -32,21 +40,98 @@ def views_for(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
     return views
 
 
-def from_file(path: str) -> View:
+def from_file(name: str) -> View:
     """A view by a permutation in a .npy file: seen pixel i (row by row) is the picture's pixel table[i], whole numbers,
     flat or square. In a picture a multiple of its size, blocks move.
 
+    Args:
+        name: file:PATH, or file:PATH@DIGEST for the permutation of that content (see `pinned`).
+
     Raises:
-        UserError: there is no such file, or it holds no permutation of a square picture's pixels.
+        UserError: there is no such file, it holds no permutation of a square picture's pixels, or another one.
     """
-    if not Path(path).is_file():
+    path, digest = where(name)
+    if digest in _tables:
+        data = _tables[digest]
+    else:
+        data = _read(path)
+        if digest and digest != digest_of(data):
+            raise UserError(
+                f"the permutation file {path} has changed: its digest is {digest_of(data)}, it was {digest}; bring the old "
+                "file back, or ask for the new one without @ and digest"
+            )
+    return from_table(FILE + path, torch.from_numpy(np.frombuffer(data, "<u4").astype(np.int64)))
+
+
+def pinned(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of views, in which each permutation file is read now and named with its digest: file:PATH@DIGEST."""
+    return tuple(_pinned(name) if name.startswith(FILE) else name for name in names)
+
+
+def remember(data: bytes, name: str = "kept in the picture") -> str:
+    """Keep a permutation (uint32 little-endian) so that it is known by its digest, which is returned.
+
+    Raises:
+        UserError: it is no permutation of a square picture's pixels.
+    """
+    if len(data) % 4 or len(data) > 4 * MAX_ENTRIES:
+        raise UserError(f"a permutation of {len(data):,} bytes is not one of at most {MAX_ENTRIES:,} pixels")
+    from_table(name, torch.from_numpy(np.frombuffer(data, "<u4").astype(np.int64)))
+    _tables[digest_of(data)] = data
+    return digest_of(data)
+
+
+def kept(name: str) -> bytes | None:
+    """The permutation of a pinned name, None for other views."""
+    return _tables.get(where(name)[1])
+
+
+def changed(name: str) -> bool:
+    """Whether the file of a pinned name is there and holds another permutation now."""
+    path, digest = where(name)
+    try:
+        return bool(digest) and Path(path).is_file() and digest_of(_read(path)) != digest
+    except UserError:
+        return True
+
+
+def where(name: str) -> tuple[str, str]:
+    """The path and the digest in the name of a view by a file; the digest is empty if there is none.
+
+    >>> where("file:mine.npy@0123456789abcdef"), where("file:mine.npy")
+    (('mine.npy', '0123456789abcdef'), ('mine.npy', ''))
+    """
+    path = name.removeprefix(FILE)
+    found = re.fullmatch(rf"(.*)@([0-9a-f]{{{DIGITS}}})", path, re.DOTALL)
+    return (found[1], found[2]) if found and name.startswith(FILE) else (path, "")
+
+
+def digest_of(data: bytes) -> str:
+    """The first digits of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:DIGITS]
+
+
+def _pinned(name: str) -> str:
+    path, digest = where(name)
+    return name if digest else f"{name}@{remember(_read(path), name)}"
+
+
+def _read(path: str) -> bytes:
+    """The permutation in a file, uint32 little-endian."""
+    try:
+        found = Path(path).is_file()
+    except (OSError, ValueError):
+        found = False
+    if not found:
         raise UserError(f"there is no permutation file {path}; a view of your own is named file:PERMUTATION.npy")
     try:
         table = np.load(path, allow_pickle=False, mmap_mode="r")  # mapped: its size is known before any of it is read
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # a damaged header raises many kinds
         raise UserError(f"{path} is not a .npy file of whole numbers: {error}") from error
     if not isinstance(table, np.ndarray) or table.dtype.kind not in "iu":
         raise UserError(f"{path} must hold whole numbers; it holds {getattr(table, 'dtype', 'several arrays')}")
     if table.size > MAX_ENTRIES:
         raise UserError(f"{path} orders {table.size:,} pixels; the limit is {MAX_ENTRIES:,}")
-    return from_table(f"file:{path}", torch.from_numpy(table.astype(np.int64).ravel()))
+    if table.size and not 0 <= int(table.min()) <= int(table.max()) < table.size:
+        raise UserError(f"{path} is not a permutation: each of 0 to {table.size - 1} must be in it once")
+    return table.astype("<u4").tobytes()

@@ -7,24 +7,28 @@ Inheritance is of fields only: techniques that walk share those of `Walk`.
 from __future__ import annotations
 
 import base64
-import binascii
-import io
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from PIL import Image
 
-from ..errors import UserError
+from ..errors import UserError, shorten
 from ..guidance.threshold import THRESHOLDS
-from ..images import Picture, encode_png
+from ..images import Picture, encode_png, open_bytes
 from ..walk.grids import GRIDS
 from ..walk.steps import STEP_RULES
 from .checking import checked as checked
 
 Source = str | Path | Image.Image | Picture
 R = TypeVar("R", bound="Request")
+KEPT = "sha256:"
+"""Begins what stands for a picture that is kept outside of the JSON."""
+MOST_PIXELS = 4096 * 4096
+MOST_LARGER = 4
+"""Limits of the pictures in JSON: pixels of each, and how many upsampling stages."""
 
 
 def option(
@@ -118,43 +122,67 @@ def _scaled(value: Any, factor: float) -> Any:
     return value * factor if isinstance(value, float) else round(value * factor) | 1  # kernels stay odd
 
 
-def to_json(spec: Request) -> dict[str, Any]:
-    """A spec as JSON; pictures as base64 PNGs of the model's size, so that it needs no other file."""
-    return {f.name: _encode(getattr(spec, f.name)) for f in fields(spec)}
+def to_json(spec: Request, keep: Callable[[bytes], str] | None = None) -> dict[str, Any]:
+    """A spec as JSON.
+
+    Args:
+        keep: puts a picture (PNG bytes) somewhere and says what stands for it in the JSON; None writes it there in base64, so
+            that the JSON needs no other file.
+    """
+    return {f.name: _encode(getattr(spec, f.name), keep or _base64) for f in fields(spec)}
 
 
-def from_json(kind: type[R], data: dict[str, Any]) -> R:
+def from_json(kind: type[R], data: Mapping[str, Any], inputs: Mapping[str, bytes] | None = None) -> R:
     """The inverse of `to_json`.
+
+    Args:
+        inputs: what was kept, by what stands for it in the JSON.
 
     Raises:
         UserError: a field is unknown, missing, or not what it should be.
     """
     name = kind.__name__.lower()
     try:
-        decoded = {key: _decode(value) for key, value in data.items()}
+        decoded = {key: _decode(value, inputs or {}) for key, value in data.items()}
         return checked(kind(**decoded), recorded=True)
-    except (TypeError, ValueError, KeyError, OSError, binascii.Error) as error:
+    except (TypeError, ValueError, KeyError, OSError, msgspec.ValidationError) as error:
         raise UserError(f"this is not a spec of {name}: {error}") from error
 
 
-def _encode(value: Any) -> Any:
+@dataclass(frozen=True)
+class Kept:
+    """A picture in JSON: its name, and what stands for it at the model's size and at those of the upsampling stages."""
+
+    picture: str
+    png: str
+    larger: tuple[str, ...] = ()
+
+
+def _encode(value: Any, keep: Callable[[bytes], str]) -> Any:
     if isinstance(value, Picture):
-        larger = {"larger": [_png(image) for image in value.larger]} if value.larger else {}
-        return {"picture": value.name, "png": _png(value.image), **larger}
+        larger = {"larger": [keep(encode_png(image)) for image in value.larger]} if value.larger else {}
+        return {"picture": value.name, "png": keep(encode_png(value.image)), **larger}
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any, inputs: Mapping[str, bytes]) -> Any:
     if isinstance(value, dict):
-        larger = tuple(_unpng(data) for data in value.get("larger", ()))
-        return Picture(_unpng(value["png"]), str(value["picture"]), larger=larger)
+        kept = msgspec.convert(value, Kept)
+        larger = tuple(_image(text, kept.picture, inputs) for text in kept.larger[:MOST_LARGER])
+        return Picture(_image(kept.png, kept.picture, inputs), kept.picture, larger=larger)
     return tuple(value) if isinstance(value, list) else value
 
 
-def _png(image: Image.Image) -> str:
-    return base64.b64encode(encode_png(image)).decode()
+def _base64(png: bytes) -> str:
+    return base64.b64encode(png).decode()
 
 
-def _unpng(data: str) -> Image.Image:
-    image = Image.open(io.BytesIO(base64.b64decode(data)), formats=["PNG"])
-    return image.convert("L" if image.mode == "L" else "RGB")
+def _image(text: str, name: str, inputs: Mapping[str, bytes]) -> Image.Image:
+    """A picture that was kept, of mode L or RGB; its size is limited before it is decoded."""
+    if text.startswith(KEPT) and text not in inputs:
+        raise ValueError(f"the picture '{name}' ({text}) is no longer in the file")
+    data = inputs[text] if text in inputs else base64.b64decode(text, validate=True)
+    image = open_bytes(data, f"'{shorten(name, 80)}'", ("PNG",), MOST_PIXELS).image
+    if image.mode not in ("L", "RGB"):
+        raise ValueError(f"the picture '{name}' is of mode {image.mode}, not L or RGB")
+    return image

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from ...errors import UserError, install
 from ...files import write_atomic
+from ...images import open_bytes
 from .icons import Icon
 
 
@@ -46,8 +46,7 @@ def draw(svg: str, size: int) -> Tensor:
     except ModuleNotFoundError as error:
         raise UserError(f"rendering SVG needs resvg: {install('train')}") from error
     png = bytes(svg_to_bytes(svg_string=svg, width=size, background="#ffffff", skip_system_fonts=True))
-    with Image.open(io.BytesIO(png)) as opened:
-        picture = opened.convert("RGB")
+    picture = open_bytes(png, "the rendered icon", ("PNG",)).image.convert("RGB")
     if picture.size != (size, size):
         picture.thumbnail((size, size), Image.Resampling.LANCZOS)
         square = Image.new("RGB", (size, size), "white")

@@ -1,0 +1,18 @@
+"""Pictures in and out: files with limits, [-1, 1] tensors, and what was done to them."""
+
+from .convert import enlarge as enlarge
+from .convert import to_image as to_image
+from .convert import to_tensor as to_tensor
+from .masks import prepare_mask as prepare_mask
+from .modes import on_ground as on_ground
+from .png import encode_png as encode_png
+from .preparing import Picture as Picture
+from .preparing import Shape as Shape
+from .preparing import prepare as prepare
+from .preparing import prepare_all as prepare_all
+from .reading import FORMATS as FORMATS
+from .reading import MAX_BYTES as MAX_BYTES
+from .reading import MAX_PIXELS as MAX_PIXELS
+from .reading import open_bytes as open_bytes
+from .reading import open_image as open_image
+from .reading import read_file as read_file

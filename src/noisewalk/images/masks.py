@@ -1,0 +1,117 @@
+"""Masks: white is repainted, black is kept, and at least what the white touches is repainted at every size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import UserError
+from .preparing import Picture, Shape, fitting
+from .reading import open_picture
+
+White = tuple[NDArray[Any], tuple[str, ...]]
+"""(H, W) true where it is repainted, and what was assumed."""
+MIDDLE = 127
+
+
+def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, original: tuple[int, int] | None) -> Picture:
+    """Bring a mask to a model's size: white (above the middle) is repainted, black is kept.
+
+    Args:
+        source: as for `prepare`. In one with transparency, either what is painted or the hole is repainted: `notes` say which.
+        shape: (C, H, W) of the model.
+        original: (width, height) of the picture it belongs to, before it was prepared; the mask must match it or the model's.
+            None if it belongs to no picture: any size will do.
+
+    Raises:
+        UserError: it has another size, is a colour picture, or leaves nothing to repaint.
+    """
+    _, height, width = shape
+    if isinstance(source, Picture):
+        return fitting(source, (1, height, width))
+    name = Path(source).name if isinstance(source, str | Path) else "mask"
+    opened = open_picture(source)
+    if original is not None and opened.image.size not in (original, (width, height)):
+        raise UserError(
+            f"the mask {name} is {opened.image.width}x{opened.image.height}, the picture {original[0]}x{original[1]}; "
+            f"give a mask of the picture's size, or of the model's {width}x{height}"
+        )
+    white, notes = _white(opened.image, name)
+    if white.shape != (height, width):
+        white = shrunk(white, width, height)
+        notes += (f"resized to {width}x{height}, where each pixel that its white touches is repainted",)
+    if not white.any():
+        raise UserError(f"the mask {name} is white only outside of the middle part of the picture, which is what is used")
+    if white.all():
+        notes += ("it is white everywhere, so the whole picture is repainted",)
+    return Picture(Image.fromarray(white.astype(np.uint8) * 255), name, opened.notes + notes)
+
+
+def shrunk(white: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """The middle part of a mask in other proportions and size, as `ImageOps.fit` cuts it; true where any of it is."""
+    rows, columns = white.shape
+    across, down = (rows * width / height, rows) if columns * height >= rows * width else (columns, columns * height / width)
+    for axis, (size, part, count) in enumerate(((rows, down, height), (columns, across, width))):
+        edges = (size - part) / 2 + np.arange(count + 1) * (part / count)
+        first, last = np.floor(edges[:-1] + 1e-9).astype(int), np.ceil(edges[1:] - 1e-9).astype(int)
+        sums = np.cumsum(white, axis, dtype=np.int64)
+        sums = np.insert(sums, 0, 0, axis)
+        white = (sums.take(last.clip(0, size), axis) - sums.take(first.clip(0, size), axis)) > 0
+    return white
+
+
+def _white(image: Image.Image, name: str) -> White:
+    if image.mode == "RGBA":
+        if np.asarray(image.getchannel("A")).min() < 255:
+            return _clear(image, name)
+        image = image.convert("RGB")
+    if image.mode == "RGB" and _is_photo(np.asarray(image)):
+        raise UserError(
+            f"the mask {name} is a colour picture; a mask is white where the picture is repainted and black where it is kept. "
+            "If the picture and the mask were swapped, give the picture first"
+        )
+    return _grey(np.asarray(image.convert("L")), name)
+
+
+def _grey(grey: NDArray[Any], name: str) -> White:
+    values = np.unique(grey)
+    if values[-1] <= MIDDLE:
+        if len(values) != 2 and values[-1] != 1:
+            raise UserError(
+                f"the mask {name} has no white pixel (its lightest is {values[-1]} of 255), so nothing would be repainted "
+                "(white is repainted, black kept)"
+            )
+        note = f"its values are {values[0]} and {values[-1]}, and what is {values[-1]} is repainted"
+        return grey == values[-1], (note,)
+    between = ((grey > 15) & (grey < 240)).mean()
+    notes = ("it has shades of grey, and what is lighter than the middle is repainted",) if between > 0.02 else ()
+    return grey > MIDDLE, notes
+
+
+def _clear(image: Image.Image, name: str) -> White:
+    """A mask with transparency: white paint, paint of one colour, or a picture with a hole."""
+    seen = np.asarray(image.getchannel("A")) > MIDDLE
+    if not seen.any():
+        raise UserError(f"the mask {name} is transparent everywhere; make it white where to repaint and black elsewhere")
+    paint = np.asarray(image.convert("RGB"))[seen]
+    grey = np.asarray(image.convert("RGB").convert("L"))[seen]
+    if ((grey < 64) | (grey > 191)).mean() > 0.98 and (grey > 191).mean() > 0.001:
+        flat = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+        return np.asarray(flat.convert("L")) > MIDDLE, ("its white is repainted, what is transparent or black is kept",)
+    if grey.mean() > 64 and paint.std(0).max() < 20:
+        return seen, ("what is painted is repainted, what is transparent is kept",)
+    return ~seen, ("its transparent part is repainted, the rest is kept",)
+
+
+def _is_photo(pixels: NDArray[Any]) -> bool:
+    """Whether it has colours, and more than two of them."""
+    coloured = (pixels.max(-1).astype(int) - pixels.min(-1)) > 32
+    if coloured.mean() < 0.05:
+        return False
+    coarse = (pixels // 32).astype(int) @ np.array([64, 8, 1])
+    counts = np.sort(np.unique(coarse, return_counts=True)[1])
+    return bool(counts[-2:].sum() < 0.95 * counts.sum())

@@ -1,0 +1,126 @@
+"""Pictures brought to a model's shape."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from ..errors import UserError
+from .convert import to_tensor
+from .modes import on_ground
+from .reading import open_picture
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An input picture brought to a model's shape, in 8 bits, so that it can be kept in metadata and used again exactly.
+
+    Args:
+        image: mode L or RGB, of the model's size.
+        name: the file it came from.
+        notes: what was done to it, in words for the user.
+        larger: the same picture read at the sizes of the upsampling stages, for techniques that hold a part of it there too.
+    """
+
+    image: Image.Image
+    name: str
+    notes: tuple[str, ...] = ()
+    larger: tuple[Image.Image, ...] = ()
+
+    @property
+    def tensor(self) -> Tensor:
+        """(1, C, H, W) in [-1, 1]."""
+        return to_tensor(self.image)
+
+    def at(self, shape: tuple[int, int, int]) -> Tensor:
+        """(1, C, H, W) in [-1, 1], as it was read at the size of one stage of a cascade."""
+        _, height, width = shape
+        return to_tensor(next(image for image in (self.image, *self.larger) if image.size == (width, height)))
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.image.tobytes()).hexdigest()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def prepare_all(prepare: Callable[[Any, Shape], Picture], source: Any, shapes: Sequence[Shape]) -> Picture:
+    """A picture brought to the shape of every stage of a cascade, each time from its source.
+
+    Args:
+        prepare: brings it to one shape.
+        source: a file, a PIL picture, or a `Picture`; of one that was read at other sizes, the small one is enlarged.
+        shapes: (C, H, W) of the stages, the first stage's first.
+    """
+    made = prepare(source, shapes[0])
+    if [image.size for image in made.larger] == [(width, height) for _, height, width in shapes[1:]]:
+        return made
+    original = source.image if isinstance(source, Picture) else source
+    return replace(made, larger=tuple(prepare(original, shape).image for shape in shapes[1:]))
+
+
+def prepare(source: str | Path | Image.Image | Picture, shape: tuple[int, int, int], dark_background: bool = False) -> Picture:
+    """Bring a picture to a model's shape: flatten transparency, crop to the model's proportions, resize, turn grey, and,
+    for models of light strokes on black, invert a drawing on white. Everything done is in the result's `notes`.
+
+    Args:
+        source: a file, a PIL picture, or an already prepared `Picture` of that shape (used as it is).
+        shape: (C, H, W) of the model.
+        dark_background: see `Pretrained`.
+
+    Raises:
+        UserError: it cannot be read, or was prepared for another shape.
+    """
+    channels, height, width = shape
+    if isinstance(source, Picture):
+        return fitting(source, shape)
+    name = Path(source).name if isinstance(source, str | Path) else "picture"
+    opened = open_picture(source)
+    image, notes = opened.image, list(opened.notes)
+    if image.mode == "RGBA":
+        image, put = on_ground(image)
+        notes += put
+    if channels == 1 and image.mode != "L":
+        notes.append("turned grey")
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.width * height != image.height * width:
+        notes.append(f"cropped to the middle of its {image.width}x{image.height} pixels")
+    if image.size != (width, height):
+        notes.append(f"resized to {width}x{height}")
+        image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    if dark_background and _border_mean(image) > 127.5:
+        image = ImageOps.invert(image)
+        notes.append("inverted, because the model draws light strokes on black")
+    return Picture(image, name, tuple(notes))
+
+
+def fitting(picture: Picture, shape: Shape) -> Picture:
+    """The picture as it is, if it has that shape.
+
+    Raises:
+        UserError: it has another size, or grey where colours are wanted.
+    """
+    channels, height, width = shape
+    image, mode = picture.image, "L" if channels == 1 else "RGB"
+    if image.size != (width, height) or image.mode != mode:
+        raise UserError(
+            f"'{picture.name}' was prepared as {image.width}x{image.height} {image.mode}, and {width}x{height} {mode} is "
+            "needed here; give the picture's file instead"
+        )
+    return picture
+
+
+def _border_mean(image: Image.Image) -> float:
+    array = np.asarray(image.convert("L"), dtype=np.float64)
+    border = np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
+    return float(border.mean())

@@ -1,0 +1,126 @@
+"""Picture files, read within limits. This is the only place that lets Pillow open anything."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..errors import UserError
+from . import png
+from .modes import eight_bit
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")
+"""What may be opened, and nothing else: Pillow also knows formats that start other programs, as EPS does."""
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 100_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A picture that was read, upright, in mode L, RGB or RGBA; `notes` say what was assumed."""
+
+    image: Image.Image
+    name: str
+    notes: tuple[str, ...] = ()
+
+
+def open_image(source: str | Path | Image.Image) -> Image.Image:
+    """Read a picture file within limits, upright, in mode L, RGB or RGBA; of several pages the first.
+
+    Raises:
+        UserError: missing, empty, not a picture, damaged, an animation, or larger than MAX_PIXELS or MAX_BYTES.
+    """
+    return open_picture(source).image
+
+
+def open_picture(source: str | Path | Image.Image) -> Opened:
+    """As `open_image`, with the file's name and what was assumed."""
+    if isinstance(source, Image.Image):
+        with _reading("picture"):
+            return _decoded(source, "picture", MAX_PIXELS)
+    if not isinstance(source, str | Path):
+        kind = type(source).__name__
+        raise UserError(f"a picture is a file's name or a PIL image, a {kind} was given; make it one with PIL.Image.fromarray")
+    return open_bytes(read_file(source), str(source))
+
+
+def open_bytes(data: bytes, name: str, formats: Sequence[str] = FORMATS, most: int = MAX_PIXELS) -> Opened:
+    """As `open_picture`, of a file's content.
+
+    Args:
+        formats: of `FORMATS`, those that are tried.
+        most: pixels it may have.
+    """
+    Image.init()
+    known = [each for each in formats if each in Image.OPEN]
+    with _reading(name):
+        if data.startswith(png.SIGNATURE):
+            data = png.without_extras(data)
+        with Image.open(io.BytesIO(data), formats=known) as opened:
+            return _decoded(opened, name, most)
+
+
+def read_file(path: str | Path, what: str = "picture") -> bytes:
+    """The content of a file that is no longer than MAX_BYTES.
+
+    Raises:
+        UserError: it is missing, empty, too large, no regular file, or may not be read.
+    """
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            folder = stat.S_ISDIR(found.st_mode)
+            raise UserError(f"there is no {what} file {path} (it is a {'folder' if folder else 'pipe or a device'})")
+        if not found.st_size or found.st_size > MAX_BYTES:
+            size = f"{found.st_size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB"
+            raise UserError(f"{path} is {size if found.st_size else 'empty'}")
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"there is no {what} file {path}") from error
+    except OSError as error:
+        raise UserError(f"cannot read the {what} {path}: {error.strerror}") from error
+    except UserError:
+        raise
+    except ValueError as error:  # a zero byte in the name
+        raise UserError(f"{str(path)!r} cannot be the name of a {what} file: {error}") from error
+
+
+def _decoded(image: Image.Image, name: str, most: int) -> Opened:
+    if image.width * image.height > most:
+        raise UserError(f"{name} has {image.width}x{image.height} pixels; the limit is {most:,}. Make it smaller first")
+    notes: tuple[str, ...] = ()
+    if getattr(image, "is_animated", False):
+        if image.format not in ("MPO", "TIFF"):
+            raise UserError(f"{name} is an animation; save the frame that you want as a PNG, and give that")
+        if image.format == "TIFF":
+            notes = ("it has several pages; the first is used",)
+    made, read = eight_bit(ImageOps.exif_transpose(image), name)
+    return Opened(made, name, notes + read)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Whatever a decoder raises on a damaged file becomes one `UserError`, and what it warns of is not repeated."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UserError:
+        raise
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(FORMATS)
+        raise UserError(f"{name} is not a picture noisewalk can read, or it is damaged (it reads {kinds})") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{name} is too large: {error}") from error
+    except Exception as error:  # decoders raise some fifteen kinds of errors on damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{name} is damaged or cut short ({reason})") from error

@@ -1,0 +1,164 @@
+"""The record in a PNG: how a picture came to be, as JSON in a text chunk, and its inputs once each in chunks of their own.
+
+The text names an input by the digest of its bytes ("sha256:…"), so it stays small however large the inputs are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from PIL import Image
+
+from ..errors import UserError, shorten, unknown
+from ..images import encode_png, open_bytes, png, read_file
+from ..models.precision import TYPES
+from ..techniques import TECHNIQUES
+from ..techniques.looks import kept, remember
+from ..techniques.spec import KEPT, from_json, to_json
+from ..version import __version__
+
+KEY = "noisewalk"
+SMALL = 1 << 20
+"""Most bytes of a permutation that is kept in the picture; of a larger one only the digest is."""
+
+Name = Annotated[str, msgspec.Meta(max_length=4096)]
+Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=8)]
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """The model a picture was made with.
+
+    Args:
+        name: by which it was loaded.
+        weights: its fingerprint.
+        upscaler: names of the stages after it that the user chose.
+        dtype: number type in which it computed.
+        path: where its file or folder was, absolute; "" for a model that has a name everywhere, None in old records.
+        upscaler_paths: the same of each upscaler.
+    """
+
+    name: Name
+    weights: Name
+    upscaler: Names = ()
+    dtype: Name = "auto"
+    path: Name | None = None
+    upscaler_paths: Names = ()
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """Which picture of a result: the figure, or outcome number `index`."""
+
+    kind: Literal["figure", "picture"]
+    index: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+
+
+FIGURE = PictureRecord("figure")
+
+
+@dataclass(frozen=True)
+class Safety:
+    """What the model's own safety checker said (None: it was not asked), and whether pictures carry the watermark."""
+
+    checker: bool = False
+    flagged: tuple[bool, ...] | None = None
+    watermark: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a picture came to be. `inputs` are those of the file it was read from, by digest."""
+
+    verb: Name
+    model: ModelRecord
+    spec: dict[str, Any]
+    picture: PictureRecord
+    noisewalk: Name = __version__
+    torch: Name = ""
+    threads: int = 0
+    safety: Safety | None = None
+    inputs: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def request(self) -> Any:
+        """The technique's spec, with its pictures and permutations.
+
+        Raises:
+            UserError: there is no such technique, or this is no spec of it.
+        """
+        if self.verb not in TECHNIQUES:
+            raise unknown("technique", shorten(self.verb), TECHNIQUES)
+        spec = from_json(TECHNIQUES[self.verb].spec, self.spec, self.inputs)
+        for name in getattr(spec, "views", ()):
+            _, _, digest = name.rpartition("@")
+            for data in (data for key, data in self.inputs.items() if key.startswith(KEPT + digest) and len(digest) == 16):
+                remember(data)
+        return spec
+
+
+def write(image: Image.Image, spec: Any, record: Record) -> bytes:
+    """A PNG with its record; the spec's pictures and small permutations are kept in it.
+
+    Args:
+        record: all but the spec and the inputs, which are filled in here.
+    """
+    inputs: dict[str, bytes] = {}
+
+    def keep(data: bytes) -> str:
+        key = KEPT + hashlib.sha256(data).hexdigest()
+        inputs[key] = data
+        return key
+
+    said = to_json(spec, keep)
+    for table in (kept(name) for name in getattr(spec, "views", ())):
+        if table is not None and len(table) <= SMALL:
+            keep(table)
+    built = msgspec.to_builtins(replace(record, spec=said, inputs={}))
+    del built["inputs"]
+    order = ("noisewalk", "torch", "threads", "verb", "model", "spec", "picture", "safety")
+    text = msgspec.json.encode({key: built[key] for key in order if built[key] is not None}).decode()
+    return encode_png(image, {KEY: text, "Software": f"noisewalk {__version__}"}, inputs.values())
+
+
+def read_record(path: str | Path) -> Record:
+    """The record noisewalk wrote into a PNG, checked, with the inputs kept beside it.
+
+    Raises:
+        UserError: the file is no picture, is damaged, or holds no record of noisewalk.
+    """
+    data = read_file(path)
+    missing = f"{path} has no noisewalk metadata; only PNGs that noisewalk saved, unedited, can be replayed"
+    if not data.startswith(png.SIGNATURE):
+        open_bytes(data, str(path))  # says so if it is no picture at all
+        raise UserError(missing)
+    try:
+        text, inputs = _found(png.chunks(data))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged or cut short: {error}") from error
+    if text is None:
+        raise UserError(missing)
+    try:
+        record = replace(msgspec.json.decode(text, type=Record), inputs=inputs)
+        if record.model.dtype not in ("auto", *TYPES):
+            raise ValueError(f"'{shorten(record.model.dtype)}' is no number type")
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise UserError(f"the noisewalk metadata of {path} is damaged: {shorten(str(error), 200)}") from error
+    return record
+
+
+def _found(chunks: Iterable[tuple[bytes, memoryview]]) -> tuple[bytes | None, dict[str, bytes]]:
+    """The JSON of a record, if there is one, and the inputs by digest."""
+    text: bytes | None = None
+    inputs = {}
+    for kind, content in chunks:
+        if kind == png.INPUT:
+            inputs[KEPT + hashlib.sha256(content).hexdigest()] = bytes(content)
+        elif text is None:
+            text = png.find_text(kind, content, KEY)
+    return text, inputs
