@@ -126,3 +126,139 @@ def test_enlarging_repeats_pixels() -> None:
 
 def test_pictures_name_their_file() -> None:
     assert str(Picture(Image.new("L", (2, 2)), "cat.png")) == "cat.png"
+
+
+def _seven(colour: tuple[int, int, int]) -> Image.Image:
+    image = Image.new("RGBA", (112, 112), (0, 0, 0, 0))
+    image.paste((*colour, 255), (20, 20, 90, 32))
+    image.paste((*colour, 255), (60, 30, 74, 100))
+    return image
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+@pytest.mark.parametrize(
+    ("colour", "ground"), [((255, 255, 255), 0), ((225, 225, 200), 0), ((0, 0, 0), 255), ((150, 20, 20), 255)]
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_strokes_on_transparency_stay_visible(mode: str, colour: tuple[int, int, int], ground: int, channels: int) -> None:
+    prepared = prepare(_seven(colour).convert(mode), (channels, 56, 56))
+    pixels = np.asarray(prepared.image.convert("L"), dtype=float)
+    assert pixels[0, 0] == ground
+    assert abs(pixels[12:15, 14:40].mean() - ground) > 100
+    assert any("where it was transparent" in note for note in prepared.notes)
+
+
+def test_numbers_of_every_size_are_read_in_their_range(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+    seen = (ramp * 255).round()
+    for name, values in {
+        "unit.tif": ramp,
+        "bytes.tif": ramp * 255,
+        "deep.tif": ramp * 65535,
+        "whole.tif": (ramp.astype(np.float64) * (2**31 - 1)).astype(np.int32),
+        "deep.png": (ramp * 65535).round().astype(np.uint16),
+    }.items():
+        Image.fromarray(values).save(tmp_path / name)
+        prepared = prepare(tmp_path / name, (1, 64, 64))
+        assert np.abs(np.asarray(prepared.image, dtype=float) - seen).max() <= 1, name
+        assert prepared.notes or name == "deep.png"
+
+
+def test_a_dark_sixteen_bit_picture_stays_dark(tmp_path: Path) -> None:
+    Image.fromarray(np.full((9, 9), 169, dtype=np.uint16)).save(tmp_path / "dark.png")
+    assert open_image(tmp_path / "dark.png").getextrema() == (1, 1)
+
+
+def test_what_is_no_number_is_black_and_told(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[np.nan, np.inf, -np.inf, 0.5]], dtype=np.float32).repeat(4, 0)).save(tmp_path / "nan.tif")
+    prepared = prepare(tmp_path / "nan.tif", (1, 4, 4))
+    assert list(prepared.image.tobytes()[:4]) == [0, 255, 0, 128]
+    assert "4 pixels are no number and read as black" in prepared.notes
+
+
+def test_the_first_of_several_pictures_in_a_file_is_read_where_they_are_no_animation(tmp_path: Path) -> None:
+    first, second = Image.new("RGB", (28, 28), (200, 10, 10)), Image.new("RGB", (28, 28))
+    first.copy().save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[second.copy()])
+    first.save(tmp_path / "pages.tif", save_all=True, append_images=[second.copy()])
+    first.save(tmp_path / "one.gif")
+    for name, note in {"phone.jpg": (), "pages.tif": ("it has several pages; the first is used",), "one.gif": ()}.items():
+        prepared = prepare(tmp_path / name, (3, 28, 28))
+        assert prepared.image.getpixel((9, 9))[0] > 190
+        assert prepared.notes == note
+
+
+@pytest.mark.parametrize("size", [64, 28, 33])
+def test_what_a_mask_touches_is_repainted(size: int) -> None:
+    mask = Image.new("L", (1024, 1024))
+    for i in range(1024):
+        mask.putpixel((i, i), 255)
+    mask.paste(255, (700, 100, 713, 113))
+    small = np.asarray(prepare_mask(mask, (1, size, size), (1024, 1024)).image) > 0
+    rows, columns = np.nonzero(np.asarray(mask))
+    cell = 1024 / size
+    assert small[(rows / cell).astype(int), (columns / cell).astype(int)].all()
+    assert small.sum() < 6 * size
+
+
+@pytest.mark.parametrize(
+    ("mask", "note"),
+    [
+        (Image.fromarray(np.eye(28, dtype=np.uint8)), "its values are 0 and 1"),
+        (Image.linear_gradient("L").resize((28, 28)), "shades of grey"),
+        (_seven((255, 255, 255)).resize((28, 28), 0), "its white is repainted"),
+        (_seven((200, 30, 30)).resize((28, 28), 0), "what is painted is repainted"),
+        (Image.new("L", (28, 28), 255), "white everywhere"),
+    ],
+)
+def test_masks_of_every_kind_are_understood_and_told(mask: Image.Image, note: str) -> None:
+    prepared = prepare_mask(mask, SHAPE, None)
+    assert any(note in each for each in prepared.notes)
+    assert prepared.image.getextrema()[1] == 255
+
+
+def test_the_transparent_hole_of_a_picture_is_repainted() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28, 4), dtype=np.uint8)
+    noise[..., 3] = 255
+    noise[5:9, 5:9, 3] = 0
+    prepared = prepare_mask(Image.fromarray(noise), SHAPE, None)
+    assert np.array_equal(np.asarray(prepared.image) > 0, noise[..., 3] == 0)
+    assert prepared.notes == ("its transparent part is repainted, the rest is kept",)
+
+
+def test_a_picture_where_the_mask_belongs_is_refused_with_the_reason() -> None:
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8))
+    with pytest.raises(UserError, match=r"is a colour picture.*If the picture and the mask were swapped"):
+        prepare_mask(photo, SHAPE, None)
+
+
+def test_a_picture_prepared_for_another_model_is_refused() -> None:
+    prepared = prepare(Image.new("RGB", (64, 64)), (3, 64, 64))
+    with pytest.raises(UserError, match="prepared as 64x64 RGB, and 28x28 L is needed"):
+        prepare(prepared, SHAPE)
+
+
+DAMAGED = sorted((Path(__file__).parents[1] / "pictures" / "damaged").iterdir())
+
+
+@pytest.mark.parametrize("path", DAMAGED, ids=lambda path: path.name)
+def test_each_known_crash_of_a_decoder_is_one_line_or_a_picture(path: Path) -> None:
+    said = path.name
+    try:
+        open_image(path)
+    except UserError as error:
+        said = str(error)
+    assert path.name in said
+    assert "\n" not in said
+
+
+def test_a_format_that_starts_another_program_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(UserError, match="is not a picture noisewalk can read"):
+        open_image(tmp_path / "a.png")
+
+
+def test_pillow_opens_files_in_one_place_only() -> None:
+    import noisewalk
+
+    source = Path(noisewalk.__file__).parent
+    assert [p.name for p in source.rglob("*.py") if "Image.open(" in p.read_text()] == ["reading.py"]
