@@ -40,7 +40,8 @@ def prepare(request: R, model: Pretrained) -> Prepared[R]:
 def _pinned(request: R) -> R:
     """The request with the digests of its permutation files."""
     views = getattr(request, "views", None)
-    return request if views is None else replace(request, views=pinned(views))
+    own: dict[str, Any] = {} if views is None else {"views": pinned(views)}
+    return replace(request, **own)
 
 
 def _settings(request: Request, defaults: Defaults) -> Defaults:
