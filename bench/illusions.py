@@ -29,7 +29,7 @@ from torch import Tensor
 import noisewalk
 from noisewalk.judge.illusions import score_illusions
 from noisewalk.judge.scorer import get_scorer
-from noisewalk.run.make import make
+from noisewalk.run.make import run
 from noisewalk.search import suggest
 from noisewalk.techniques.anagram import Anagram
 
@@ -115,9 +115,9 @@ def scored(pair: tuple[str, str, str], method: Method, options: argparse.Namespa
         steps=options.steps,
         num=options.seeds,
     )
-    result = make("anagram", spec, model, keep_states=False)
+    result = run("anagram", spec, model, keep_states=False)
     (panel,) = result.panels
-    looks = [sight.look for sight in panel.panel.sights]
+    looks = [sight.look for sight in panel.panel.prompt_views]
     scores = score_illusions(get_scorer("auto", model), result.tensor, looks, spec.prompts)
     return torch.stack([scores.alignment, scores.concealment], dim=1)
 

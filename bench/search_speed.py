@@ -27,7 +27,7 @@ import torch
 import noisewalk
 from noisewalk.judge.illusions import score_illusions
 from noisewalk.judge.scorer import DigitScorer
-from noisewalk.run.make import make
+from noisewalk.run.make import run
 from noisewalk.search import Plan, Search
 from noisewalk.search.engines import Engine, RayEngine, local
 from noisewalk.search.ledger import Ledger
@@ -45,8 +45,8 @@ def one_by_one(plan: Plan) -> None:
     """A user's loop: make one, score it, keep it if it is the best."""
     scorer, best = DigitScorer(), float("-inf")
     for seed in plan.seeds:
-        result = make(plan.verb, plan.spec_of(0, [seed]), noisewalk.load("digits"), keep_states=False)
-        sights = result.panels[0].panel.sights
+        result = run(plan.verb, plan.spec_of(0, [seed]), noisewalk.load("digits"), keep_states=False)
+        sights = result.panels[0].panel.prompt_views
         scores = score_illusions(scorer, result.tensor, [s.look for s in sights], [s.prompt for s in sights])
         best = max(best, float(scores.alignment))
 

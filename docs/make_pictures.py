@@ -9,7 +9,7 @@ from noisewalk.commands import parse_technique
 from noisewalk.files import write_atomic
 from noisewalk.images import encode_png
 from noisewalk.report.figures import sheet
-from noisewalk.run.make import make
+from noisewalk.run.make import run
 from noisewalk.tour.digits import HUNTS
 from noisewalk.tour.sampling import surest
 
@@ -22,7 +22,7 @@ def main() -> None:
     for command, said in surest(HUNTS[0], model)[:4]:
         print(f"{command}: {said}")
         job = parse_technique(command)
-        (panel,) = make(job.verb, job.spec, model, keep_states=False).panels
+        (panel,) = run(job.verb, job.spec, model, keep_states=False).panels
         bands.append(panel.exhibits)
     rows = [bands[0] + bands[1], bands[2] + bands[3]]
     write_atomic(PICTURES / "anagrams.png", encode_png(sheet(rows, cell=168)))

@@ -18,7 +18,7 @@ from .images import to_image
 from .models import own, zoo
 from .models.pretrained import Pretrained
 from .run import replay as replaying
-from .run.make import make
+from .run.make import run
 from .run.result import Result
 from .techniques import TECHNIQUES
 from .techniques.anagram import Anagram
@@ -68,7 +68,7 @@ class Verb(Generic[P]):
 
     def _make(self, model: Pretrained | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
         spec = self.spec(**self._given(args, kwargs))  # type: ignore[call-arg]
-        return make(self.name, spec, _loaded(model))
+        return run(self.name, spec, _loaded(model))
 
     def _given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The fields that were given, by name."""

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import re
 import shlex
 import types
@@ -130,13 +131,20 @@ def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | Non
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                kind, prog=prog, args=list(arguments), description=description, config=(tyro.conf.FlagCreatePairsOff,)
+                kind, prog=prog, args=expanded(arguments), description=description, config=(tyro.conf.FlagCreatePairsOff,)
             )
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
         why = _one_line(said.getvalue()) or "these arguments do not fit"
         raise UserError(f"{why}{_dashed(why, arguments)}; see {prog} --help") from None
+
+
+def expanded(arguments: Sequence[str]) -> list[str]:
+    """Arguments with a leading `~/` made the user's home folder, also after `--flag=`, where no shell does that."""
+    parts = (re.fullmatch(r"(--[\w-]+=)?(~(?:/.*)?)", argument, re.DOTALL) for argument in arguments)
+    pairs = zip(arguments, parts, strict=True)
+    return [f"{found[1] or ''}{os.path.expanduser(found[2])}" if found else argument for argument, found in pairs]
 
 
 def _one_line(box: str) -> str:

@@ -211,12 +211,12 @@ def test_ctrl_c_keeps_what_was_finished_and_exits_130(tmp_path: Path) -> None:
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs are started to ignore it
         "from noisewalk import cli\n"
         "from noisewalk.run import make as making\n"
-        "make = making.make\n"
+        "run = making.run\n"
         "def interrupted(verb, spec, model, watch, **rest):\n"
         "    def press(done, total):\n"
         "        if done == 14: os.kill(os.getpid(), signal.SIGINT)\n"
-        "    return make(verb, spec, model, press, **rest)\n"
-        "making.make = interrupted\n"
+        "    return run(verb, spec, model, press, **rest)\n"
+        "making.run = interrupted\n"
         "sys.exit(cli.main(['generate', '7', '--num', '150', '--steps', '6', '--out', 'many']))\n"
     )
     process = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)

@@ -26,7 +26,7 @@ from noisewalk.commands import parse_technique
 from noisewalk.models import zoo
 from noisewalk.models.diffusers import deepfloyd, memory
 from noisewalk.models.diffusers.memory import placement
-from noisewalk.run.make import ready
+from noisewalk.run.prepare import prepare
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.tour import course
 from noisewalk.tour.course import course_stops, write_mask
@@ -400,8 +400,8 @@ def test_the_courses_experiments_can_be_made(tmp_path: Path) -> None:
     for stop in course_stops(180, 1):
         for line in stop.commands:
             job = parse_technique(line.format(inputs=inputs))
-            for panel in TECHNIQUES[job.verb].panels(ready(job.verb, job.spec, model), model):
-                assert bool(next(iter(panel.walk)).x_t.isfinite().all()), line
+            for panel in TECHNIQUES[job.verb].panels(prepare(job.spec, model)):
+                assert bool(next(panel.walk())[1].x_t.isfinite().all()), line
 
 
 def test_the_tour_upsamples_by_no_negative_number_of_stages(run: Said, stage1: Path) -> None:

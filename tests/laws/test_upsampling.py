@@ -18,12 +18,11 @@ from noisewalk.guidance import VIEWS, anagram, cfg, factorize, get_view, high_pa
 from noisewalk.guidance.balance import _LEAST
 from noisewalk.images import to_tensor
 from noisewalk.models.pretrained import Defaults, Pretrained, Upscaler
-from noisewalk.run.make import ready
+from noisewalk.run.prepare import prepare
 from noisewalk.techniques.hybrid import Hybrid
 from noisewalk.techniques.inpaint import Inpaint
 from noisewalk.techniques.inverse import Inverse
-from noisewalk.techniques.spec import from_json, to_json
-from noisewalk.techniques.upsample import scaled
+from noisewalk.techniques.spec import from_json, scaled, to_json
 from noisewalk.walk import (
     Bound,
     LinearPath,
@@ -185,8 +184,8 @@ def test_an_inverse_holds_its_part_at_every_size() -> None:
 
 def test_pictures_of_every_size_are_kept_in_the_metadata() -> None:
     source, mask = picture(16), Image.new("L", (16, 16), 255)
-    spec = ready("inpaint", Inpaint(source, mask, upsample=1), cascade())
-    again = ready("inpaint", from_json(Inpaint, json.loads(json.dumps(to_json(spec)))), cascade())
+    spec = prepare(Inpaint(source, mask, upsample=1), cascade()).record
+    again = prepare(from_json(Inpaint, json.loads(json.dumps(to_json(spec)))), cascade()).record
     for shape in ((3, 4, 4), (3, 16, 16)):
         assert torch.equal(again.image.at(shape), spec.image.at(shape))
         assert torch.equal(again.mask.at(shape), spec.mask.at(shape))
@@ -208,9 +207,9 @@ def test_lengths_in_pixels_grow_as_published() -> None:
 
 
 def test_more_stages_than_the_cascade_has() -> None:
-    with pytest.raises(nw.UserError, match="'first' can be upsampled 1 times, 2 were asked for"):
+    with pytest.raises(nw.UserError, match="'first' has 1 upscaler, upsample 2 asks for more"):
         nw.generate(cascade(), "a", upsample=2)
-    with pytest.raises(nw.UserError, match="'digits' can be upsampled 0 times, 1 were asked for"):
+    with pytest.raises(nw.UserError, match="'digits' has no upscaler, upsample 1 asks for more"):
         nw.generate(nw.load("digits"), "7", upsample=1)
 
 

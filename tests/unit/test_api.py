@@ -17,7 +17,7 @@ import noisewalk as nw
 from noisewalk.guidance import VIEWS, register
 from noisewalk.images import to_image
 from noisewalk.judge.digits import read
-from noisewalk.run.make import Interrupted, make
+from noisewalk.run.make import Interrupted, run
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.techniques.checking import checked
 from noisewalk.techniques.spec import from_json, to_json
@@ -169,7 +169,7 @@ def test_a_model_may_be_given_by_its_name(model: nw.Pretrained) -> None:
 
 def test_pictures_made_in_parts_are_those_made_together(model: nw.Pretrained) -> None:
     spec = TECHNIQUES["anagram"].spec(("6", "9"), num=5, steps=4)
-    assert torch.equal(make("anagram", spec, model).tensor, make("anagram", spec, model, batch=2).tensor)
+    assert torch.equal(run("anagram", spec, model).tensor, run("anagram", spec, model, batch=2).tensor)
 
 
 def test_every_verb_is_a_function_with_the_fields_of_its_spec(model: nw.Pretrained) -> None:
@@ -222,10 +222,10 @@ def test_replay_notices_a_changed_pixel_and_other_weights(model: nw.Pretrained, 
 
 
 def test_a_spec_survives_json_pictures_included(model: nw.Pretrained) -> None:
-    from noisewalk.run.make import ready
+    from noisewalk.run.prepare import prepare
 
     for verb, arguments in SPECS.items():
-        spec = ready(verb, TECHNIQUES[verb].spec(*arguments), model)
+        spec = prepare(TECHNIQUES[verb].spec(*arguments), model).record
         again = from_json(type(spec), json.loads(json.dumps(to_json(spec))))
         assert to_json(again) == to_json(spec)
 
@@ -238,9 +238,9 @@ def test_what_is_finished_survives_ctrl_c(model: nw.Pretrained) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted) as stop:
-        make("edit", spec, model, press_ctrl_c)
+        run("edit", spec, model, press_ctrl_c)
     assert stop.value.result is not None
-    whole = make("edit", spec, model).tensor
+    whole = run("edit", spec, model).tensor
     assert torch.equal(stop.value.result.tensor, whole[:2])
 
 

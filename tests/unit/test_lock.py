@@ -16,6 +16,7 @@ import pytest
 
 from noisewalk import UserError
 from noisewalk import lock as locks
+from noisewalk.commands import expanded
 from noisewalk.files import sweep, write_atomic
 from noisewalk.lock import HOLDER, held
 
@@ -117,6 +118,12 @@ def test_files_are_written_through_links_with_the_permissions_that_the_umask_lea
     assert target.read_bytes() == b"2"
     assert target.stat().st_mode & 0o777 == 0o600  # what was private stays private
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "target"]
+
+
+def test_a_home_folder_is_found_where_no_shell_looks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    asked = ["~/a.png", "--out=~/b c", "--out", "~", "a~/b", "~a wave", "--prompt=a ~/x"]
+    assert expanded(asked) == ["/home/me/a.png", "--out=/home/me/b c", "--out", "/home/me", "a~/b", "~a wave", "--prompt=a ~/x"]
 
 
 def test_only_regular_files_are_replaced_and_long_names_are_one_clear_line(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def run_technique(verb: str, rest: list[str]) -> int:
     """generate, forward, denoise, edit, inpaint, anagram, hybrid, factorize, inverse."""
     wanted = job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
     from ..models.zoo import load
-    from ..run.make import Interrupted, make
+    from ..run.make import Interrupted, run
     from ..run.result import is_single
 
     if wanted.out:
@@ -32,7 +32,7 @@ def run_technique(verb: str, rest: list[str]) -> int:
     writable(out)
     try:
         with progress(verb) as watch:
-            result = make(verb, wanted.spec, model, watch, keep_states=wanted.trajectory)
+            result = run(verb, wanted.spec, model, watch, keep_states=wanted.trajectory)
     except Interrupted as stop:
         if stop.result is not None:
             _tell(stop.result, stop.result.save(out), out)

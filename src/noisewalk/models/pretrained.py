@@ -123,7 +123,7 @@ class Pretrained:
         """The way back; what already has the shape of a picture stays."""
         return self.codec.decode(x) if self.codec and tuple(x.shape[1:]) == self.codec.shape else x
 
-    def limited(self, denoiser: Denoiser, threshold: str) -> Denoiser:
+    def thresholded(self, denoiser: Denoiser, threshold: str) -> Denoiser:
         """A denoiser under one of `THRESHOLDS`, the dynamic one with this model's own numbers."""
         return dynamic_threshold(denoiser, *self.dynamic) if threshold == "dynamic" else THRESHOLDS[threshold](denoiser)
 

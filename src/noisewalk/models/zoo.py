@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from ..errors import UserError, unknown
@@ -22,7 +23,8 @@ from .diffusers.hub import locate
 from .diffusers.memory import Placement, placement
 from .diffusers.pipeline import open_pipeline
 from .names import is_repository, is_there, missing, read_name
-from .nets.build import SCHEDULES, build, prompts
+from .nets.build import SCHEDULES, prompts
+from .nets.fitted import Misfit, fitted
 from .nets.packed import pack
 from .nets.text_unet import TextUNet
 from .nets.upscaler_unet import UpscalerUNet
@@ -186,16 +188,34 @@ def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torc
     card = checked(path)
     tensors, config = network_weights(path)
     try:
-        network = build(config)
-        network.load_state_dict(tensors)
+        network = fitted(config, tensors)
         model = pretrained(name, network, config, fingerprint(path), device, dtype)
-    except (KeyError, TypeError, RuntimeError) as error:
+        defaults = defaults_of(card, model.defaults)
+    except (Misfit, KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not a picture model of this version of noisewalk: {str(error).splitlines()[0]}") from error
     encode = model.encode
     if isinstance(encode, TextPrompts) and "known" in card:
         vocabulary = Vocabulary(encode.table, card["known"], card.get("filler", ()))
         encode = replace(encode, vocabulary=vocabulary)
-    return replace(model, card=card, encode=encode, defaults=replace(model.defaults, **card.get("defaults", {})))
+    return replace(model, card=card, encode=encode, defaults=defaults)
+
+
+def defaults_of(said: dict[str, Any], otherwise: Defaults) -> Defaults:
+    """The defaults of walks that a card or a checkpoint states, and others where it is silent; checked.
+
+    Raises:
+        Misfit: a value is of another type, or out of bounds.
+    """
+    stated = said.get("defaults", {})
+    if unknown_names := stated.keys() - {field.name for field in fields(Defaults)}:
+        raise Misfit(f"its defaults name '{min(unknown_names)}', which no walk has")
+    try:
+        made = msgspec.convert({**asdict(otherwise), **stated}, Defaults)
+    except msgspec.ValidationError as error:
+        raise Misfit(f"its defaults are damaged ({error})") from error
+    if not (1 <= made.steps <= 1000 and 0 <= made.upsample <= 2 and abs(made.guidance_scale) <= 1000):
+        raise Misfit("its defaults are out of bounds (1 to 1000 steps, upsample 0 to 2, guidance_scale -1000 to 1000)")
+    return replace(made, guidance_interval=tuple(made.guidance_interval))
 
 
 def load_upscaler(name: str, device: torch.device, dtype: torch.dtype) -> Upscaler:
@@ -233,7 +253,7 @@ def pretrained(
         encode,
         Rescaled(schedule, 2.0) if config.get("unit_range") else schedule,
         (shape["in_channels"], shape["image_size"], shape["image_size"]),
-        replace(Defaults(), **config.get("defaults", {})),
+        defaults_of(config, Defaults()),
         dark_background=shape["in_channels"] == 1,
         fingerprint=fingerprint,
         upscaler=partial(load_upscaler, str(next_stage), device, dtype) if next_stage.is_file() else None,

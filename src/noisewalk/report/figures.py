@@ -11,14 +11,14 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ..images import enlarge, to_image
-from ..techniques.panels import Exhibits
+from ..techniques.panels import CaptionedViews
 from ..walk.sampling import State
 
 INK, PAPER = "#202124", "#ffffff"
 _GAP = 10
 
 
-def sheet(bands: Sequence[Exhibits], cell: int = 168, max_columns: int = 7) -> Image.Image:
+def sheet(bands: Sequence[CaptionedViews], cell: int = 168, max_columns: int = 7) -> Image.Image:
     """Bands of captioned columns of pictures, with a row for each picture of the batches.
 
     Args:
@@ -53,7 +53,7 @@ Decode = Callable[[Tensor], Tensor]
 def filmstrip(states: Sequence[State], decode: Decode | None = None, frames: int = 8, row: int = 0) -> Image.Image:
     """Along one walk, x_t above and the x0 it predicts below, at evenly spaced steps, counted on through upsampling stages."""
     chosen = spread(len(states), frames)
-    columns: Exhibits = []
+    columns: CaptionedViews = []
     for i, both in zip(chosen, _seen([states[i] for i in chosen], decode, row), strict=True):
         columns.append((f"step {i + 1}: x_t, x0", both))
     return sheet([columns], cell=112, max_columns=frames)
@@ -93,7 +93,7 @@ def _seen(states: Sequence[State], decode: Decode | None, row: int) -> list[Tens
     return [x if x.shape[2:] == size else F.interpolate(x, size, mode="nearest") for x in pictures]
 
 
-def _band(columns: Exhibits, cell: int) -> Image.Image:
+def _band(columns: CaptionedViews, cell: int) -> Image.Image:
     tiles = [[enlarge(to_image(x), cell) for x in batch] for _, batch in columns]
     side, height = tiles[0][0].size
     font = ImageFont.load_default(14)

@@ -22,7 +22,8 @@ from ..techniques.generate import Generate
 from ..training.data import mnist, to_unit
 from . import run_page
 from . import spec as spec_file
-from .make import Watch, make, ready
+from .make import Watch, run
+from .prepare import prepare
 
 
 def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | None = None, out: Path | None = None) -> str:
@@ -38,8 +39,8 @@ def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | Non
     model = load(name)
     if model.shape != (1, 28, 28):
         raise UserError(f"evaluate reads 1x28x28 digits; '{name}' draws {'x'.join(map(str, model.shape))}")
-    ready(
-        "generate", Generate("0" if conditional(model) else "", **walk), model
+    prepare(
+        Generate("0" if conditional(model) else "", **walk), model
     )  # what cannot be drawn is said before the digits are read
     digits = mnist("train")
     train, test = to_unit(digits.pictures), to_unit(mnist("test").pictures)
@@ -95,7 +96,7 @@ def draw_digits(model: Pretrained, asked: Tensor, walk: dict[str, Any], watch: W
                 watch(before * steps + num * step, len(asked) * steps)
 
         if num:
-            result = make("generate", Generate(prompt, num=num, seed=done, **walk), model, part, keep_states=False)
+            result = run("generate", Generate(prompt, num=num, seed=done, **walk), model, part, keep_states=False)
             drawn.append(result.tensor)
             done += num
     return torch.cat(drawn), result.spec

@@ -1,26 +1,83 @@
-"""Making what a spec asks for: its pictures prepared, its walks taken, in parts that fit in memory."""
+"""Making what is asked for: one stream of events, which progress, previews, searches and Ctrl-C all read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields, replace
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
 from ..errors import UserError
-from ..images import Picture, Shape, open_image, prepare, prepare_all, prepare_mask
-from ..models.zoo import Pretrained
+from ..models.pretrained import Pretrained
 from ..techniques import TECHNIQUES
-from ..techniques.looks import pinned
-from ..techniques.spec import checked, resolve, some
-from ..techniques.upsample import stages
+from ..techniques.panels import Panel
+from ..techniques.spec import Request
+from ..techniques.stages import Prepared
 from ..walk.sampling import State
+from .memory import afford
+from .prepare import prepare
 from .result import Result, Walked
 
+R = TypeVar("R", bound=Request)
 Watch = Callable[[int, int], None]
 """(steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """Everything is checked, and the first step is about to be made.
+
+    Args:
+        total: steps to come.
+    """
+
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Stepped:
+    """A step was made.
+
+    Args:
+        panel: of this walk.
+        stage: number of the stage, from 1.
+        state: where the walk is; `panel.decode(state.x0)` is a preview.
+        done, total: steps so far and in all.
+    """
+
+    panel: Panel
+    stage: int
+    state: State
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A panel is finished for some of the pictures.
+
+    Args:
+        panel: what was walked.
+        walked: its pictures.
+        part: number of the part, from 0: pictures are made in parts that fit in memory.
+        seeds: of the pictures in this part.
+    """
+
+    panel: Panel
+    walked: Walked
+    part: int
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """The end."""
+
+    result: Result
+
+
+Event = Started | Stepped | Finished | Done
 
 
 class Interrupted(KeyboardInterrupt):
@@ -32,82 +89,107 @@ class Interrupted(KeyboardInterrupt):
 
 
 def make(
-    verb: str, spec: Any, model: Pretrained, watch: Watch | None = None, keep_states: bool = True, batch: int = 64
-) -> Result:
-    """Check a spec, prepare its pictures, and take its walks, `batch` pictures at a time.
+    verb: str, request: R, model: Pretrained, *, keep_states: bool = True, batch: int = 64
+) -> Generator[Event, None, None]:
+    """Prepare a request and take its walks, `batch` pictures at a time. Closing the generator cancels the rest.
+
+    Args:
+        verb: name of the technique.
+        keep_states: keep every state of the walks, not the last ones only.
 
     Raises:
-        UserError: something in the spec cannot be done; nothing has been computed then.
+        UserError: something in the request cannot be done; nothing has been computed then.
+    """
+    yield from _events(verb, prepare(request, model), model, keep_states, batch)
+
+
+def run(
+    verb: str, request: R, model: Pretrained, watch: Watch | None = None, keep_states: bool = True, batch: int = 64
+) -> Result:
+    """All events of `make`, and the result.
+
+    Args:
+        watch: is told of every step.
+
+    Raises:
+        UserError: something in the request cannot be done; nothing has been computed then.
         Interrupted: on Ctrl-C, with what was finished.
     """
-    spec = ready(verb, spec, model)
-    # A picture depends on its seed alone, so pictures made in parts are those made together.
-    chunks = [some(spec, i, batch) for i in range(0, spec.num, batch)]
-    planned = [TECHNIQUES[verb].panels(chunk, model) for chunk in chunks]
-    total = sum(panel.steps for panels in planned for panel in panels)
-    finished: list[list[Walked]] = []
-    done = 0
+    prepared = prepare(request, model)
+    finished: list[Finished] = []
     try:
-        for panels in planned:
-            finished.append([])
-            for panel in panels:
-                states: list[State] = []
-                for state in panel.walk:
-                    if not keep_states:
-                        states.clear()
-                    states.append(state)
-                    done += 1
-                    if watch:
-                        watch(done, total)
-                if not bool(states[-1].x_t.isfinite().all()):
-                    raise UserError(
-                        f"'{panel.label}' came out with values that are not finite: the model overflows in its number type "
-                        "or its weights are damaged; try --device cpu, or another model"
-                    )
-                finished[-1].append(Walked(panel, panel.decode(states[-1].x_t), tuple(states)))
+        for event in _events(verb, prepared, model, keep_states, batch):
+            match event:
+                case Stepped() if watch:
+                    watch(event.done, event.total)
+                case Finished():
+                    finished.append(event)
+                case Done():
+                    return event.result
     except KeyboardInterrupt:
-        whole = finished[:-1] or finished
-        walked = _merge(whole)
-        made = sum(len(panels[0].x) for panels in whole if panels)
-        partial = Result(verb, some(spec, 0, made), model, walked) if any(w.outcome for w in walked) else None
-        raise Interrupted(partial) from None
-    return Result(verb, spec, model, _merge(finished))
+        raise Interrupted(collected(verb, prepared, model, finished)) from None
+    raise AssertionError("the stream of events ended without a result")
 
 
-def _merge(chunks: list[list[Walked]]) -> tuple[Walked, ...]:
-    """Chunks of panels -> panels, the pictures of all chunks one below the other."""
+def _events(verb: str, prepared: Prepared[R], model: Pretrained, keep_states: bool, batch: int) -> Generator[Event, None, None]:
+    # A picture depends on its seed alone, so pictures made in parts are those made together.
+    parts = [prepared.take(i, batch) for i in range(0, len(prepared.seeds), batch)]
+    panels = TECHNIQUES[verb].panels(parts[0])
+    afford(panels, len(parts[0].seeds), len(prepared.seeds), keep_states)
+    total, done = len(parts) * sum(panel.steps for panel in panels), 0
+    finished: list[Finished] = []
+    yield Started(total)
+    for number, part in enumerate(parts):
+        for panel in TECHNIQUES[verb].panels(part) if number else panels:
+            states: list[State] = []
+            for stage, state in panel.walk():
+                if not keep_states:
+                    states.clear()
+                states.append(state)
+                done += 1
+                yield Stepped(panel, stage, state, done, total)
+            walked = Walked(panel, panel.decode(_finite(panel, states[-1])), tuple(states))
+            finished.append(Finished(panel, walked, number, part.seeds))
+            yield finished[-1]
+    result = collected(verb, prepared, model, finished)
+    assert result is not None
+    yield Done(result)
+
+
+def _finite(panel: Panel, state: State) -> torch.Tensor:
+    if not bool(state.x_t.isfinite().all()):
+        raise UserError(
+            f"'{panel.label}' came out with values that are not finite: the model overflows in its number type "
+            "or its weights are damaged; try --device cpu, or another model"
+        )
+    return state.x_t
+
+
+def collected(verb: str, prepared: Prepared[R], model: Pretrained, finished: Sequence[Finished]) -> Result | None:
+    """The result of the panels that are finished; None if no picture is.
+
+    Of several parts only whole ones count; of the first, its finished panels.
+    """
+    parts: list[list[Finished]] = []
+    for event in finished:
+        if event.part == len(parts):
+            parts.append([])
+        parts[event.part].append(event)
+    whole = [part for part in parts if len(part) == len(parts[0])]
+    walked = _merge([[event.walked for event in part] for part in whole])
+    if not any(panel.outcome for panel in walked):
+        return None
+    made = prepared.take(0, sum(len(part[0].seeds) for part in whole))
+    return Result(verb, made.record, model, walked)
+
+
+def _merge(parts: Sequence[Sequence[Walked]]) -> tuple[Walked, ...]:
+    """Parts of panels -> panels, the pictures of all parts one below the other."""
     merged = []
-    for parts in zip(*chunks, strict=True):
+    for same_panel in zip(*parts, strict=True):
         states = tuple(
             State(same[0].step, same[0].level, torch.cat([s.x_t for s in same]), torch.cat([s.x0 for s in same]))
-            for same in zip(*(part.states for part in parts), strict=True)
+            for same in zip(*(part.states for part in same_panel), strict=True)
         )
-        merged.append(Walked(parts[0].panel, torch.cat([part.x for part in parts]), states))
+        merged.append(Walked(same_panel[0].panel, torch.cat([part.x for part in same_panel]), states))
     return tuple(merged)
-
-
-def ready(verb: str, spec: Any, model: Pretrained) -> Any:
-    """The spec with the model's defaults filled in and its pictures brought to the model's shape."""
-    spec = resolve(checked(spec), model)
-    if getattr(spec, "seeds", ()):
-        spec = replace(spec, seed=spec.seeds[0], num=len(spec.seeds))
-    if hasattr(spec, "views"):
-        spec = replace(spec, views=pinned(spec.views))
-    size: tuple[int, int] | None = None
-    for f in fields(spec):
-        value, role = getattr(spec, f.name), f.metadata.get("role")
-        above = stages(spec, model) if f.metadata.get("held") else []
-        shapes = [model.shape, *(stage.upscaler.pretrained.shape for stage in above)]
-        if role == "picture":
-            size = value.image.size if isinstance(value, Picture) else open_image(value).size
-            read = partial(prepare, dark_background=model.dark_background)
-            spec = replace(spec, **{f.name: prepare_all(read, value, shapes)})
-        if role == "mask" and value is not None:
-            read = partial(_mask, model.shape, size)
-            spec = replace(spec, **{f.name: prepare_all(read, value, shapes)})
-    return spec
-
-
-def _mask(first: Shape, original: tuple[int, int] | None, source: Any, shape: Shape) -> Picture:
-    """A mask at the size of a stage; whether it is of its picture's size, or the first stage's, is asked there."""
-    return prepare_mask(source, shape, original if shape == first else None)

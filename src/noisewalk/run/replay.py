@@ -17,7 +17,8 @@ from ..techniques import TECHNIQUES
 from ..techniques.looks import FILE, changed, where
 from ..techniques.spec import seeds
 from .locate import locate_model, locate_upscalers
-from .make import Watch, make, ready
+from .make import Watch, run
+from .prepare import prepare
 from .record import Record
 from .record import read_record as read_record
 from .result import Result
@@ -63,7 +64,7 @@ def replay(path: str | Path, watch: Watch | None = None, model: str | Path | Pre
     used = _model(record, Path(path), model)
     warnings = [*_changes(record, used, spec)]
     _check_index(record, spec, used, path)
-    result = make(record.verb, spec, used, watch, keep_states=False)
+    result = run(record.verb, spec, used, watch, keep_states=False)
     made = result.render(record.picture)
     after = np.asarray(made.convert("RGB"), int)
     if before.shape != after.shape:
@@ -92,7 +93,7 @@ def _changes(record: Record, model: Pretrained, spec: Any) -> Iterator[str]:
 
 def _check_index(record: Record, spec: Any, model: Pretrained, path: str | Path) -> None:
     """Before anything is computed: whether the result will have such a picture."""
-    panels = TECHNIQUES[record.verb].panels(ready(record.verb, spec, model), model)
+    panels = TECHNIQUES[record.verb].panels(prepare(spec, model))
     count = len(seeds(spec)) * sum(panel.outcome for panel in panels)
     if record.picture.kind == "picture" and record.picture.index >= count:
         raise UserError(

@@ -17,7 +17,7 @@ from ..images import encode_png, enlarge, to_image
 from ..models.precision import type_name
 from ..models.zoo import Pretrained
 from ..report import figures
-from ..techniques.panels import Exhibits, Panel
+from ..techniques.panels import CaptionedViews, Panel
 from ..techniques.spec import seeds
 from ..walk.sampling import State
 from .locate import absolute
@@ -44,9 +44,9 @@ class Walked:
         return self.panel.outcome
 
     @property
-    def exhibits(self) -> Exhibits:
+    def exhibits(self) -> CaptionedViews:
         """The ways to look at it."""
-        return self.panel.exhibits(self.x)
+        return self.panel.captioned(self.x)
 
 
 @dataclass(frozen=True, eq=False)

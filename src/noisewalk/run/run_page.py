@@ -21,7 +21,7 @@ from ..techniques.generate import Generate
 from ..training.data import mnist, to_unit
 from ..training.records import LEVELS, METRICS, Levels, read_levels, read_metrics
 from ..walk.noise import NoiseLevel, SeededNoise, add_noise
-from .make import make
+from .make import run
 from .spec import read_spec
 
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -100,14 +100,14 @@ def loss_curve(runs: Mapping[str, Path]) -> bytes:
 def samples(model: Pretrained, labels: Sequence[str], each: int = 4) -> dict[str, Image.Image]:
     """Samples under the model's own defaults: `each` of every label, or 40 of any."""
     if not labels:
-        return {"samples": contact(make("generate", Generate("", num=40), model, keep_states=False).tensor, 10)}
-    drawn = [make("generate", Generate(label, num=each), model, keep_states=False).tensor for label in labels]
+        return {"samples": contact(run("generate", Generate("", num=40), model, keep_states=False).tensor, 10)}
+    drawn = [run("generate", Generate(label, num=each), model, keep_states=False).tensor for label in labels]
     return {"samples": contact(torch.stack(drawn, 1).flatten(0, 1), len(labels))}
 
 
 def generation(model: Pretrained, label: str) -> bytes:
     """A GIF of a walk, x_t beside x0."""
-    return gif(make("generate", Generate(label), model).states)
+    return gif(run("generate", Generate(label), model).states)
 
 
 def denoising(model: Pretrained) -> dict[str, Image.Image]:

@@ -116,7 +116,11 @@ def _bounds(hint: Any) -> str:
             return " or ".join(str(value) for value in typing.get_args(part))
         for meta in getattr(part, "__metadata__", ()):
             words = {"divisible by": meta.multiple_of, "more than": meta.gt, "at least": meta.ge, "at most": meta.le}
-            said = [f"{word} {value}" if isinstance(value, int) else f"{word} {value:g}" for word, value in words.items() if value is not None]
+            said = [
+                f"{word} {value}" if isinstance(value, int) else f"{word} {value:g}"
+                for word, value in words.items()
+                if value is not None
+            ]
             return " and ".join(said)
     return ""
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UserError, unknown
 from ..models.precision import type_name
 from ..models.zoo import Pretrained
-from ..run.make import ready
+from ..run.prepare import prepare
 from ..techniques import TECHNIQUES
 from ..techniques.spec import from_json, to_json
 
@@ -144,10 +144,10 @@ def make_plan(verb: str, spec: Any, model: Pretrained, seeds: Sequence[int], **r
         UserError: something in the spec or at a point of the grid cannot be done, or it makes several pictures a seed.
     """
     identity = (model.name, model.fingerprint, type_name(model.computes))
-    plan = Plan(verb, ready(verb, spec, model), identity, tuple(seeds), **rest)
+    plan = Plan(verb, prepare(spec, model).record, identity, tuple(seeds), **rest)
     for point in range(len(plan.points)):
         try:
-            panels = TECHNIQUES[verb].panels(ready(verb, plan.spec_of(point, [0]), model), model)
+            panels = TECHNIQUES[verb].panels(prepare(plan.spec_of(point, [0]), model))
         except UserError as error:
             where = ", ".join(f"{name} {value}" for name, value in plan.points[point].items())
             raise UserError(f"at {where}: {error}" if where else str(error)) from None
@@ -155,7 +155,7 @@ def make_plan(verb: str, spec: Any, model: Pretrained, seeds: Sequence[int], **r
         if len(outcomes) != 1:
             labels = ", ".join(panel.label for panel in outcomes[:4])
             raise UserError(f"a search ranks one picture a seed, this {verb} makes {len(outcomes)} ({labels}, …); ask for one")
-        if not outcomes[0].sights:
+        if not outcomes[0].prompt_views:
             raise UserError(f"{verb} has no prompt that its pictures could be scored for")
     return plan
 

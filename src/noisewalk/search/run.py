@@ -14,7 +14,7 @@ from ..files import slug, write_atomic
 from ..images import encode_png, open_image
 from ..judge.scorer import Scorer
 from ..models.zoo import Pretrained
-from ..run.make import make
+from ..run.make import run
 from ..run.result import Result
 from .engines import Engine, local
 from .ledger import Ledger
@@ -142,7 +142,7 @@ class Search:
         results: list[tuple[Candidate, Result]] = []
         for c in winners:
             spec = self.plan.spec_of(c.point, [c.seed])
-            results.append((c, make(self.plan.verb, spec, self.model, keep_states=False)))
+            results.append((c, run(self.plan.verb, spec, self.model, keep_states=False)))
         top = self.folder / "top"
         for path in top.glob("*.png"):
             path.unlink()

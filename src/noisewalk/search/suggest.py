@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..judge.scorer import Scorer
 from ..models.text.prompts import DigitPrompts, LabelPrompts
 from ..models.zoo import Pretrained
-from ..run.make import make
+from ..run.make import run
 from ..techniques.generate import Generate
 from ..techniques.looks import views_for
 
@@ -75,7 +75,7 @@ def suggest(
         raise UserError("--num must be at least 1")
 
     def drawn(text: str) -> Tensor:
-        return make("generate", Generate(text, num=num, **walk), model, keep_states=False).tensor
+        return run("generate", Generate(text, num=num, **walk), model, keep_states=False).tensor
 
     towards = scorer.score(through.forward(drawn(prompt)), others).mean(0)
     watch(1, 1 + len(others))

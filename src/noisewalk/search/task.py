@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 from torch import Tensor
@@ -17,9 +16,8 @@ from ..images import encode_png, to_image
 from ..judge.illusions import IllusionScores, score_illusions
 from ..judge.scorer import Scorer, get_scorer
 from ..models.zoo import Pretrained, load
-from ..run.make import make, ready
-from ..techniques import TECHNIQUES
-from ..techniques.panels import Sight
+from ..run.make import Stepped, make, run
+from ..techniques.panels import PromptView
 from .plan import Plan, Task
 
 DIGITS = 5
@@ -46,8 +44,8 @@ def run_task(plan: Plan, task: Task, model: Pretrained, scorer: Scorer) -> Done:
     """Make the pictures of a task and score them."""
     began = time.perf_counter()
     spec = plan.spec_of(task.point, task.seeds)
-    x, sights = _half(plan.verb, spec, model) if task.stage == "half" else _full(plan.verb, spec, model, plan.batch)
-    scores = _rounded(score_illusions(scorer, x, [s.look for s in sights], [s.prompt for s in sights]))
+    x, views = _half(plan.verb, spec, model, plan.batch) if task.stage == "half" else _full(plan.verb, spec, model, plan.batch)
+    scores = _rounded(score_illusions(scorer, x, [v.look for v in views], [v.prompt for v in views]))
     order = sorted(range(len(x)), key=lambda i: sort_key(plan.rank, scores[i], task.seeds[i]))
     best = order[: plan.top] if task.stage == "full" else []
     pictures = {task.seeds[i]: encode_png(to_image(x[i])) for i in best}
@@ -89,16 +87,21 @@ def _remembered(label: str, top: int) -> tuple[Plan, Pretrained, Scorer]:
     return plan, *equipment(plan)
 
 
-def _full(verb: str, spec: Any, model: Pretrained, batch: int) -> tuple[Tensor, tuple[Sight, ...]]:
-    result = make(verb, spec, model, keep_states=False, batch=batch)
+def _full(verb: str, spec: Any, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
+    result = run(verb, spec, model, keep_states=False, batch=batch)
     walked = next(walked for walked in result.panels if walked.outcome)
-    return walked.x.clamp(-1, 1), walked.panel.sights
+    return walked.x.clamp(-1, 1), walked.panel.prompt_views
 
 
-def _half(verb: str, spec: Any, model: Pretrained) -> tuple[Tensor, tuple[Sight, ...]]:
-    panel = next(p for p in TECHNIQUES[verb].panels(ready(verb, spec, model), model) if p.outcome)
-    state = next(islice(panel.walk, max(0, panel.steps // 2 - 1), None))
-    return panel.decode(state.x0).clamp(-1, 1), panel.sights
+def _half(verb: str, spec: Any, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
+    """The pictures as the model predicts them after half of the steps."""
+    steps = 0
+    for event in make(verb, spec, model, keep_states=False, batch=batch):
+        if isinstance(event, Stepped) and event.panel.outcome:
+            steps += 1
+            if steps >= event.panel.steps // 2:
+                return event.panel.decode(event.state.x0).clamp(-1, 1), event.panel.prompt_views
+    raise AssertionError(f"{verb} made no picture")
 
 
 def _rounded(scores: IllusionScores) -> tuple[dict[str, Any], ...]:

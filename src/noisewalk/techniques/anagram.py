@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from ..errors import UserError
 from ..guidance.balance import Balanced
 from ..guidance.illusions import alternate, anagram
-from ..models.zoo import Pretrained
-from ..walk.grids import levels
 from ..walk.prediction import Denoiser
 from .looks import views_for
-from .panels import Panel, Sight, guided_all, times_of, walk_panel
+from .panels import Panel, PromptView, guided_all, walk_panel
 from .spec import Walk, argument, option
+from .stages import Prepared, Stage
 
 REDUCTIONS = ("mean", "alternate")
 BALANCES = {"none": (False, False), "vectors": (True, False), "variance": (False, True), "auto": (True, True)}
@@ -43,21 +42,22 @@ class Anagram(Walk):
     )
 
 
-def guide(spec: Anagram, model: Pretrained) -> Denoiser:
+def guide(stage: Stage[Anagram]) -> Denoiser:
+    spec, model = stage.request, stage.model
     views = views_for(spec.views, model.shape)
     weights = spec.weights or None
     if spec.reduction == "alternate":
-        path = levels(model.schedule, times_of(spec, model))
-        return alternate(guided_all(model, spec, spec.prompts), views, path, weights)
+        return alternate(guided_all(stage, spec.prompts), views, stage.path, weights)
     if spec.balance == "none":
-        return anagram(guided_all(model, spec, spec.prompts), views, weights)
+        return anagram(guided_all(stage, spec.prompts), views, weights)
     conds = tuple(model.bind(prompt) for prompt in spec.prompts)
     uncond = model.bind(spec.negative_prompt)
     given = None if weights is None else tuple(weights)
-    return Balanced(conds, uncond, spec.guidance_scale or 0.0, tuple(views), given, *BALANCES[spec.balance])
+    return Balanced(conds, uncond, stage.settings.guidance_scale, tuple(views), given, *BALANCES[spec.balance])
 
 
-def panels(spec: Anagram, model: Pretrained) -> list[Panel]:
+def panels(prepared: Prepared[Anagram]) -> list[Panel]:
+    spec = prepared.request
     if len(spec.views) != len(spec.prompts):
         raise UserError(
             f"{len(spec.prompts)} prompts need as many --views, {len(spec.views)} were given: {' '.join(spec.views)}"
@@ -66,5 +66,6 @@ def panels(spec: Anagram, model: Pretrained) -> list[Panel]:
         raise UserError(f"{len(spec.prompts)} prompts need as many --weights, {len(spec.weights)} were given")
     if spec.reduction == "alternate" and spec.balance != "none":
         raise UserError(f"--balance {spec.balance} weighs a mean; with --reduction alternate there is none to weigh")
-    sights = tuple(Sight(v.name, p, v.forward) for v, p in zip(views_for(spec.views, model.shape), spec.prompts, strict=True))
-    return [walk_panel(" / ".join(spec.prompts), model, spec, guide, sights=sights)]
+    views = views_for(spec.views, prepared.first.model.shape)
+    seen = tuple(PromptView(view.name, prompt, view.forward) for view, prompt in zip(views, spec.prompts, strict=True))
+    return [walk_panel(" / ".join(spec.prompts), prepared, guide, prompt_views=seen)]

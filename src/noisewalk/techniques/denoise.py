@@ -10,12 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..guidance.components import gaussian_blur
-from ..models.zoo import Pretrained
 from ..walk.grids import GRIDS
 from ..walk.prediction import Denoiser
-from .panels import Exhibits, Panel, guided, level_at, noised, still, times_from, walk_panel
+from .panels import CaptionedViews, Panel, guided, level_at, noised, outcome, still, times_from, walk_panel
 from .spec import Source, Walk, option, picture
-from .upsample import whole
+from .stages import Prepared, Stage, build_denoiser
 
 METHODS = ("blur", "one-step", "iterative")
 
@@ -38,37 +37,46 @@ class Denoise(Walk):
     grid: str | None = option("course", "where the steps are", choices=GRIDS)
 
 
-def guide(spec: Denoise, model: Pretrained) -> Denoiser:
-    return guided(model, spec, spec.prompt)
+def guide(stage: Stage[Denoise]) -> Denoiser:
+    return guided(stage, stage.request.prompt)
 
 
-def panels(spec: Denoise, model: Pretrained) -> list[Panel]:
-    image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
-    return [replace(panel, row=row) for row, t in enumerate(spec.t) for panel in _at(spec, model, image, t)]
+def panels(prepared: Prepared[Denoise]) -> list[Panel]:
+    return [replace(panel, row=row) for row, t in enumerate(prepared.request.t) for panel in _at(prepared, t)]
 
 
-def _at(spec: Denoise, model: Pretrained, image: Tensor, t: int) -> list[Panel]:
-    level = level_at(model, t)
-    x_t = noised(model, image, level, spec)
+def _at(prepared: Prepared[Denoise], t: int) -> list[Panel]:
+    stage, spec, model = prepared.first, prepared.request, prepared.first.model
+    image, level = stage.pictures["image"], level_at(model, t)
+    shape = (len(prepared.seeds), *model.shape)
 
-    def compared(caption: str) -> Callable[[Tensor], Exhibits]:
+    def noisy() -> Tensor:
+        return noised(stage, image, level, prepared.seeds)
+
+    def blurred() -> Tensor:
+        return gaussian_blur(model.to_picture(noisy() / level.alpha.clamp(min=1e-3)), spec.sigma, spec.kernel_size).clamp(-1, 1)
+
+    def once() -> Tensor:
+        return model.to_picture(build_denoiser(guide, stage)(noisy(), level).x0)
+
+    def compared(caption: str) -> Callable[[Tensor], CaptionedViews]:
         return lambda x: [(f"{caption}, {psnr(x, image):.1f} dB", x)]
 
     made: list[Panel] = []
     if spec.method in ("blur", "all"):
-        blurred = gaussian_blur(model.to_picture(x_t / level.alpha.clamp(min=1e-3)), spec.sigma, spec.kernel_size).clamp(-1, 1)
-        panel = still(f"t = {t}, blur", blurred, level, outcome=True)
+        gaussian_blur(torch.zeros(1, *model.shape), spec.sigma, spec.kernel_size)  # said now, if it does not fit
+        panel = outcome(still(f"t = {t}, blur", blurred, level, shape))
         made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):
-        with torch.no_grad():
-            once = whole(guide, spec, model)(x_t, level).x0
-        once = model.to_picture(once)
-        made.append(replace(still(f"t = {t}, one-step", once, level, outcome=True), show=compared("one-step")))
+        build_denoiser(guide, stage)
+        panel = outcome(still(f"t = {t}, one-step", once, level, shape))
+        made.append(replace(panel, show=compared("one-step")))
     if spec.method in ("iterative", "all"):
-        times = times_from(model, spec, t)
+        times = times_from(stage, t)
         show = compared(f"iterative, {len(times) - 1} steps")
-        made.append(walk_panel(f"t = {t}, iterative", model, spec, guide, image=image, times=times, show=show))
-    return [still("original", image, level_at(model, 0)), still(f"noisy, t = {t}", model.to_picture(x_t), level), *made]
+        made.append(walk_panel(f"t = {t}, iterative", prepared, guide, image=image, times=times, show=show))
+    shown = still(f"noisy, t = {t}", lambda: model.to_picture(noisy()), level, shape)
+    return [still("original", image, level_at(model, 0)), shown, *made]
 
 
 def psnr(x: Tensor, reference: Tensor) -> float:

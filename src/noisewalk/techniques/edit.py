@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..models.zoo import Pretrained
 from ..walk.grids import GRIDS
 from ..walk.prediction import Denoiser
-from .panels import Panel, guided, level_at, still, walk_panel
+from .panels import Panel, guided, level_at, outcome, still, walk_panel
 from .spec import Source, Walk, option, picture
+from .stages import Prepared, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,25 +27,26 @@ class Edit(Walk):
     grid: str | None = option("course", "where the steps are", choices=GRIDS)
 
 
-def starts(spec: Edit) -> list[tuple[str, int]]:
+def starts(stage: Stage[Edit]) -> list[tuple[str, int]]:
     """(label, index in the grid) of each walk; strength s skips steps - floor(s steps), as in diffusers."""
-    steps = spec.steps or 0
-    if spec.strength:
-        return [(f"strength {s:g}", steps - int(s * steps)) for s in spec.strength]
-    return [(f"start {i}", i) for i in spec.start]
+    steps, request = stage.settings.steps, stage.request
+    if request.strength:
+        return [(f"strength {s:g}", steps - int(s * steps)) for s in request.strength]
+    return [(f"start {i}", i) for i in request.start]
 
 
-def guide(spec: Edit, model: Pretrained) -> Denoiser:
-    return guided(model, spec, spec.prompt)
+def guide(stage: Stage[Edit]) -> Denoiser:
+    return guided(stage, stage.request.prompt)
 
 
-def panels(spec: Edit, model: Pretrained) -> list[Panel]:
-    image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
-    clean = level_at(model, 0)
+def panels(prepared: Prepared[Edit]) -> list[Panel]:
+    stage = prepared.first
+    image = stage.pictures["image"]
+    clean = level_at(stage.model, 0)
     made = []
-    for label, start in starts(spec):
-        if spec.strength and start == spec.steps:  # strength 0: nothing is walked, the picture stays
-            made.append(still(label, image.expand(spec.num, *image.shape[1:]), clean, outcome=True))
+    for label, start in starts(stage):
+        if start == stage.settings.steps and stage.request.strength:  # strength 0: nothing is walked, the picture stays
+            made.append(outcome(still(label, image.expand(len(prepared.seeds), *image.shape[1:]), clean)))
         else:
-            made.append(walk_panel(label, model, spec, guide, image=image, start=start))
+            made.append(walk_panel(label, prepared, guide, image=image, start=start))
     return [still("original", image, clean), *made]

@@ -13,11 +13,10 @@ from ..errors import UserError
 from ..guidance.components import DIRECTIONS
 from ..guidance.illusions import factorize
 from ..guidance.splits import SPLITS, Knobs, Part, get_split
-from ..models.zoo import Pretrained
 from ..walk.prediction import Denoiser
-from .panels import Panel, Sight, guided_all, walk_panel
-from .spec import Source, Walk, argument, option
-from .upsample import scaled
+from .panels import Panel, PromptView, guided_all, walk_panel
+from .spec import Source, Walk, argument, option, scaled
+from .stages import Prepared, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +37,13 @@ class Factorize(Walk):
     mask: Source | None = field(default=None, metadata={"help": "of mask: a picture, first prompt where white", "role": "mask"})
 
 
-def parts_of(spec: Factorize, shape: tuple[int, ...]) -> tuple[Part, ...]:
-    """The parts a spec asks for, checked on a picture of that shape."""
-    mask = None
-    if spec.mask is not None:
-        mask = F.interpolate((spec.mask.tensor > 0).float(), size=shape[-2:], mode="nearest")  # type: ignore[union-attr]
+def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> tuple[Part, ...]:
+    """The parts that are asked for, checked on a picture of that shape.
+
+    Args:
+        white: (1, C, H, W) the mask, positive where it is white, of any size; None if none was given.
+    """
+    mask = None if white is None else F.interpolate((white > 0).float(), size=shape[-2:], mode="nearest")
     knobs = Knobs(tuple(spec.sigmas), spec.kernel_size, spec.length, spec.direction, mask)
     parts = get_split(spec.split, knobs)
     for part in parts:
@@ -50,19 +51,21 @@ def parts_of(spec: Factorize, shape: tuple[int, ...]) -> tuple[Part, ...]:
     return parts
 
 
-def guide(spec: Factorize, model: Pretrained) -> Denoiser:
-    return factorize(guided_all(model, spec, spec.prompts), [part.component for part in parts_of(spec, model.walk_shape)])
+def guide(stage: Stage[Factorize]) -> Denoiser:
+    parts = parts_of(stage.request, stage.pictures.get("mask"), stage.model.walk_shape)
+    return factorize(guided_all(stage, stage.request.prompts), [part.component for part in parts])
 
 
-def panels(spec: Factorize, model: Pretrained) -> list[Panel]:
-    parts = parts_of(spec, model.shape)
+def panels(prepared: Prepared[Factorize]) -> list[Panel]:
+    spec, shape, white = prepared.request, prepared.first.model.shape, prepared.first.pictures.get("mask")
+    parts = parts_of(spec, white, shape)
     if len(parts) != len(spec.prompts):
         names = ", ".join(part.name for part in parts)
         raise UserError(f"{spec.split} are {len(parts)} parts ({names}) and need as many prompts; got {len(spec.prompts)}")
 
     def looking_for(i: int) -> Callable[[Tensor], Tensor]:
-        return lambda x: parts_of(scaled(spec, x.shape[-1] / model.shape[-1]), x.shape)[i].look(x)
+        return lambda x: parts_of(scaled(spec, x.shape[-1] / shape[-1]), white, x.shape)[i].look(x)
 
     named = enumerate(zip(parts, spec.prompts, strict=True))
-    sights = tuple(Sight(part.name, prompt, looking_for(i)) for i, (part, prompt) in named)
-    return [walk_panel(" / ".join(spec.prompts), model, spec, guide, sights=sights)]
+    seen = tuple(PromptView(part.name, prompt, looking_for(i)) for i, (part, prompt) in named)
+    return [walk_panel(" / ".join(spec.prompts), prepared, guide, prompt_views=seen)]

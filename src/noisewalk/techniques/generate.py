@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..models.zoo import Pretrained
 from ..walk.prediction import Denoiser
 from .panels import Panel, guided, walk_panel
 from .spec import Walk, argument
+from .stages import Prepared, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +20,9 @@ class Generate(Walk):
     prompt: str = field(kw_only=False, metadata=argument("what to draw; '' lets the model choose"))
 
 
-def guide(spec: Generate, model: Pretrained) -> Denoiser:
-    return guided(model, spec, spec.prompt)
+def guide(stage: Stage[Generate]) -> Denoiser:
+    return guided(stage, stage.request.prompt)
 
 
-def panels(spec: Generate, model: Pretrained) -> list[Panel]:
-    return [walk_panel(spec.prompt or "(any)", model, spec, guide)]
+def panels(prepared: Prepared[Generate]) -> list[Panel]:
+    return [walk_panel(prepared.request.prompt or "(any)", prepared, guide)]

@@ -9,11 +9,10 @@ from torch import Tensor
 from ..guidance.components import high_pass, low_pass
 from ..guidance.illusions import factorize
 from ..guidance.splits import from_afar
-from ..models.zoo import Pretrained
 from ..walk.prediction import Denoiser
-from .panels import Panel, Sight, guided_all, walk_panel
-from .spec import Walk, argument, option
-from .upsample import scaled
+from .panels import Panel, PromptView, guided_all, walk_panel
+from .spec import Walk, argument, option, scaled
+from .stages import Prepared, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +30,18 @@ class Hybrid(Walk):
     kernel_size: int = option(33, "size of the low pass, pixels, odd", 1, 999, pixels=True)
 
 
-def guide(spec: Hybrid, model: Pretrained) -> Denoiser:
+def guide(stage: Stage[Hybrid]) -> Denoiser:
+    spec = stage.request
     parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
-    return factorize(guided_all(model, spec, (spec.far, spec.near)), parts)
+    return factorize(guided_all(stage, (spec.far, spec.near)), parts)
 
 
-def panels(spec: Hybrid, model: Pretrained) -> list[Panel]:
+def panels(prepared: Prepared[Hybrid]) -> list[Panel]:
+    spec, width = prepared.request, prepared.first.model.shape[-1]
+
     def afar(x: Tensor) -> Tensor:
-        here = scaled(spec, x.shape[-1] / model.shape[-1])
+        here = scaled(spec, x.shape[-1] / width)
         return from_afar(here.sigma, here.kernel_size)(x)
 
-    sights = (Sight("near", spec.near, lambda x: x), Sight("far", spec.far, afar))
-    return [walk_panel(f"{spec.far} / {spec.near}", model, spec, guide, sights=sights)]
+    views = (PromptView("near", spec.near, lambda x: x), PromptView("far", spec.far, afar))
+    return [walk_panel(f"{spec.far} / {spec.near}", prepared, guide, prompt_views=views)]

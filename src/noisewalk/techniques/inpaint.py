@@ -9,12 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..guidance.components import masked
-from ..models.zoo import Pretrained
+from ..models.pretrained import Pretrained
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import STEP_RULES, Step, pin
 from .panels import Panel, guided, level_at, still, walk_panel
 from .spec import Source, Walk, option, picture
+from .stages import Prepared, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,30 +40,31 @@ class Inpaint(Walk):
     step_rule: str | None = option("ddpm", "how a step is made; resampling wants a random one", choices=STEP_RULES)
 
 
-def guide(spec: Inpaint, model: Pretrained) -> Denoiser:
-    return guided(model, spec, spec.prompt)
+def guide(stage: Stage[Inpaint]) -> Denoiser:
+    return guided(stage, stage.request.prompt)
 
 
-def panels(spec: Inpaint, model: Pretrained) -> list[Panel]:
-    image, keep = _given(spec, model)
+def panels(prepared: Prepared[Inpaint]) -> list[Panel]:
+    image, keep = _given(prepared.first)
 
     def repainted(num_resamples: int) -> Panel:
-        def wrap(step: Step, spec: Inpaint, model: Pretrained, noise: SeededNoise) -> Step:
-            image, keep = _given(spec, model)
-            return pin(step, model.to_walk(image), masked(_cells(keep, model)), noise, 1 if model.beside else num_resamples)
+        def wrap(step: Step, stage: Stage[Inpaint], noise: SeededNoise) -> Step:
+            image, keep = _given(stage)
+            known, part = stage.model.to_walk(image), masked(_cells(keep, stage.model))
+            return pin(step, known, part, noise, num_resamples if stage.number == 1 else 1)
 
-        label = f"{num_resamples} resample{'s' * (num_resamples > 1)}: {spec.prompt or '(any)'}"
-        return walk_panel(label, model, spec, guide, wrap=wrap)
+        label = f"{num_resamples} resample{'s' * (num_resamples > 1)}: {prepared.request.prompt or '(any)'}"
+        return walk_panel(label, prepared, guide, wrap=wrap)
 
-    clean = level_at(model, 0)
+    clean = level_at(prepared.first.model, 0)
     shown = [still("original", image, clean), still("to repaint", _hatched(image, keep), clean)]
-    return shown + [repainted(num_resamples) for num_resamples in spec.num_resamples]
+    return shown + [repainted(num_resamples) for num_resamples in prepared.request.num_resamples]
 
 
-def _given(spec: Inpaint, model: Pretrained) -> tuple[Tensor, Tensor]:
+def _given(stage: Stage[Inpaint]) -> tuple[Tensor, Tensor]:
     """The picture, and 1 where it is kept, at the size of a stage."""
-    image, mask = (p.at(model.shape).to(model.device, model.dtype) for p in (spec.image, spec.mask))  # type: ignore[union-attr]
-    return image, (mask < 0).to(model.dtype)
+    image, mask = stage.pictures["image"], stage.pictures["mask"]
+    return image, (mask < 0).to(image.dtype)
 
 
 def _cells(keep: Tensor, model: Pretrained) -> Tensor:

@@ -8,12 +8,12 @@ import torch
 
 from ..guidance.components import DIRECTIONS
 from ..guidance.splits import SPLITS, Knobs, Part
-from ..models.zoo import Pretrained
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import Step, pin
 from .panels import Panel, guided, level_at, still, walk_panel
 from .spec import Source, Walk, argument, option, picture
+from .stages import Prepared, Stage
 
 KEEPS = {"far": "bands", "near": "bands", "grey": "colour", "colour": "colour", "moving": "motion", "still": "motion"}
 """Parts that can be kept, and the split each belongs to; parts by place are what `inpaint` keeps."""
@@ -36,27 +36,27 @@ class Inverse(Walk):
     num_resamples: int = option(1, "times each step is made, so that both parts agree; calls grow in proportion", 1, 1000)
 
 
-def kept_part(spec: Inverse, model: Pretrained) -> Part:
-    """The part to keep, checked on a picture of the model's shape."""
+def kept_part(stage: Stage[Inverse]) -> Part:
+    """The part to keep, checked on a picture of the stage's shape."""
+    spec = stage.request
     parts = SPLITS[KEEPS[spec.keep]](Knobs((spec.sigma,), spec.kernel_size, spec.length, spec.direction))
     part = next(part for part in parts if part.name == spec.keep)
-    part.component(torch.zeros(1, *model.shape))
+    part.component(torch.zeros(1, *stage.model.shape))
     return part
 
 
-def guide(spec: Inverse, model: Pretrained) -> Denoiser:
-    return guided(model, spec, spec.prompt)
+def guide(stage: Stage[Inverse]) -> Denoiser:
+    return guided(stage, stage.request.prompt)
 
 
-def panels(spec: Inverse, model: Pretrained) -> list[Panel]:
-    image = spec.image.tensor.to(model.device, model.dtype)  # type: ignore[union-attr]
-    part = kept_part(spec, model)
+def panels(prepared: Prepared[Inverse]) -> list[Panel]:
+    stage, spec = prepared.first, prepared.request
+    image, part = stage.pictures["image"], kept_part(stage)
 
-    def wrap(step: Step, spec: Inverse, model: Pretrained, noise: SeededNoise) -> Step:
-        image = spec.image.at(model.shape).to(model.device, model.dtype)  # type: ignore[union-attr]
-        resamples = 1 if model.beside else spec.num_resamples  # a larger stage's parts already agree in the smaller picture
-        return pin(step, model.to_walk(image), kept_part(spec, model).component, noise, resamples)
+    def wrap(step: Step, stage: Stage[Inverse], noise: SeededNoise) -> Step:
+        resamples = spec.num_resamples if stage.number == 1 else 1  # larger parts already agree in the smaller picture
+        return pin(step, stage.model.to_walk(stage.pictures["image"]), kept_part(stage).component, noise, resamples)
 
-    clean = level_at(model, 0)
-    walk = walk_panel(f"{spec.keep} kept: {spec.prompt or '(any)'}", model, spec, guide, wrap=wrap)
+    clean = level_at(stage.model, 0)
+    walk = walk_panel(f"{spec.keep} kept: {spec.prompt or '(any)'}", prepared, guide, wrap=wrap)
     return [still("original", image, clean), still(f"its {spec.keep} part", part.component(image), clean), walk]

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..guidance.prompts import cfg
-from ..models.zoo import Pretrained
-from ..walk.grids import levels, truncate, walk_times
-from ..walk.noise import NoiseLevel, SeededNoise, add_noise
+from ..models.pretrained import Pretrained
+from ..walk.grids import levels, truncate
+from ..walk.noise import NoiseLevel, add_noise
 from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
 from ..walk.steps import STEP_RULES
-from .spec import seeds
-from .upsample import Guide, Wrap, stages, time_of, whole
+from .spec import Walk
+from .stages import Guide, Prepared, R, Stage, Wrap, build_denoiser, time_of
+from .stages import level_at as level_at
 
-Exhibits = list[tuple[str, Tensor]]
-"""Captioned batches (N, C, H, W): the ways to look at a result."""
-
-
-def _same(x: Tensor) -> Tensor:
-    return x
+Shape = tuple[int, ...]
+CaptionedViews = list[tuple[str, Tensor]]
+"""Captions and batches (N, C, H, W): the ways to look at a result."""
 
 
 @dataclass(frozen=True)
-class Sight:
+class PromptView:
     """What a picture is meant to show, and how one looks at it to see that: what a scorer measures.
 
     Args:
@@ -43,41 +40,177 @@ class Sight:
     look: Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class StageWalk:
+    """The part of a panel that is walked in one stage.
+
+    Args:
+        number: of the stage, from 1.
+        steps: how many states it yields.
+        shape: (N, c, h, w) of these states.
+        start: picture (N, C, h, w) of the stage before, None for the first -> the states.
+        to_picture: what is walked -> pictures, for latent models.
+    """
+
+    number: int
+    steps: int
+    shape: Shape
+    start: Callable[[Tensor | None], Iterator[State]]
+    to_picture: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
 class Panel:
-    """One walk of a technique.
+    """A captioned walk through one stage or several.
 
     Args:
         label: what it is.
-        steps: how many states the walk will yield.
-        walk: the walk; its last state holds the result.
+        stages: its walks; the last state of the last one holds the result.
         show: the ways to look at the result; itself under its label if None.
         outcome: False for what is only shown for comparison (the original, the mask).
         row: row of the figure it is shown in.
-        sights: what it is meant to show.
-        decode: what is walked (N, c, h, w) -> pictures (N, C, H, W), for latent models.
+        prompt_views: what it is meant to show.
     """
 
     label: str
-    steps: int
-    walk: Iterator[State]
-    show: Callable[[Tensor], Exhibits] | None = None
+    stages: tuple[StageWalk, ...]
+    show: Callable[[Tensor], CaptionedViews] | None = None
     outcome: bool = True
     row: int = 0
-    sights: tuple[Sight, ...] = ()
-    decode: Callable[[Tensor], Tensor] = _same
+    prompt_views: tuple[PromptView, ...] = ()
 
-    def exhibits(self, x: Tensor) -> Exhibits:
+    @property
+    def steps(self) -> int:
+        """How many states the walk yields."""
+        return sum(stage.steps for stage in self.stages)
+
+    def walk(self) -> Iterator[tuple[int, State]]:
+        """The numbers of the stages and the states, one stage after the other. Closing the generator cancels the walk."""
+        x: Tensor | None = None
+        for stage in self.stages:
+            for state in stage.start(None if x is None else self.decode(x)):
+                yield stage.number, state
+                x = state.x_t
+
+    def decode(self, x: Tensor) -> Tensor:
+        """States of any stage as pictures (N, C, H, W)."""
+        for stage in self.stages:
+            x = stage.to_picture(x)  # only the model whose latents these are does anything
+        return x
+
+    def captioned(self, x: Tensor) -> CaptionedViews:
+        """The ways to look at a result."""
         if self.show:
             return self.show(x)
-        if len(self.sights) > 1:
-            return [(f"{sight.label}: {sight.prompt}", sight.look(x)) for sight in self.sights]
+        if len(self.prompt_views) > 1:
+            return [(f"{view.label}: {view.prompt}", view.look(x)) for view in self.prompt_views]
         return [(self.label, x)]
 
 
-def still(label: str, x: Tensor, level: NoiseLevel, outcome: bool = False) -> Panel:
-    """A panel that needs no walk."""
-    return Panel(label, 1, iter([State(0, level, x, x)]), outcome=outcome)
+def still(label: str, picture: Tensor | Callable[[], Tensor], level: NoiseLevel, shape: Shape = ()) -> Panel:
+    """A panel of a picture that needs no walk, for comparison.
+
+    Args:
+        picture: (N, C, H, W), or a function that makes it when its turn has come.
+        shape: of what the function makes.
+    """
+
+    def start(low: Tensor | None) -> Iterator[State]:
+        with torch.no_grad():
+            x = picture if isinstance(picture, Tensor) else picture()
+        yield State(0, level, x, x)
+
+    size = tuple(picture.shape) if isinstance(picture, Tensor) else shape
+    return Panel(label, (StageWalk(1, 1, size, start, lambda x: x),), outcome=False)
+
+
+def guided(stage: Stage[Walk], prompt: str) -> Denoiser:
+    """A prompt under the stage's classifier-free guidance and the request's negative prompt."""
+    if prompt == stage.request.negative_prompt:  # nothing to go away from: half the work
+        return stage.model.bind(prompt)
+    return guided_all(stage, (prompt,))[0]
+
+
+def guided_all(stage: Stage[Walk], prompts: Sequence[str]) -> list[Denoiser]:
+    """Several prompts under guidance that share one negative branch (and so its network calls, where inputs agree)."""
+    uncond = stage.model.bind(stage.request.negative_prompt)
+    return [cfg(stage.model.bind(prompt), uncond, stage.settings.guidance_scale) for prompt in prompts]
+
+
+def walk_panel(
+    label: str,
+    prepared: Prepared[R],
+    guide: Guide[R],
+    *,
+    image: Tensor | None = None,
+    start: int = 0,
+    times: Tensor | None = None,
+    wrap: Wrap[R] | None = None,
+    show: Callable[[Tensor], CaptionedViews] | None = None,
+    prompt_views: Sequence[PromptView] = (),
+) -> Panel:
+    """The walk of a prepared request through all of its stages. The guidance of each is built here once, to check it.
+
+    Args:
+        guide: the guidance, made for each stage; the interval and the threshold are put around it here.
+        image: (1, C, H, W) to start from, noised to the first level (SDEdit); None starts from noise.
+        start: index in the grid to start from.
+        times: a grid to use in the first stage instead of its own.
+        wrap: a constraint around the step, made for each stage.
+        show: the ways to look at the result.
+        prompt_views: what the result is meant to show; the request's prompt if it has one and none are given.
+    """
+    first = prepared.first
+    if len(prompt_views) > 1:
+        warn_of_latents(first.model)
+    prompt = getattr(prepared.request, "prompt", None)
+    if not prompt_views and prompt is not None:
+        prompt_views = (PromptView("", prompt, lambda x: x),)
+    grid = truncate(first.times if times is None else times, start)
+    paths = [levels(first.model.schedule, grid), *(stage.path for stage in prepared.stages[1:])]
+    walks = []
+    for stage, path in zip(prepared.stages, paths, strict=True):
+        build_denoiser(guide, stage.enlarging(torch.zeros(1, *first.model.shape), prepared.seeds[:1]))
+        walks.append(_stage_walk(stage, path, prepared.seeds, guide, wrap, image if stage is first else None))
+    return Panel(label, tuple(walks), show, prompt_views=tuple(prompt_views))
+
+
+def _stage_walk(
+    stage: Stage[R],
+    path: list[NoiseLevel],
+    seeds: tuple[int, ...],
+    guide: Guide[R],
+    wrap: Wrap[R] | None,
+    image: Tensor | None,
+) -> StageWalk:
+    def start(low: Tensor | None) -> Iterator[State]:
+        here = stage.enlarging(low, seeds)
+        step = STEP_RULES[here.settings.step_rule]()
+        step = wrap(step, here, here.noise(seeds, "pin")) if wrap else step
+        denoiser = build_denoiser(guide, here)
+        noise = here.noise(seeds)
+        x = here.model.start(path[0], len(seeds), noise) if image is None else noised(here, image, path[0], seeds)
+        return sample(denoiser, x, path, step, here.noise(seeds, "step"))
+
+    return StageWalk(stage.number, len(path) - 1, (len(seeds), *stage.model.walk_shape), start, stage.model.to_picture)
+
+
+def noised(stage: Stage[R], image: Tensor, level: NoiseLevel, seeds: Sequence[int]) -> Tensor:
+    """(N, C, H, W): a picture (1, C, H, W) as the model walks it, at a level, with the noise that walks of these seeds start
+    from."""
+    image = stage.model.to_walk(image)
+    return add_noise(image.expand(len(seeds), *image.shape[1:]), level, stage.noise(seeds))
+
+
+def times_from(stage: Stage[R], timestep: int) -> Tensor:
+    """The grid of a stage, entered at exactly the given timestep."""
+    first, rest = time_of(timestep), stage.times
+    return torch.cat([first, rest[rest < first - 1e-9]])
+
+
+def outcome(panel: Panel) -> Panel:
+    """A panel as one of the pictures that were asked for."""
+    return replace(panel, outcome=True)
 
 
 def warn_of_latents(model: Pretrained) -> None:
@@ -88,93 +221,3 @@ def warn_of_latents(model: Pretrained) -> None:
             "autoencoder treats directions differently, so illusions smear; models in pixels (deepfloyd, prxpixel) are exact",
             stacklevel=2,
         )
-
-
-def guided(model: Pretrained, spec: Any, prompt: str) -> Denoiser:
-    """A prompt under the spec's classifier-free guidance and negative prompt."""
-    if prompt == spec.negative_prompt:  # nothing to go away from: half the work
-        return model.bind(prompt)
-    return cfg(model.bind(prompt), model.bind(spec.negative_prompt), spec.guidance_scale)
-
-
-def guided_all(model: Pretrained, spec: Any, prompts: Sequence[str]) -> list[Denoiser]:
-    """Several prompts under guidance that share one negative branch (and so its network calls, where inputs agree)."""
-    uncond = model.bind(spec.negative_prompt)
-    return [cfg(model.bind(prompt), uncond, spec.guidance_scale) for prompt in prompts]
-
-
-def level_at(model: Pretrained, timestep: int) -> NoiseLevel:
-    """The model's level at a timestep, see `time_of`."""
-    return levels(model.schedule, time_of(timestep))[0]
-
-
-def walk_panel(
-    label: str,
-    model: Pretrained,
-    spec: Any,
-    guide: Guide,
-    *,
-    image: Tensor | None = None,
-    start: int = 0,
-    times: Tensor | None = None,
-    wrap: Wrap | None = None,
-    show: Callable[[Tensor], Exhibits] | None = None,
-    sights: Sequence[Sight] = (),
-) -> Panel:
-    """The walk a spec describes, and the upsampling stages that follow it.
-
-    Args:
-        guide: the guidance, made anew for every stage; the spec's threshold is put around it here.
-        image: (1, C, H, W) to start from, noised to the first level (SDEdit); None starts from noise.
-        start: index in the grid to start from.
-        times: a grid to use instead of the spec's.
-        wrap: a constraint around the step, made anew for every stage.
-        sights: what the result is meant to show; the spec's prompt if it has one and none are given.
-    """
-    times = truncate(times_of(spec, model) if times is None else times, start)
-    path = levels(model.schedule, times)
-    step = STEP_RULES[spec.step_rule]()
-    step = wrap(step, spec, model, SeededNoise(seeds(spec), "pin")) if wrap else step
-    denoiser = whole(guide, spec, model)
-    above = stages(spec, model)
-
-    def walk() -> Iterator[State]:
-        noise = SeededNoise(seeds(spec))
-        x = model.start(path[0], spec.num, noise) if image is None else noised(model, image, path[0], spec)
-        for state in sample(denoiser, x, path, step, noise.stream("step")):
-            yield state
-            x = state.x_t
-        for stage in above:
-            for state in stage.walk(decode(x), guide, wrap):
-                yield state
-                x = state.x_t
-
-    def decode(x: Tensor) -> Tensor:
-        for m in (model, *(stage.upscaler.pretrained for stage in above)):
-            x = m.to_picture(x)  # only the model whose latents these are does anything
-        return x
-
-    if len(sights) > 1:
-        warn_of_latents(model)
-    if not sights and hasattr(spec, "prompt"):
-        sights = (Sight("", spec.prompt, lambda x: x),)
-    count = len(path) - 1 + sum(len(stage.path) - 1 for stage in above)
-    return Panel(label, count, walk(), show, decode=decode, sights=tuple(sights))
-
-
-def noised(model: Pretrained, image: Tensor, level: NoiseLevel, spec: Any) -> Tensor:
-    """(num, C, H, W): a picture (1, C, H, W) as the model walks it, at a level, with the noise that this spec starts from."""
-    image = model.to_walk(image)
-    return add_noise(image.expand(spec.num, *image.shape[1:]), level, SeededNoise(seeds(spec)))
-
-
-def times_of(spec: Any, model: Pretrained) -> Tensor:
-    """The grid of a spec."""
-    return walk_times(spec.grid, model.schedule, spec.steps)
-
-
-def times_from(model: Pretrained, spec: Any, timestep: int) -> Tensor:
-    """The grid of a spec, entered at exactly the given timestep."""
-    first = time_of(timestep)
-    rest = times_of(spec, model)
-    return torch.cat([first, rest[rest < first - 1e-9]])

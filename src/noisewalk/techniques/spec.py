@@ -18,14 +18,12 @@ from PIL import Image
 from ..errors import UserError, shorten
 from ..guidance.threshold import THRESHOLDS
 from ..images import Picture, encode_png, open_bytes
-from ..models.zoo import Pretrained
 from ..walk.grids import GRIDS
 from ..walk.steps import STEP_RULES
-from .checking import D
 from .checking import checked as checked
 
 Source = str | Path | Image.Image | Picture
-S = TypeVar("S")
+R = TypeVar("R", bound="Request")
 KEPT = "sha256:"
 """Begins what stands for a picture that is kept outside of the JSON."""
 MOST_PIXELS = 4096 * 4096
@@ -74,7 +72,16 @@ def _is_interval(value: Sequence[int]) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Walk:
+class Request:
+    """What every request has: which pictures are made. Each has a seed, and depends on no other."""
+
+    seed: int = option(0, "seed of the first picture", 0, 2**62)
+    num: int = option(1, "number of pictures, of seeds seed, seed + 1, ...", 1, 4096)
+    seeds: Sequence[int] = option((), "make exactly these seeds, instead of seed, seed + 1, ...", 0, 2**62)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk(Request):
     """What every walk has. Fields that are None take the model's defaults."""
 
     steps: int | None = option(None, "steps of the walk", 1, 1000)
@@ -86,36 +93,36 @@ class Walk:
     )
     negative_prompt: str = option("", "what guidance pushes away from")
     threshold: str | None = option(None, f"how x0 is kept in range: {', '.join(THRESHOLDS)}", choices=THRESHOLDS)
-    seed: int = option(0, "seed of the first picture", 0, 2**62)
-    num: int = option(1, "number of pictures, of seeds seed, seed + 1, ...", 1, 4096)
-    seeds: Sequence[int] = option((), "make exactly these seeds, instead of seed, seed + 1, ...", 0, 2**62)
     upsample: int | None = option(None, "how many upsampling stages follow, for models that have them", 0, 2)
     upsample_steps: Sequence[int] = option((), "steps of each upsampling stage, instead of the model's", 1, 1000)
     upsample_guidance_scale: Sequence[float] = option((), "guidance of each, instead of the model's", -100, 100)
     noise_level: Sequence[int] = option((), "timestep to which each noises the smaller picture", 0, 999)
 
 
-def seeds(spec: Any) -> Sequence[int]:
-    """The seeds of a spec's pictures."""
-    return getattr(spec, "seeds", ()) or range(spec.seed, spec.seed + spec.num)
+def seeds(request: Request) -> tuple[int, ...]:
+    """The seeds of a request's pictures."""
+    return tuple(request.seeds or range(request.seed, request.seed + request.num))
 
 
-def some(spec: S, start: int, count: int) -> S:
-    """The spec of `count` of its pictures from number `start` on."""
-    chosen = seeds(spec)[start : start + count]
-    listed = {"seeds": tuple(chosen)} if getattr(spec, "seeds", ()) else {}
-    return replace(spec, seed=chosen[0], num=len(chosen), **listed)  # type: ignore[type-var]
+def with_seeds(request: R, chosen: tuple[int, ...]) -> R:
+    """The request for some of its pictures."""
+    listed = {"seeds": chosen} if request.seeds else {}
+    return replace(request, seed=chosen[0], num=len(chosen), **listed)
 
 
-def resolve(spec: S, model: Pretrained) -> S:
-    """Fill the fields a user left open with the model's defaults, so that the spec says everything."""
-    names = {f.name for f in fields(spec)}  # type: ignore[arg-type]
-    defaults = {f.name: getattr(model.defaults, f.name) for f in fields(model.defaults)}
-    missing = {k: v for k, v in defaults.items() if k in names and getattr(spec, k) is None}
-    return replace(spec, **missing)  # type: ignore[type-var]
+def scaled(request: R, factor: float) -> R:
+    """A request with its lengths in pixels multiplied: a kernel of 33 at 64x64 is one of 133 (odd) at 256x256."""
+    lengths = {f.name: getattr(request, f.name) for f in fields(request) if f.metadata.get("pixels")}
+    return replace(request, **{name: _scaled(value, factor) for name, value in lengths.items()})
 
 
-def to_json(spec: Any, keep: Callable[[bytes], str] | None = None) -> dict[str, Any]:
+def _scaled(value: Any, factor: float) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_scaled(item, factor) for item in value)
+    return value * factor if isinstance(value, float) else round(value * factor) | 1  # kernels stay odd
+
+
+def to_json(spec: Request, keep: Callable[[bytes], str] | None = None) -> dict[str, Any]:
     """A spec as JSON.
 
     Args:
@@ -125,7 +132,7 @@ def to_json(spec: Any, keep: Callable[[bytes], str] | None = None) -> dict[str, 
     return {f.name: _encode(getattr(spec, f.name), keep or _base64) for f in fields(spec)}
 
 
-def from_json(kind: type[D], data: Mapping[str, Any], inputs: Mapping[str, bytes] | None = None) -> D:
+def from_json(kind: type[R], data: Mapping[str, Any], inputs: Mapping[str, bytes] | None = None) -> R:
     """The inverse of `to_json`.
 
     Args:

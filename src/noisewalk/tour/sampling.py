@@ -21,7 +21,7 @@ from ..judge.scorer import DigitScorer, Scorer, get_scorer
 from ..models.precision import type_name
 from ..models.zoo import Pretrained, load
 from ..report.page import Section, Shown, render
-from ..run.make import Watch, make
+from ..run.make import Watch, run
 from ..run.result import Result
 from ..version import __version__
 from . import course, digits, emoji
@@ -101,7 +101,7 @@ def _run(command: str, model: Pretrained) -> tuple[Result, str]:
     named = [] if job.model == model.name else ["--model", model.name]  # where the prompts alone would choose another
     if model.upscalers and getattr(job.spec, "upsample", None):
         named += ["--upscaler", *model.upscalers]
-    return make(job.verb, job.spec, model), " ".join([f"noisewalk {command}", *map(shlex.quote, named)])
+    return run(job.verb, job.spec, model), " ".join([f"noisewalk {command}", *map(shlex.quote, named)])
 
 
 def surest(hunt: Hunt, model: Pretrained) -> list[tuple[str, str]]:
@@ -132,9 +132,9 @@ def _hunt(hunt: Hunt, folder: Path, model: Pretrained) -> Section:
 def _surest(command: str, seeds: int, model: Pretrained, scorer: Scorer) -> tuple[float, tuple[str, ...], str, str]:
     """Of the best seed: its alignment, the prompts, the command, and what the scorer says of it."""
     result, _ = _run(f"{command} --num {seeds}", model)
-    sights = next(walked.panel.sights for walked in result.panels if walked.outcome)
-    prompts = tuple(sight.prompt for sight in sights)
-    scores = score_illusions(scorer, result.tensor, [sight.look for sight in sights], prompts)
+    views = next(walked.panel.prompt_views for walked in result.panels if walked.outcome)
+    prompts = tuple(sight.prompt for sight in views)
+    scores = score_illusions(scorer, result.tensor, [sight.look for sight in views], prompts)
     sure, seed = scores.alignment.max(0)
     if isinstance(scorer, DigitScorer):
         said = f"Read as {' and '.join(prompts)} by the digit reader, with probability at least {float(sure.exp()):.2f} each."

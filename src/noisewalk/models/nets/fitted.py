@@ -1,0 +1,109 @@
+"""Networks from checkpoints: what a file says about its network is checked before any memory is taken for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from ...walk.prediction import TARGETS
+from .build import NETWORKS, SCHEDULES, build
+from .course import CourseUNetConfig
+from .text_unet import TextUNetConfig
+from .unet import UNetConfig
+
+LARGEST = 65_536
+"""The greatest number in the configuration of a network: a width, a side, a count of classes."""
+
+MAY_BE_ZERO = ("num_classes", "dropout", "attention", "beside_channels")
+
+_SHAPES: dict[str, Any] = {
+    "unet-fast": UNetConfig,
+    "unet-course": CourseUNetConfig,
+    "unet-text": TextUNetConfig,
+    "unet-upscaler": TextUNetConfig,
+}
+
+
+class Described(TypedDict):
+    """What a checkpoint says about its network.
+
+    Args:
+        network: a key of `NETWORKS`.
+        config: its shape, a dataclass of the network's file.
+        schedule: a key of `SCHEDULES`.
+        prediction_type: a key of `TARGETS`.
+        unit_range: whether it was trained on pictures in [0, 1].
+        labels: names of its classes.
+        defaults: of walks.
+    """
+
+    network: str
+    config: dict[str, Any]
+    schedule: str
+    prediction_type: str
+    unit_range: NotRequired[bool]
+    labels: NotRequired[Annotated[list[str], msgspec.Meta(max_length=LARGEST)]]
+    defaults: NotRequired[dict[str, Any]]
+
+
+class Misfit(ValueError):
+    """A checkpoint does not describe the network that its tensors are of."""
+
+
+def fitted(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The network that a checkpoint describes, with its weights.
+
+    The network is first built with shapes and no memory, so that no number in a file can ask for more than its tensors have.
+
+    Args:
+        config: the configuration of the checkpoint.
+        tensors: its weights by name.
+
+    Raises:
+        Misfit: a field is missing, of another type or out of bounds, or the tensors are of another network.
+    """
+    try:
+        said = msgspec.convert(config, Described)
+        _known(said)
+        _bounded(asdict(msgspec.convert(said["config"], _SHAPES[said["network"]])), len(tensors))
+        with torch.device("meta"):
+            wanted = {name: tensor.shape for name, tensor in build(dict(config)).state_dict().items()}
+    except (msgspec.ValidationError, KeyError, TypeError, ValueError, ArithmeticError, IndexError, RuntimeError) as error:
+        raise Misfit(str(error) or type(error).__name__) from error
+    except (AssertionError, AttributeError) as error:
+        raise Misfit(f"the network cannot be built of its configuration ({error})") from error
+    there = {name: tensor.shape for name, tensor in tensors.items()}
+    if differ := sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name)):
+        raise Misfit(f"{len(differ)} of its tensors are missing, foreign or of another shape, such as '{differ[0]}'")
+    network = build(dict(config))
+    network.load_state_dict(dict(tensors))
+    return network
+
+
+def _known(said: Described) -> None:
+    tables: dict[Literal["network", "schedule", "prediction_type"], Any] = {
+        "network": NETWORKS,
+        "schedule": SCHEDULES,
+        "prediction_type": TARGETS,
+    }
+    for field, table in tables.items():
+        if said[field] not in table:
+            raise Misfit(f"unknown {field} '{said[field][:40]}'")
+
+
+def _bounded(shape: dict[str, Any], count: int) -> None:
+    """See that numbers are such as a network has; of parts that have tensors there are at most `count`."""
+    for name, value in shape.items():
+        most = count if name in ("blocks", "text_layers") else LARGEST
+        least = 0 if name in MAY_BE_ZERO or isinstance(value, bool) else 1
+        for number in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(number, int | float) and not (math.isfinite(number) and least <= number <= most):
+                raise Misfit(f"{name} is {number:g}, which is no size of a network")
+        if isinstance(value, list | tuple) and len(value) > 16:
+            raise Misfit(f"{name} has {len(value)} entries")

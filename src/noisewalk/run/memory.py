@@ -1,0 +1,43 @@
+"""How much memory a request will take, estimated before it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import psutil
+
+from ..errors import UserError
+from ..techniques.panels import Panel
+
+_BYTES = 4
+_COPIES = 3
+"""Of finished pictures: as they were walked, together with the others, and in 8 bits with their figure."""
+
+
+def estimate(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -> int:
+    """Bytes that the results of a request will take.
+
+    Args:
+        panels: planned for some of its pictures.
+        count: pictures they were planned for.
+        num: pictures of the whole request.
+        keep_states: whether every state of the walks is kept.
+    """
+    states = sum(
+        2 * prod(stage.shape) * (stage.steps if keep_states else 1) + _COPIES * prod(stage.shape)
+        for panel in panels
+        for stage in panel.stages
+    )
+    return _BYTES * states * num // count
+
+
+def afford(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -> None:
+    """Raise a `UserError` if the results of a request would not fit into the memory that is free; see `estimate`."""
+    needed, free = estimate(panels, count, num, keep_states), psutil.virtual_memory().available
+    if needed > free:
+        kept = ", or leave out the trajectory (--trajectory)" if keep_states else ""
+        raise UserError(
+            f"this would take about {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free; lower --num or "
+            f"--steps{kept}"
+        )

@@ -1,0 +1,127 @@
+"""A request made ready for a model: the only place where defaults are filled in, files are read and sizes are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import cache, partial
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from ..errors import UserError
+from ..images import Picture, Shape, open_image, prepare_all, prepare_mask
+from ..images import prepare as prepare_picture
+from ..models.pretrained import Defaults, Pretrained, Upscaler
+from ..techniques.looks import pinned
+from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
+from ..techniques.stages import Prepared, Stage
+
+R = TypeVar("R", bound=Request)
+
+
+def prepare(request: R, model: Pretrained) -> Prepared[R]:
+    """Decide everything that a request leaves open.
+
+    Raises:
+        UserError: a field does not hold what it should, a picture cannot be read, or the cascade has fewer stages.
+    """
+    request = _pinned(checked(request))
+    settings = _settings(request, model.defaults)
+    stages = _stages(request, _remembering(model), settings)
+    pictures = _pictures(request, model, [stage.model.shape for stage in stages])
+    stages = tuple(replace(stage, pictures=_tensors(pictures, stage.model)) for stage in stages)
+    chosen = seeds(request)
+    filled: dict[str, Any] = {f.name: getattr(settings, f.name) for f in fields(settings) if hasattr(request, f.name)}
+    record = replace(with_seeds(request, chosen), **(filled | pictures))
+    return Prepared(request, record, chosen, stages)
+
+
+def _pinned(request: R) -> R:
+    """The request with the digests of its permutation files."""
+    views = getattr(request, "views", None)
+    own: dict[str, Any] = {} if views is None else {"views": pinned(views)}
+    return replace(request, **own)
+
+
+def _settings(request: Request, defaults: Defaults) -> Defaults:
+    """What the user said of a walk, and the model's defaults for the rest."""
+    said = {f.name: getattr(request, f.name, None) for f in fields(defaults)}
+    return replace(defaults, **{name: value for name, value in said.items() if value is not None})
+
+
+def _remembering(model: Pretrained) -> Pretrained:
+    """The model with prompts that are encoded once, however often guidance is built of them."""
+    return replace(model, encode=cache(model.encode))
+
+
+def _stages(request: R, model: Pretrained, settings: Defaults) -> tuple[Stage[R], ...]:
+    """The walk and the upsampling stages after it, their models loaded.
+
+    A step rule or threshold that is not the first model's default is the user's, and holds for all stages.
+    """
+    made = [Stage(1, model, request, settings, {})]
+    kept = {
+        key: getattr(settings, key)
+        for key in ("step_rule", "threshold")
+        if getattr(settings, key) != getattr(model.defaults, key)
+    }
+    wanted = settings.upsample if hasattr(request, "upsample") else 0
+    for i in range(wanted):
+        upscaler = made[-1].model.upscaler
+        if upscaler is None:
+            remedy = f"lower --upsample to {i}" if i else "name one with --upscaler, or leave out --upsample"
+            raise UserError(f"the model '{model.name}' has {i or 'no'} upscaler, --upsample {wanted} asks for more; {remedy}")
+        made.append(_upsampling(request, upscaler(), i, kept, model.shape[-1]))
+    return tuple(made)
+
+
+def _upsampling(request: R, upscaler: Upscaler, i: int, kept: dict[str, Any], width: int) -> Stage[R]:
+    upscaler = replace(upscaler, pretrained=_remembering(upscaler.pretrained))
+    model = upscaler.pretrained
+    own = {"steps": _nth(request, "upsample_steps", i), "guidance_scale": _nth(request, "upsample_guidance_scale", i)}
+    settings = replace(model.defaults, **kept, **{name: value for name, value in own.items() if value is not None})
+    level = _noise_level(request, upscaler, i)
+    return Stage(i + 2, model, scaled(request, model.shape[-1] / width), settings, {}, upscaler, level)
+
+
+def _noise_level(request: Request, upscaler: Upscaler, i: int) -> int:
+    asked = _nth(request, "noise_level", i)
+    level = upscaler.noise_level if asked is None else asked
+    if level > upscaler.most_noise:
+        name = upscaler.pretrained.name
+        raise UserError(f"--noise-level of '{name}' must be at most {upscaler.most_noise}, {level} was asked for")
+    return level
+
+
+def _nth(request: Request, name: str, i: int) -> Any:
+    values: Sequence[Any] = getattr(request, name)
+    return values[i] if i < len(values) else None
+
+
+def _pictures(request: Request, model: Pretrained, shapes: Sequence[Shape]) -> dict[str, Picture]:
+    """The pictures of a request, each read at the first stage's size, and those that are held at every stage's."""
+    read: dict[str, Picture] = {}
+    size: tuple[int, int] | None = None
+    for f in fields(request):
+        source, role = getattr(request, f.name), f.metadata.get("role")
+        if not role or source is None:
+            continue
+        at: Any = partial(prepare_picture, dark_background=model.dark_background)
+        if role == "mask":
+            at = partial(_mask, shapes[0], size)
+        else:
+            size = source.image.size if isinstance(source, Picture) else open_image(source).size
+        read[f.name] = prepare_all(at, source, shapes if f.metadata.get("held") else shapes[:1])
+    return read
+
+
+def _mask(first: Shape, original: tuple[int, int] | None, source: Any, shape: Shape) -> Picture:
+    """A mask at the size of a stage; whether it is of its picture's size, or the first stage's, is asked there."""
+    return prepare_mask(source, shape, original if shape == first else None)
+
+
+def _tensors(pictures: dict[str, Picture], model: Pretrained) -> dict[str, Tensor]:
+    """The pictures as the model is given them; those that are not held, at the size of the first stage."""
+    held = {name: picture.at(model.shape) if picture.larger else picture.tensor for name, picture in pictures.items()}
+    return {name: tensor.to(model.device, model.dtype) for name, tensor in held.items()}

@@ -1,0 +1,120 @@
+"""A prepared request: the stages of the cascade it is walked through, each with its model, settings and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..guidance.prompts import within
+from ..models.pretrained import Defaults, Pretrained, Upscaler
+from ..walk.grids import levels, walk_times
+from ..walk.noise import NoiseLevel, SeededNoise
+from ..walk.prediction import Denoiser
+from ..walk.steps import Step
+from .spec import Request, with_seeds
+
+R = TypeVar("R", bound=Request)
+R_co = TypeVar("R_co", bound=Request, covariant=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage(Generic[R_co]):
+    """One stage of a cascade. The first starts from noise or from a picture, each further one enlarges the picture before it.
+
+    Args:
+        number: 1, 2, ...
+        model: what is walked with.
+        request: what the user said, with lengths in the pixels of this stage.
+        settings: of this walk: what the user said, or else the default of this stage's model.
+        pictures: (1, C, H, W) in [-1, 1] by the name of the request's field, at the size of this stage.
+        upscaler: how the picture before is shown to the model; None in the first stage.
+        noise_level: timestep to which the picture before is noised.
+    """
+
+    number: int
+    model: Pretrained
+    request: R_co
+    settings: Defaults
+    pictures: Mapping[str, Tensor]
+    upscaler: Upscaler | None = None
+    noise_level: int = 0
+
+    @property
+    def times(self) -> Tensor:
+        """(steps + 1,) the times of the walk, from the noisiest to 0."""
+        return walk_times(self.settings.grid, self.model.schedule, self.settings.steps)
+
+    @property
+    def path(self) -> list[NoiseLevel]:
+        """The levels at these times."""
+        return levels(self.model.schedule, self.times)
+
+    def noise(self, seeds: Sequence[int], purpose: str = "") -> SeededNoise:
+        """Noise of this stage alone: for the start of the walk, or for another purpose ("step", "pin", "low")."""
+        if self.number == 1:
+            return SeededNoise(seeds, purpose or "init")
+        return SeededNoise(seeds, ", ".join(filter(None, (f"stage {self.number}", purpose))))
+
+    def enlarging(self, low: Tensor | None, seeds: Sequence[int]) -> Stage[R_co]:
+        """The stage with its model shown the picture (N, C, h, w) of the stage before; the first stage is shown none."""
+        if self.upscaler is None or low is None:
+            return self
+        return replace(self, model=self.upscaler.given(low, self.noise(seeds, "low"), self.noise_level))
+
+
+Guide = Callable[[Stage[R]], Denoiser]
+"""A stage -> the technique's guidance at its size, before any threshold."""
+
+Wrap = Callable[[Step, Stage[R], SeededNoise], Step]
+"""(step, stage, noise of its own) -> the step under the technique's constraint, at the size of the stage."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared(Generic[R_co]):
+    """A request with everything decided.
+
+    Args:
+        request: what the user said, unchanged.
+        record: the same with every default filled in and every picture read; it makes the same pictures again.
+        seeds: one for each picture.
+        stages: to walk through, in order.
+    """
+
+    request: R_co
+    record: R_co
+    seeds: tuple[int, ...]
+    stages: tuple[Stage[R_co], ...]
+
+    @property
+    def first(self) -> Stage[R_co]:
+        """The stage that everything starts in."""
+        return self.stages[0]
+
+    def take(self, start: int, count: int) -> Prepared[R_co]:
+        """`count` of the pictures, from number `start` on."""
+        seeds = self.seeds[start : start + count]
+        return replace(self, seeds=seeds, record=with_seeds(self.record, seeds))
+
+
+def build_denoiser(guide: Guide[R], stage: Stage[R]) -> Denoiser:
+    """A technique's guidance at a stage, limited to the interval that was asked for, under the threshold."""
+    denoiser, settings = guide(stage), stage.settings
+    if settings.guidance_interval:
+        last, first = (level_at(stage.model, timestep) for timestep in settings.guidance_interval)
+        plain = guide(replace(stage, settings=replace(settings, guidance_scale=1.0)))
+        denoiser = within(denoiser, plain, first, last)
+    return stage.model.thresholded(denoiser, settings.threshold)
+
+
+def time_of(timestep: int) -> Tensor:
+    """(1,) the time of a timestep counted 0 ... 999, as in the course and in diffusers: (timestep + 1) / 1000."""
+    return torch.tensor([(timestep + 1) / 1000], dtype=torch.float64)
+
+
+def level_at(model: Pretrained, timestep: int) -> NoiseLevel:
+    """The model's level at a timestep, see `time_of`."""
+    return levels(model.schedule, time_of(timestep))[0]
