@@ -153,7 +153,7 @@ def test_a_hostile_record_is_one_line_and_nothing_is_computed(
     def computed(*_: object, **__: object) -> None:
         raise AssertionError("something was computed")
 
-    monkeypatch.setattr("noisewalk.run.replay.make", computed)
+    monkeypatch.setattr("noisewalk.run.replay.run", computed)
     Path("hostile.png").write_bytes(encode_png(Image.new("L", (9, 9)), {"noisewalk": text}))
     assert main(["replay", "hostile.png"]) == 2
     said = capsys.readouterr().err
@@ -168,7 +168,7 @@ def test_an_index_beyond_the_result_is_found_before_anything_is_computed(
     Path("a.png").write_bytes(made.png(FIGURE))
     record = json.loads(Image.open("a.png").text["noisewalk"]) | {"picture": {"kind": "picture", "index": 1}}
     Path("b.png").write_bytes(encode_png(Image.new("L", (9, 9)), {"noisewalk": json.dumps(record)}))
-    monkeypatch.setattr("noisewalk.run.replay.make", None)
+    monkeypatch.setattr("noisewalk.run.replay.run", None)
     with pytest.raises(UserError, match="picture 1 of a result of 1 pictures"):
         nw.replay("b.png")
 
