@@ -109,15 +109,15 @@ def placement(mode: str = "auto", device: str = "auto", dtype: torch.dtype | Non
         raise UserError(f"the device '{device}' does not compute here: {first_line(error)}; use --device cpu") from error
     if mode in ("offload", "sequential") and where.type != "cuda":
         raise UserError(f"--memory {mode} moves parts between a GPU and main memory; on {where} there is only --memory full")
-    if dtype is None:
-        dtype = (
-            torch.float32
-            if where.type != "cuda"
-            else torch.bfloat16
-            if torch.cuda.is_bf16_supported(including_emulation=False)
-            else torch.float16
-        )
+    dtype = _usual(where) if dtype is None else dtype
     return Placement(where, dtype, mode)  # type: ignore[arg-type]
+
+
+def _usual(device: torch.device) -> torch.dtype:
+    """Half precision on CUDA: bfloat16 where the hardware multiplies it, float16 on older GPUs, which only emulate it."""
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 def tell_peak(device: torch.device) -> None:
