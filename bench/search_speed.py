@@ -106,7 +106,7 @@ def main() -> None:
             print(f"Ray, 2 workers: {on_ray:.1f} s, starting Ray and loading included; local {on_one:.1f} s; scores {same}")
         first = Search(plan, Path(folder) / "0", model, DigitScorer())
         task = statistics.median(first.ledger.seconds)
-        ledger = Ledger(Path(folder) / "empty", plan)
+        ledger = Ledger(Path(folder) / "empty", plan, 2)
         line = first.ledger.done[next(iter(first.ledger.done))]
         hand_out = statistics.median(seconds(lambda i=i: ledger.add(Task("full", 0, (i,)), line, 1.0)) for i in range(50))  # type: ignore[misc]
     tasks = 4096 // plan.batch

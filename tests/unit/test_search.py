@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 import noisewalk as nw
 from noisewalk import UserError
 from noisewalk.cli.main import main
 from noisewalk.judge.illusions import IllusionScores, score_illusions
+from noisewalk.judge.reliability import verdict
 from noisewalk.judge.scorer import DigitScorer, Scorer
+from noisewalk.lock import held
 from noisewalk.run.record import read_record
 from noisewalk.search import Plan, Search, parse_grid, parse_seeds, suggest
 from noisewalk.search.engines import local
@@ -29,6 +32,7 @@ from noisewalk.search.task import Done
 from noisewalk.techniques.anagram import Anagram
 from noisewalk.techniques.edit import Edit
 from noisewalk.tour.experiments import PICTURES
+from noisewalk.training.data import Labelled, to_unit
 
 SPEC = Anagram(("6", "9"), steps=2)
 
@@ -85,6 +89,11 @@ def test_seeds_as_they_are_written() -> None:
         parse_seeds("5:5")
     with pytest.raises(UserError, match="at most 1,000,000"):
         parse_seeds("0:1000000000000")
+    with pytest.raises(UserError, match="at most 1,000,000"):
+        parse_seeds("0:600000,0:600000")
+    for large in (f"0:{10**30}", str(2**64), f"{2**62}:{2**62 + 2}"):
+        with pytest.raises(UserError, match="seeds are at most 4611686018427387904"):
+            parse_seeds(large)
 
 
 def test_grids_as_they_are_written() -> None:
@@ -127,8 +136,11 @@ def test_a_plan_is_what_its_json_says(model: nw.Pretrained) -> None:
     ("verb", "spec", "rest", "complaint"),
     [
         ("anagram", SPEC, {"rank": "beauty"}, "unknown ranking 'beauty'"),
-        ("anagram", SPEC, {"early": 0.0}, "--early above 0"),
-        ("anagram", SPEC, {"top": 0}, "--top and --batch must be at least 1"),
+        ("anagram", SPEC, {"early": 0.0}, "--early must be above 0"),
+        ("anagram", SPEC, {"early": float("nan")}, "--early must be above 0 and at most 1, nan was asked for"),
+        ("anagram", SPEC, {"top": 0}, "--top must be 1 to 1,000, 0 was asked for"),
+        ("anagram", SPEC, {"batch": 10**9}, "--batch must be 1 to 4,096"),
+        ("anagram", SPEC, {"grid": tuple((name, tuple(range(100))) for name in "abcdefgh")}, "at most 10,000"),
         ("anagram", SPEC, {"grid": (("steps", (4, 0)),)}, "at steps 0: --steps must be at least 1"),
         ("anagram", SPEC, {"grid": (("weights", ((1.0,),)),)}, "2 prompts need as many --weights, 1 were given"),
         ("anagram", Anagram(("6", "9", "3")), {}, "3 prompts need as many --views, 2 were given"),
@@ -160,7 +172,10 @@ def test_the_winners_are_the_best_of_all_and_replay_exactly(model: nw.Pretrained
         assert nw.replay(picture).agrees
     page = (tmp_path / "search.html").read_text()
     assert page.count("<tr>") == 21
-    assert page.count("data:image/png") == 3
+    assert page.count("data:image/png") == page.count("rotate180: 9") == 6  # both ways of looking at each winner
+    assert page.count("identity: 6") == 2 * 3
+    assert "The scorer sees every prompt" in page or "Nothing good was found" in page
+    assert Image.open(tmp_path / "contact.png").width > 6 * 168
     assert not (tmp_path / "leaders").exists()
 
 
@@ -219,12 +234,76 @@ def test_how_the_model_is_loaded_is_heeded(model: nw.Pretrained, tmp_path: Path,
     assert there.loading == {"upscaler": ["a", "b"], "device": "cpu", "offline": True}
 
 
-def test_a_damaged_ledger_says_so(model: nw.Pretrained, tmp_path: Path) -> None:
-    Search(plan_of(model), tmp_path, model, DigitScorer())
+GOOD = {"alignment": -1.0, "concealment": 0.5, "margin": 0.0, "margins": [0.0, 1.0], "own": [-1.0, -0.5]}
+DAMAGED = {
+    "no JSON": b"what?",
+    "binary": bytes(range(128, 256)).replace(b"\n", b""),
+    "null": b"null",
+    "another kind": b'{"search": {}}',
+    "deep": b"[" * 100_000,
+    "deeper inside": b'{"task": ' + b"[" * 100_000,
+    "NaN": json.dumps({"task": ["full", 0, [0]], "scores": [{**GOOD, "alignment": float("nan")}], "seconds": 1}).encode(),
+    "infinity": b'{"task": ["full", 0, [0]], "scores": [], "seconds": 1e999}',
+    "too few scores": json.dumps({"task": ["full", 0, [0, 1]], "scores": [GOOD], "seconds": 1}).encode(),
+    "text": json.dumps({"task": ["full", 0, [0]], "scores": [{**GOOD, "alignment": "best"}], "seconds": 1}).encode(),
+    "one way of looking": json.dumps({"task": ["full", 0, [0]], "scores": [{**GOOD, "own": [1.0]}], "seconds": 1}).encode(),
+    "no margin": json.dumps({"task": ["full", 0, [0]], "scores": [{**GOOD, "margin": None}], "seconds": 1}).encode(),
+    "a point outside": json.dumps({"task": ["full", 7, [0]], "scores": [GOOD], "seconds": 1}).encode(),
+    "a foreign stage": json.dumps({"task": ["third", 0, [0]], "scores": [GOOD], "seconds": 1}).encode(),
+    "a stage not of this plan": json.dumps({"task": ["half", 0, [0]], "scores": [GOOD], "seconds": 1}).encode(),
+    "a seed twice": json.dumps({"task": ["full", 0, [0, 0]], "scores": [GOOD, GOOD], "seconds": 1}).encode(),
+    "a large seed": json.dumps({"task": ["full", 0, [2**64]], "scores": [GOOD], "seconds": 1}).encode(),
+    "no seeds": json.dumps({"task": ["full", 0, []], "scores": [], "seconds": 1}).encode(),
+}
+
+
+def test_damaged_lines_of_a_ledger_are_skipped_and_counted(
+    model: nw.Pretrained, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan, good = plan_of(model), {"task": ["full", 0, [0, 1]], "scores": [GOOD, GOOD], "seconds": 1}
+    Search(plan, tmp_path, model, DigitScorer())
     with (tmp_path / "search.jsonl").open("ab") as file:
-        file.write(b"what?\n")
-    with pytest.raises(UserError, match="damaged at line 2"):
+        file.write(b"\n".join([*DAMAGED.values(), json.dumps(good).encode(), b""]))
+    search = Search(plan, tmp_path, model, DigitScorer())
+    assert [task.seeds for task in search.ledger.done] == [(0, 1)]
+    assert f"{len(DAMAGED)} lines are no tasks of this search" in caplog.text
+    assert caplog.text.count("\n") == 1
+    assert len(search.run()) == 3
+
+
+@pytest.mark.parametrize("first", [b"what?\n", b"[]\n", b'{"search": 5}\n', b'{"search": {}}\n', b"\xff" * 1000, b"[" * 99999])
+def test_a_file_that_is_no_ledger_is_left_alone(model: nw.Pretrained, tmp_path: Path, first: bytes) -> None:
+    (tmp_path / "search.jsonl").write_bytes(first)
+    with pytest.raises(UserError, match="does not begin with the label of a search"):
         Search(plan_of(model), tmp_path, model, DigitScorer())
+    assert (tmp_path / "search.jsonl").read_bytes() == first
+
+
+def test_a_pipe_as_ledger_does_not_hang(model: nw.Pretrained, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "search.jsonl")
+    with pytest.raises(UserError, match="is not a regular file"):
+        Search(plan_of(model), tmp_path, model, DigitScorer())
+
+
+def test_two_searches_in_one_folder(model: nw.Pretrained, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with held(tmp_path, "noisewalk search"):
+        assert main(["search", "anagram", "6", "9", "--steps", "2", "--seeds", "0:2", "--out", str(tmp_path)]) == 2
+    assert "is being written by noisewalk search (process" in capsys.readouterr().err
+    assert not (tmp_path / "search.jsonl").exists()
+
+
+def test_a_search_that_finds_nothing_good_says_so() -> None:
+    scorer = DigitScorer()
+    assert "sees every prompt" in verdict(scorer, -0.05)
+    assert "Nothing good was found" in verdict(scorer, -0.2)
+    assert "99.9 %" in verdict(scorer, -0.2)
+    assert "has not been measured" in verdict(object(), 3.0)
+
+
+def test_the_scorer_is_as_reliable_on_real_digits_as_it_says(mnist_test: Labelled) -> None:
+    scores = DigitScorer().score(to_unit(mnist_test.pictures[:2000]), [str(digit) for digit in range(10)])
+    true = mnist_test.labels[:2000, None] == torch.arange(10)
+    assert true[scores >= DigitScorer.reliable.least].float().mean() >= DigitScorer.reliable.right
 
 
 def test_early_stopping_walks_the_best_half_to_the_end(model: nw.Pretrained, tmp_path: Path) -> None:
@@ -276,6 +355,13 @@ def test_a_killed_search_goes_on_where_it_was(tmp_path: Path) -> None:
         ("anagram 6 9 --scorer beauty", "unknown scorer 'beauty'"),
         ("anagram 6 9 --engine cloud", "unknown engine 'cloud'"),
         ("anagram 6 9 --out best.png", "a search writes a folder"),
+        ("anagram 6 9 --top 0", "--top must be 1 to"),
+        ("anagram 6 9 --batch 1000000000", "--batch must be 1 to"),
+        ("anagram 6 9 --early nan", "--early must be above 0"),
+        ("anagram 6 9 --engine ray --workers -1", "--workers must be 0"),
+        ("anagram 6 9 --workers 1000000000", "--workers must be 0"),
+        ("anagram 6 9 --seeds 0:1000000000000", "at most 1,000,000"),
+        ("anagram 6 9 --seeds 99999999999999999999", "seeds are at most"),
         ("anagrams 6 9", "did you mean 'anagram'"),
         ("anagram 6 9 --views identity file:nothing.npy", "there is no permutation file nothing.npy"),
         ("anagram 6 9 --views identity rotate180 --weights 1 2 3", "need as many --weights"),
@@ -318,28 +404,24 @@ def test_what_suggests_needs_a_vocabulary(model: nw.Pretrained) -> None:
 # Ray
 
 
-@pytest.mark.slow
-def test_ray_finds_the_same_with_any_number_of_workers(model: nw.Pretrained, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
-    line = ["search", "anagram", "6", "9", "--steps", "2", "--seeds", "0:12", "--batch", "4", "--top", "2", "--out"]
-    assert main([*line, str(tmp_path / "local")]) == 0
-    rows = []
-    for workers in ("1", "2"):
-        out = tmp_path / workers
-        assert main([*line, str(out), "--engine", "ray", "--workers", workers]) == 0
-        rows.append(sorted(json.dumps(json.loads(r)["scores"]) for r in (out / "search.jsonl").read_text().splitlines()[1:]))
-    wanted = (tmp_path / "local" / "search.jsonl").read_text().splitlines()[1:]
-    assert rows[0] == rows[1]
-    assert [p.name for p in sorted((tmp_path / "1/top").iterdir())] == [
-        p.name for p in sorted((tmp_path / "local/top").iterdir())
-    ]
-    assert len(wanted) == 3
+def test_ray_finds_what_the_local_engine_finds(model: nw.Pretrained, tmp_path: Path) -> None:
+    """The same tasks with the same scores and the same winners, on two workers as here."""
+    found: dict[str, tuple[dict[str, Any], list[bytes]]] = {}
+    for engine in ("local", "ray"):
+        out = tmp_path / engine
+        line = ["search", "anagram", "6", "9", "--steps", "2", "--seeds", "0:12", "--batch", "4", "--top", "2"]
+        assert main([*line, "--out", str(out), "--engine", engine, "--workers", "2"]) == 0
+        rows = [json.loads(row) for row in (out / "search.jsonl").read_text().splitlines()[1:]]
+        winners = [picture.name.encode() for picture in sorted((out / "top").iterdir())]
+        found[engine] = {json.dumps(row["task"]): row["scores"] for row in rows}, winners
+    assert len(found["local"][0]) == 3
+    assert found["ray"] == found["local"]
 
 
 @pytest.mark.slow
 def test_a_killed_worker_loses_nothing(model: nw.Pretrained, tmp_path: Path) -> None:
-    ray = pytest.importorskip("ray")
-    psutil = pytest.importorskip("psutil")
+    import psutil
+    import ray
 
     from noisewalk.search.engines import RayEngine
 
@@ -365,7 +447,6 @@ def test_a_killed_worker_loses_nothing(model: nw.Pretrained, tmp_path: Path) -> 
 
 
 def test_a_ray_address_that_does_not_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    pytest.importorskip("ray")
     line = ["search", "anagram", "6", "9", "--seeds", "0:2", "--engine", "ray", "--address", "127.0.0.1:9", "--out"]
     assert main([*line, str(tmp_path / "s")]) == 2
     assert "no Ray cluster answers at 127.0.0.1:9" in capsys.readouterr().err

@@ -104,6 +104,7 @@ def run_search(rest: list[str]) -> int:
         raise
     for number, winner in enumerate(winners, 1):
         print(f"{number}. {search.caption(winner)}")
+    print(search.verdict())
     print(out / "search.html")
     return 0
 
@@ -168,6 +169,8 @@ def run_suggest(rest: list[str]) -> int:
     from ..search import suggest
 
     command = parse(SuggestCommand, rest, "noisewalk suggest")
+    if not 1 <= command.top <= 10_000:
+        raise UserError(f"--top must be 1 to 10,000, {command.top} was asked for")
     name = model_for([command.prompt]) if command.model == "auto" else command.model
     model = load(name, **asdict(command.loading))
     scorer = get_scorer(command.scorer, model)

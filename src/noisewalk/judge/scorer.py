@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from ..models.text.words import TextPrompts
 from ..models.zoo import Pretrained
 from .digits import read
 from .image_text import BUNDLED, load_scorer
+from .reliability import Reliability
 
 
 class Scorer(Protocol):
@@ -49,6 +51,8 @@ class DigitScorer:
     >>> DigitScorer().score(-torch.ones(2, 1, 28, 28), ["7", "a handwritten four"]).shape
     torch.Size([2, 2])
     """
+
+    reliable = Reliability(math.log(0.9), 0.999, "the test digits, each asked about all ten digits")
 
     def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
         """Scores (N, P) of every picture for every prompt, see `Scorer`."""

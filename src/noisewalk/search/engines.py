@@ -15,6 +15,8 @@ from ..models.zoo import Pretrained
 from .plan import Plan, Task
 from .task import Done, run_remote, run_task
 
+MOST_WORKERS = 4096
+
 
 class Engine(Protocol):
     """Does tasks, and yields each when it is done, in any order. Closing the generator stops."""
@@ -113,8 +115,10 @@ def engine(name: str, address: str = "", workers: int = 0, threads: int = 1) -> 
     """The engine of that name, `local` or `ray`.
 
     Raises:
-        UserError: there is none, or Ray is not installed.
+        UserError: there is none, Ray is not installed, or there are too many workers.
     """
+    if not 0 <= workers <= MOST_WORKERS:
+        raise UserError(f"--workers must be 0 (as many as there are) to {MOST_WORKERS:,}, {workers} was asked for")
     makers: dict[str, Callable[[], Engine]] = {"local": lambda: local, "ray": lambda: RayEngine(address, workers, threads)}
     if name not in makers:
         from ..errors import unknown

@@ -1,32 +1,74 @@
-"""The ledger of a search: one JSON line a finished task, from which a second call goes on exactly where the first stopped."""
+"""The ledger of a search: one JSON line per finished task, from which a second call goes on exactly where the first stopped."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from ..errors import UserError
-from .plan import Plan, Task, same_search
+from .plan import MOST, MOST_BATCH, Plan, Task, same_search
 
 NAME = "search.jsonl"
+LONGEST = 64 * 2**20
+"""The longest line that is read, in bytes; the label of a search that starts from pictures is the longest one."""
+
 Scores = tuple[dict[str, Any], ...]
+Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
+Seed = Annotated[int, Meta(ge=0, le=2**62)]
+
+log = logging.getLogger("noisewalk")
+
+
+class _Score(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The scores of one picture, as `Done.scores` holds them."""
+
+    alignment: Number
+    concealment: Annotated[float, Meta(ge=0, le=1)]
+    margin: Number | None
+    margins: Annotated[tuple[Number, ...], Meta(max_length=64)] | None
+    own: Annotated[tuple[Number, ...], Meta(min_length=1, max_length=64)]
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """A finished task."""
+
+    task: tuple[
+        Literal["half", "full"],
+        Annotated[int, Meta(ge=0, lt=MOST)],
+        Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=MOST_BATCH)],
+    ]
+    scores: tuple[_Score, ...]
+    seconds: Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class Ledger:
     """Finished tasks, on disk before they count: a line is written whole, flushed to the disk, and only then believed.
 
-    The first line labels the search; a line cut short by a kill is dropped when the file is opened again.
+    The first line is the label of the search. A line that a kill cut short is dropped; any other line that is not a task of
+    this search is skipped, and how many there are is said once.
+
+    Args:
+        folder: of the search.
+        plan: the search.
+        ways: ways of looking at a picture, each of which has a score of its own.
 
     Raises:
-        UserError: the folder holds another search (what differs is said), the ledger is damaged, or cannot be written.
+        UserError: the folder holds another search (what differs is said), its first line is no label, or it cannot be written.
     """
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    def __init__(self, folder: Path, plan: Plan, ways: int) -> None:
         self.path = folder / NAME
         self.done: dict[Task, Scores] = {}
         self.seconds: list[float] = []
+        self._ways = ways
         try:
             folder.mkdir(parents=True, exist_ok=True)
             whole = self._read(plan)
@@ -53,24 +95,75 @@ class Ledger:
             os.fsync(file.fileno())
 
     def _read(self, plan: Plan) -> int:
-        """Read what is there; the number of bytes of whole lines."""
+        """Read what is there, a line at a time; the number of bytes of whole lines."""
         if not self.path.exists():
             return 0
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        lines = data[:whole].splitlines()
-        try:
-            for number, line in enumerate(lines):
-                record = json.loads(line)
-                if number == 0:
-                    if differing := same_search(record["search"], json.loads(json.dumps(plan.to_json()))):
-                        raise UserError(f"{self.path.parent} holds another search: {differing}; choose another --out")
-                else:
-                    stage, point, seeds = record["task"]
-                    self.done[Task(stage, point, tuple(seeds))] = tuple(record["scores"])
-                    self.seconds.append(float(record["seconds"]))
-        except (ValueError, KeyError, TypeError) as error:
-            if isinstance(error, UserError):
-                raise
-            raise UserError(f"{self.path} is damaged at line {number + 1}; move it away or choose another --out") from error
+        if not stat.S_ISREG(self.path.stat().st_mode):
+            raise UserError(f"{self.path} is not a regular file; move it away or choose another folder with --out")
+        whole = damaged = 0
+        for number, (line, end) in enumerate(_lines(self.path)):
+            if number == 0:
+                self._check_label(line, plan)
+            elif row := self._row(line, plan):
+                self.done[Task(*row.task)] = tuple(msgspec.to_builtins(score) for score in row.scores)
+                self.seconds.append(row.seconds)
+            else:
+                damaged += 1
+            whole = end
+        if damaged:
+            lines = "1 line is no task" if damaged == 1 else f"{damaged} lines are no tasks"
+            log.warning("%s: %s of this search and left out; what is missing is done again", self.path, lines)
+        if not whole and not _LABEL.startswith(_start(self.path)):
+            self._check_label(None, plan)
         return whole
+
+    def _check_label(self, line: bytes | None, plan: Plan) -> None:
+        here = json.loads(json.dumps(plan.to_json()))
+        try:
+            there = msgspec.json.decode(line or b"", type=dict[Literal["search"], dict[str, Any]])["search"]
+            msgspec.convert(there["spec"], dict[str, Any])
+            differing = same_search(there, here)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, KeyError) as error:
+            raise UserError(
+                f"{self.path} does not begin with the label of a search; move it away or choose another folder with --out"
+            ) from error
+        if differing:
+            raise UserError(f"{self.path.parent} holds another search: {differing}; choose another --out")
+
+    def _row(self, line: bytes | None, plan: Plan) -> _Row | None:
+        """The task of a line; None if it is none of this search's."""
+        try:
+            row = msgspec.json.decode(line or b"", type=_Row)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return None
+        fits = row.task[1] < len(plan.points) and len(row.scores) == len(row.task[2]) == len(set(row.task[2]))
+        fits &= row.task[0] == "full" or plan.early < 1
+        several = self._ways > 1
+        ways = all(
+            len(score.own) == self._ways
+            and (score.margin is not None) == several
+            and (score.margins is not None) == several
+            and (score.margins is None or len(score.margins) == self._ways)
+            for score in row.scores
+        )
+        return row if fits and ways else None
+
+
+_LABEL = b'{"search": '
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_LABEL))
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes | None, int]]:
+    """The whole lines of a file and where each ends; None for a line that is too long to be one of ours."""
+    with path.open("rb") as file:
+        while line := file.readline(LONGEST):
+            text: bytes | None = line
+            while not line.endswith(b"\n"):
+                text = None
+                if not (line := file.readline(LONGEST)):
+                    return
+            yield text, file.tell()

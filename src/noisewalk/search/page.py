@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from ..images import to_tensor
 from ..report.figures import sheet
+from ..techniques.panels import CaptionedViews
 
 MOST_ROWS = 5000
 
@@ -20,7 +20,8 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem
 table { border-collapse: collapse; width: 100%; }
 td, th { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #8884; }
 th { cursor: pointer; position: sticky; top: 0; background: Canvas; } th::after { content: " ↕"; color: #888; }
-img { image-rendering: pixelated; width: 84px; display: block; } .scroll { overflow-x: auto; }
+img { image-rendering: pixelated; width: 84px; display: inline-block; }
+.looks { white-space: nowrap; } .scroll { overflow-x: auto; }
 """
 _SCRIPT = """
 for (const th of document.querySelectorAll('th')) th.onclick = () => {
@@ -32,21 +33,24 @@ for (const th of document.querySelectorAll('th')) th.onclick = () => {
 """
 
 
-def contact_sheet(shown: Sequence[tuple[str, Image.Image]]) -> Image.Image:
-    """Captioned pictures side by side."""
-    return sheet([[(caption, to_tensor(image)) for caption, image in shown]], max_columns=6)
+def contact_sheet(shown: Sequence[CaptionedViews]) -> Image.Image:
+    """Pictures side by side, every way of looking at each; none is cut apart at the end of a row."""
+    ways = max(len(each) for each in shown)
+    return sheet([[column for each in shown for column in each]], max_columns=ways * max(1, 6 // ways))
 
 
 def search_page(
     title: str,
     rows: Sequence[tuple[int, int, Mapping[str, Any], Mapping[str, Any]]],
-    pictures: Mapping[tuple[int, int], bytes],
+    pictures: Mapping[tuple[int, int], Sequence[tuple[str, bytes]]],
+    verdict: str = "",
 ) -> str:
     """A self-contained page.
 
     Args:
         rows: (point, seed, the point's settings, scores), best first; the first `MOST_ROWS` are shown.
-        pictures: PNGs of some of them, by (point, seed).
+        pictures: of some of them, by (point, seed): a title and a PNG for every way of looking.
+        verdict: what the scores mean, a sentence.
     """
     settings = list(rows[0][2]) if rows else []
     views = len(rows[0][3]["own"]) if rows else 0
@@ -60,7 +64,8 @@ def search_page(
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>"
         "<p>A is the score of the way of looking that shows its prompt worst, C how surely each shows its own prompt rather "
         "than another's. Click a heading to sort.</p>"
-        f"{left_out}<div class=scroll><table><thead><tr>{''.join(f'<th>{html.escape(h)}</th>' for h in heads)}</tr></thead>"
+        f"<p><b>{html.escape(verdict)}</b></p>{left_out}"
+        f"<div class=scroll><table><thead><tr>{''.join(f'<th>{html.escape(h)}</th>' for h in heads)}</tr></thead>"
         f"<tbody>{body}</tbody></table></div><script>{_SCRIPT}</script></body></html>\n"
     )
 
@@ -70,17 +75,19 @@ def _row(
     row: tuple[int, int, Mapping[str, Any], Mapping[str, Any]],
     settings: Sequence[str],
     views: int,
-    png: bytes | None,
+    shown: Sequence[tuple[str, bytes]] | None,
 ) -> str:
     _, seed, point, scores = row
-    image = ""
-    if png is not None:
-        image = f'<img alt="seed {seed}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    images = "".join(
+        f'<img alt="seed {seed} {html.escape(title, quote=True)}" title="{html.escape(title, quote=True)}" '
+        f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+        for title, png in shown or ()
+    )
     cells: list[Any] = [number, seed, *(point[name] for name in settings)]
     cells += [scores["alignment"], scores["concealment"], "" if scores["margin"] is None else scores["margin"]]
     cells += scores["own"] if views > 1 else []
-    shown = "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in cells)
-    return f'<tr><td data-v="{0 if png else 1}">{image}</td>{shown}</tr>'
+    text = "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in cells)
+    return f'<tr><td class=looks data-v="{0 if shown else 1}">{images}</td>{text}</tr>'
 
 
 def _text(value: Any) -> str:

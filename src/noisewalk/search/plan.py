@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -18,6 +19,8 @@ from ..techniques.spec import from_json, to_json
 
 RANKS = ("alignment", "concealment", "margin")
 MOST = 1_000_000
+MOST_BATCH, MOST_POINTS, MOST_KEPT, MOST_SEED = 4096, 10_000, 1000, 2**62
+"""The most that a search may have: pictures, and these at once; points of its grid; winners; and the largest seed."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,9 @@ class Plan:
     points: tuple[dict[str, Any], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        points = math.prod(len(values) for _, values in self.grid)
+        if points > MOST_POINTS:
+            raise UserError(f"the grid has {points:,} points; at most {MOST_POINTS:,}")
         names = [name for name, _ in self.grid]
         combinations = itertools.product(*(values for _, values in self.grid))
         object.__setattr__(self, "points", tuple(dict(zip(names, each, strict=True)) for each in combinations))
@@ -82,8 +88,11 @@ class Plan:
             )
         if self.rank not in RANKS:
             raise unknown("ranking", self.rank, RANKS)
-        if self.top < 1 or self.batch < 1 or not 0 < self.early <= 1:
-            raise UserError("--top and --batch must be at least 1, --early above 0 and at most 1")
+        for name, value, most in (("top", self.top, MOST_KEPT), ("batch", self.batch, MOST_BATCH)):
+            if not 1 <= value <= most:
+                raise UserError(f"--{name} must be 1 to {most:,}, {value} was asked for")
+        if not 0 < self.early <= 1:
+            raise UserError(f"--early must be above 0 and at most 1, {self.early:g} was asked for")
 
     def spec_of(self, point: int, seeds: Sequence[int]) -> Any:
         """The spec of some seeds at a point of the grid."""
@@ -166,6 +175,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     >>> parse_seeds("0:3,7")
     (0, 1, 2, 7)
     """
+    short = text if len(text) <= 60 else f"{text[:59]}…"
     seeds: list[int] = []
     for part in text.split(","):
         try:
@@ -174,12 +184,14 @@ def parse_seeds(text: str) -> tuple[int, ...]:
                 raise ValueError
             span = range(*numbers) if len(numbers) > 1 else range(numbers[0], numbers[0] + 1)
         except ValueError:
-            raise UserError(f"seeds are written 0:200, 0:200:2, or 1,5,9; '{text}' was given") from None
-        if len(span) > MOST:
-            raise UserError(f"{len(span):,} seeds are asked for; at most {MOST:,}")
+            raise UserError(f"seeds are written 0:200, 0:200:2, or 1,5,9; '{short}' was given") from None
+        if max(numbers) > MOST_SEED:
+            raise UserError(f"seeds are at most {MOST_SEED}; '{short}' was given")
+        if len(seeds) + len(span) > MOST:
+            raise UserError(f"{len(seeds) + len(span):,} seeds are asked for; at most {MOST:,}")
         seeds += span
     if not seeds:
-        raise UserError(f"the range of seeds {text} is empty; ask for some, as --seeds 0:200")
+        raise UserError(f"the range of seeds {short} is empty; ask for some, as --seeds 0:200")
     return tuple(dict.fromkeys(seeds))
 
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+from torch import Tensor
+
 from ..files import slug, write_atomic
-from ..images import encode_png, open_image
+from ..images import encode_png, open_image, to_image, to_tensor
+from ..judge.reliability import verdict
 from ..judge.scorer import Scorer
+from ..lock import held
 from ..models.zoo import Pretrained
 from ..run.make import run
+from ..run.prepare import prepare
 from ..run.result import Result
+from ..techniques import TECHNIQUES
+from ..techniques.panels import Panel
 from .engines import Engine, local
 from .ledger import Ledger
 from .page import contact_sheet, search_page
@@ -54,15 +62,22 @@ class Search:
 
     def __init__(self, plan: Plan, folder: Path, model: Pretrained, scorer: Scorer) -> None:
         self.plan, self.folder, self.model, self.scorer = plan, folder, model, scorer
-        self.ledger = Ledger(folder, plan)
+        self._panels: dict[int, Panel] = {}
+        with held(folder, "noisewalk search"):
+            self.ledger = self._ledger()
         self._shown = 0.0
+
+    def _ledger(self) -> Ledger:
+        return Ledger(self.folder, self.plan, len(self._panel(0).prompt_views))
 
     def run(self, engine: Engine = local, watch: Watch = lambda done, total: None) -> list[Candidate]:
         """Do what is left, and return the winners, best first. Stopped in any way, what was done stays done."""
-        for stage in ("half", "full") if self.plan.early < 1 else ("full",):
-            self._stage(stage, engine, watch)
-        winners = self.leaders()
-        self._make(winners)
+        with held(self.folder, "noisewalk search"):
+            self.ledger = self._ledger()  # another process may have gone on since
+            for stage in ("half", "full") if self.plan.early < 1 else ("full",):
+                self._stage(stage, engine, watch)
+            winners = self.leaders()
+            self._make(winners)
         return winners
 
     def candidates(self, stage: str = "full") -> list[Candidate]:
@@ -76,6 +91,11 @@ class Search:
         ]
         unique = {(c.point, c.seed): c for c in found}.values()
         return sorted(unique, key=lambda c: sort_key(self.plan.rank, c.scores, c.point, c.seed))
+
+    def verdict(self) -> str:
+        """What the best picture's worst way of looking shows, by the scorer's own reliability on real pictures."""
+        scores = [c.scores["alignment"] for c in self.candidates()]
+        return verdict(self.scorer, max(scores)) if scores else "Nothing has been scored yet."
 
     def leaders(self) -> list[Candidate]:
         return self.candidates()[: self.plan.top]
@@ -115,15 +135,32 @@ class Search:
             if path not in previews:
                 path.unlink(missing_ok=True)
         pictures = {(c.point, c.seed): open_image(path) for path, c in previews.items() if path.is_file()}
-        if pictures:
-            shown = [(self.caption(c), pictures[c.point, c.seed]) for c in leading if (c.point, c.seed) in pictures]
-            write_atomic(self.folder / "contact.png", encode_png(contact_sheet(shown)))
-        self._page({key: encode_png(image) for key, image in pictures.items()})
+        self._draw([(c, pictures[c.point, c.seed]) for c in leading if (c.point, c.seed) in pictures])
         self._shown = time.monotonic()
 
-    def _page(self, pictures: dict[tuple[int, int], bytes]) -> None:
+    def _draw(self, shown: Sequence[tuple[Candidate, Image.Image]]) -> None:
+        """The contact sheet and the page, with every way of looking at each of the pictures."""
+        looks = [(c, self._looks(c.point, image)) for c, image in shown]
+        if looks:
+            sheets = [[(f"{self.caption(c)} {label}", x) for label, x in each] for c, each in looks]
+            write_atomic(self.folder / "contact.png", encode_png(contact_sheet(sheets)))
         rows = [(c.point, c.seed, self.plan.points[c.point], c.scores) for c in self.candidates()]
-        write_atomic(self.folder / "search.html", search_page(self.title, rows, pictures).encode())
+        drawn = {(c.point, c.seed): [(label, encode_png(to_image(x[0]))) for label, x in each] for c, each in looks}
+        write_atomic(self.folder / "search.html", search_page(self.title, rows, drawn, self.verdict()).encode())
+
+    def _panel(self, point: int) -> Panel:
+        """The panel that a point's pictures are results of: it knows the ways to look at them."""
+        if point not in self._panels:
+            prepared = prepare(self.plan.spec_of(point, [0]), self.model)
+            self._panels[point] = next(p for p in TECHNIQUES[self.plan.verb].panels(prepared) if p.outcome)
+        return self._panels[point]
+
+    def _looks(self, point: int, image: Image.Image) -> list[tuple[str, Tensor]]:
+        """(caption, (1, C, H, W)) of every way of looking at a picture."""
+        x, views = to_tensor(image), self._panel(point).prompt_views
+        if len(views) > 1:
+            return [(f"{view.label}: {view.prompt}", view.look(x)) for view in views]
+        return [("", x)]
 
     @property
     def title(self) -> str:
@@ -149,10 +186,7 @@ class Search:
         for number, (c, result) in enumerate(results, 1):
             where = "".join(f"-{slug(name)}-{slug(_short(value))}" for name, value in self.plan.points[c.point].items())
             result.save(top / f"{number:02d}{where}-seed{c.seed}.png")
-        images = {(c.point, c.seed): result.images[0] for c, result in results}
-        shown = [(self.caption(c), images[c.point, c.seed]) for c, _ in results]
-        write_atomic(self.folder / "contact.png", encode_png(contact_sheet(shown)))
-        self._page({key: encode_png(image) for key, image in images.items()})
+        self._draw([(c, result.images[0]) for c, result in results])
         shutil.rmtree(self.folder / "leaders", ignore_errors=True)
 
 

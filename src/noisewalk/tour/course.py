@@ -20,6 +20,7 @@ VILLAGE, ROCKET = "'an oil painting of a snowy mountain village'", "'a rocket sh
 SKULL, FALLS, PENCIL = "'a lithograph of a skull'", "'a lithograph of waterfalls'", "'a pencil'"
 PHOTO, HAT = "'a high quality photo'", "'a man wearing a hat'"
 _COURSE = "--grid course --steps 34 --step-rule ddpm --threshold none"
+_REST_OF_SAMPLES = ((20, HAT), (20, ROCKET), (10, VILLAGE), (10, HAT), (10, ROCKET))
 _GUIDED = "ε̂ = ε<sup>∅</sup> + 7 (ε<sup>prompt</sup> − ε<sup>∅</sup>)"
 
 
@@ -47,8 +48,10 @@ def course_stops(seed: int, upsample: int) -> tuple[Stop, ...]:
             "Samples at 10 and 20 steps",
             "The model as it comes: its own grid, learned variance and thresholding. Few steps leave colours and shapes odd.",
             f"x<sub>s</sub> ∼ q(x<sub>s</sub> | {X}, x̂<sub>0</sub>)",
-            tuple(f"generate {prompt} --steps {n} {large}" for n in (20, 10) for prompt in (VILLAGE, HAT, ROCKET)),
-            trajectory=True,
+            (
+                f"generate {VILLAGE} --steps 20 {large} --trajectory",
+                *(f"generate {prompt} --steps {n} {large}" for n, prompt in _REST_OF_SAMPLES),
+            ),
         ),
         Stop(
             "The forward process",
@@ -66,9 +69,8 @@ def course_stops(seed: int, upsample: int) -> tuple[Stop, ...]:
                 f"denoise {{inputs}}/web-house-number.png --t 250 500 750 --prompt {PHOTO} --guidance-scale 1 "
                 f"--kernel-size 5 --sigma 2 {_COURSE} {end}",
                 f"denoise {{inputs}}/web-house-number.png --t 690 --prompt {PHOTO} --guidance-scale 1 "
-                f"--kernel-size 5 --sigma 2 {_COURSE} {end}",
+                f"--kernel-size 5 --sigma 2 {_COURSE} {end} --trajectory",
             ),
-            trajectory=True,
         ),
         Stop(
             "From pure noise, without and with guidance",

@@ -11,8 +11,11 @@ STOPS = (
         "A walk starts at pure noise and asks the model, step by step, which picture the noise hides. "
         "More steps follow the path more closely, so strokes get cleaner.",
         WALK,
-        ("generate 7 --num 6 --steps 10", "generate 7 --num 6 --steps 20", "generate 'a handwritten three' --num 6 --steps 20"),
-        trajectory=True,
+        (
+            "generate 7 --num 6 --steps 10 --trajectory",
+            "generate 7 --num 6 --steps 20",
+            "generate 'a handwritten three' --num 6 --steps 20",
+        ),
     ),
     Stop(
         "The forward process",

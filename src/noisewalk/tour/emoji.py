@@ -16,14 +16,11 @@ STOPS = (
         "A walk starts at pure noise and asks the model, step by step, which picture the noise hides.",
         WALK,
         (
-            *(
-                f"generate {prompt} --num 6 --steps 20"
-                for prompt in ("'a rocket ship'", "'an old man'", "'a man wearing a hat'")
-            ),
+            "generate 'a rocket ship' --num 6 --steps 20 --trajectory",
+            *(f"generate {prompt} --num 6 --steps 20" for prompt in ("'an old man'", "'a man wearing a hat'")),
             "generate 'an oil painting of a snowy mountain village' --num 6 --steps 20",
             "generate 'a rocket ship' --num 6 --steps 10",
         ),
-        trajectory=True,
     ),
     Stop(
         "The forward process",

@@ -26,15 +26,14 @@ class Stop:
 
     Args:
         title, idea, equation: see `Section`.
-        commands: technique command lines; `{inputs}` stands for the folder of the tour's input pictures.
-        trajectory: also show the walk of the first command.
+        commands: technique command lines; `{inputs}` stands for the folder of the tour's input pictures, and the walk
+            of a command with --trajectory is shown too.
     """
 
     title: str
     idea: str
     equation: str
     commands: Sequence[str]
-    trajectory: bool = False
 
 
 @dataclass(frozen=True)

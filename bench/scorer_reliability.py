@@ -1,0 +1,55 @@
+"""From which score on a scorer is right about real pictures that it never saw.
+
+    NOISEWALK_DATA=... python bench/scorer_reliability.py digits    (the 10,000 test digits, each asked about all ten digits)
+    NOISEWALK_DATA=... python bench/scorer_reliability.py emoji     (the recipe's held-out drawings, each asked about 20 names)
+
+Prints for several scores: of the pairs (picture, prompt) that score at least so much, the share whose prompt is true; and of
+the true pairs, the share that score so much. The constants `RELIABLE` of the scorers are read off these tables.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+from torch import Tensor
+
+from noisewalk.judge.image_text import load_scorer
+from noisewalk.judge.scorer import DigitScorer
+from noisewalk.training.data import mnist, to_unit
+from noisewalk.training.emoji.dataset import World, select
+from noisewalk.training.emoji.evaluate import questions
+
+
+def digits() -> tuple[Tensor, Tensor]:
+    """Scores (N, 10) of the test digits for the ten prompts, and which are true."""
+    test = mnist("test")
+    scores = DigitScorer().score(to_unit(test.pictures), [str(digit) for digit in range(10)])
+    return scores, test.labels[:, None] == torch.arange(10)
+
+
+def emoji() -> tuple[Tensor, Tensor]:
+    """Scores (N, 20) of the held-out drawings in colour for their own name and nineteen others without a style."""
+    _, train = select(32, World())
+    pictures, rows = select(32, World(), "held out")
+    scorer = load_scorer()
+    asked = questions(rows, train, seed=2)
+    names = [[caption.removesuffix(caption[caption.rfind(",") :]) for caption in question.captions] for question in asked]
+    texts = sorted({name for each in names for name in each})
+    column = {text: i for i, text in enumerate(texts)}
+    every = scorer.score(to_unit(pictures), texts)
+    scores = torch.stack([every[i, [column[name] for name in each]] for i, each in enumerate(names)])
+    return scores, (torch.arange(20) == 0).expand_as(scores)
+
+
+def main(which: str) -> None:
+    torch.set_num_threads(1)
+    scores, true = {"digits": digits, "emoji": emoji}[which]()
+    for least in scores[true].quantile(torch.linspace(0, 0.9, 19)).tolist():
+        believed = scores >= least
+        right, found = true[believed].float().mean(), believed[true].float().mean()
+        print(f"score {least:8.3f}: {right:.3f} of what is believed is true, {found:.3f} of what is true is believed")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
