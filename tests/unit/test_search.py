@@ -175,7 +175,8 @@ def test_the_winners_are_the_best_of_all_and_replay_exactly(model: nw.Pretrained
     assert page.count("data:image/png") == page.count("rotate180: 9") == 6  # both ways of looking at each winner
     assert page.count("identity: 6") == 2 * 3
     assert "The scorer sees every prompt" in page or "Nothing good was found" in page
-    assert Image.open(tmp_path / "contact.png").width > 6 * 168
+    with Image.open(tmp_path / "contact.png") as contact:
+        assert contact.width > 6 * 168
     assert not (tmp_path / "leaders").exists()
 
 
