@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFont
 
 import noisewalk as nw
 from noisewalk.cli.main import main
 from noisewalk.guidance import VIEWS, get_view
 from noisewalk.images import enlarge, to_image
 from noisewalk.report.animate import frame, motion_of, partly
-from noisewalk.run.film import original
+from noisewalk.report.figures import sheet, shortened
+from noisewalk.run.film import Film, Frame, original, save
 
 EVERY = [*VIEWS, "jigsaw:3", "failure:blur"]
 MARGIN, SCALE = 4, 2
@@ -103,3 +105,50 @@ def test_video_if_there_is_a_library(tmp_path: Path) -> None:
     out = tmp_path / "a.mp4"
     assert main(["animate", str(tmp_path / "a.png"), "--out", str(out), "--seconds", "0.2", "--fps", "10", "--size", "56"]) == 0
     assert out.read_bytes()[4:8] == b"ftyp"
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_a_film_that_is_too_large_is_refused_after_one_frame(tmp_path: Path, suffix: str) -> None:
+    drawn = []
+
+    def frames() -> Iterator[Frame]:
+        for number in range(7200):
+            drawn.append(number)
+            yield Frame(Image.new("RGB", (2048, 2048)), 0.1)
+
+    with pytest.raises(nw.UserError, match="7200 frames of 2048x2048 pixels need about"):
+        save(Film(7200, frames(), 60), tmp_path / f"film{suffix}")
+    assert drawn == [0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["GIF", "WEBP"])
+def test_a_film_is_drawn_frame_by_frame_and_each_is_shown_as_long_as_it_should(tmp_path: Path, suffix: str) -> None:
+    made = [Frame(Image.new("RGB", (8, 8), (40 * i, 0, 255 - 40 * i)), 0.1 * (i + 1)) for i in range(5)]
+    told: list[tuple[int, int]] = []
+    save(Film(5, iter(made), 10), tmp_path / f"x.{suffix.lower()}", lambda done, total: told.append((done, total)))
+    assert told == [(i, 5) for i in range(1, 6)]
+    with Image.open(tmp_path / f"x.{suffix.lower()}") as saved:
+        assert saved.format == suffix
+        shown = []
+        for i in range(saved.n_frames):
+            saved.seek(i)
+            saved.load()
+            shown.append(saved.info["duration"])
+    assert shown == [100, 200, 300, 400, 500]
+
+
+def test_a_frame_drawn_in_parts_is_that_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = VIEWS["rotate90"]
+    x = picture(16)
+    motion = motion_of(view, 3, 16, 16)
+    whole = frame(x, view.forward(x[None])[0], motion, 0.3, 4)
+    monkeypatch.setattr("noisewalk.report.animate.AT_ONCE", 1000)
+    assert np.array_equal(frame(x, view.forward(x[None])[0], motion, 0.3, 4), whole)
+
+
+def test_captions_of_any_length_fit() -> None:
+    font = ImageFont.load_default(14)
+    for text in ("two\nlines", "x" * 100_000, "a word " * 100_000, ""):
+        assert font.getlength(shortened(text, font, 168)) <= 168
+        assert sheet([[(text, torch.zeros(1, 3, 32, 32))]]).height < 500

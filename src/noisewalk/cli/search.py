@@ -10,7 +10,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from ..errors import UserError, unknown
 from ..models.loading import Loading
-from .terminal import progress, writable
+from .terminal import file_to_write, progress, writable
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,9 @@ def run_animate(rest: list[str]) -> int:
     if not 0.1 <= command.seconds <= 60 or not 2 <= command.fps <= 60 or not 16 <= command.size <= 2048:
         raise UserError("--seconds must be 0.1 to 60, --fps 2 to 60 and --size 16 to 2048")
     out = command.out or command.picture.with_suffix(".gif")
-    if out.suffix.lower() not in SUFFIXES:
-        raise UserError(f"an animation is saved as {', '.join(SUFFIXES)}; {out} was asked for")
-    writable(out)
-    save(film(command.picture, command.seconds, command.fps, command.size), out)
+    file_to_write(out, "an animation", *SUFFIXES)
+    with progress("animate") as watch:
+        save(film(command.picture, command.seconds, command.fps, command.size), out, watch)
     print(out)
     return 0
 

@@ -44,7 +44,7 @@ def file_to_write(out: Path, what: str, *suffixes: str) -> Path:
         UserError: it has another ending, or cannot be written.
     """
     if out.suffix.lower() not in suffixes:
-        raise UserError(f"{what} is saved as {' or '.join(suffixes)}; --out {out} was asked for")
+        raise UserError(f"{what} is saved as {', '.join(suffixes)}; {out} was asked for")
     writable(out)
     return out
 

@@ -19,6 +19,8 @@ from torch import Tensor
 from ..guidance.views import View
 
 Array = NDArray[np.float64]
+AT_ONCE = 1_000_000
+"""Points that are drawn at once: about 100 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +98,14 @@ def frame(x: Tensor, seen: Tensor, motion: Motion, s: float, scale: int, margin:
     grid = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
     distance = np.hypot(*motion.shift.T) + np.linalg.norm(motion.turn - np.eye(2), axis=(1, 2))
     first = np.argsort(distance[motion.piece], kind="stable")  # what moves most is drawn last, on top
-    points = centres[first, None] + np.einsum("pij,gj->pgi", parts[first], grid)
     pad = math.ceil(margin * max(height, width) * scale)
-    at = np.floor((points + 0.5) * scale).astype(np.int64) + pad
     canvas = np.full((height * scale + 2 * pad, width * scale + 2 * pad, 3), 255, np.uint8)
-    inside = ((at >= 0) & (at < canvas.shape[:2])).all(-1)
-    painted = np.broadcast_to(colours[first, None], (*at.shape[:2], 3))[inside]
-    canvas[at[inside][:, 0], at[inside][:, 1]] = painted.round().astype(np.uint8)
+    for some in np.array_split(first, -(-len(first) * len(grid) // AT_ONCE)):
+        points = centres[some, None] + np.einsum("pij,gj->pgi", parts[some], grid)
+        at = np.floor((points + 0.5) * scale).astype(np.int64) + pad
+        inside = ((at >= 0) & (at < canvas.shape[:2])).all(-1)
+        painted = np.broadcast_to(colours[some, None], (*at.shape[:2], 3))[inside]
+        canvas[at[inside][:, 0], at[inside][:, 1]] = painted.round().astype(np.uint8)
     return canvas
 
 

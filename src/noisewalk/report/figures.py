@@ -16,6 +16,8 @@ from ..walk.sampling import State
 
 INK, PAPER = "#202124", "#ffffff"
 _GAP = 10
+LINES = 8
+"""Lines of a caption at most."""
 
 
 def sheet(bands: Sequence[CaptionedViews], cell: int = 168, max_columns: int = 7) -> Image.Image:
@@ -113,10 +115,22 @@ def _band(columns: CaptionedViews, cell: int) -> Image.Image:
 
 def _wrap(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> list[str]:
     lines: list[str] = []
-    for word in text.split():
+    for word in text.split()[:200]:
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and font.getlength(joined) <= width:
             lines[-1] = joined
         else:
             lines.append(word)
-    return lines or [""]
+    if len(lines) > LINES:
+        lines = [*lines[: LINES - 1], f"{lines[LINES - 1]} …"]
+    return [shortened(line, font, width) for line in lines] or [""]
+
+
+def shortened(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
+    """A text on one line that is not wider than `width` pixels; what does not fit is left out."""
+    line = " ".join(text.split())[:width]
+    if font.getlength(line) <= width:
+        return line
+    while line and font.getlength(f"{line}…") > width:
+        line = line[:-1]
+    return f"{line}…"

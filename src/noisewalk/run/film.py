@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,19 @@ from ..errors import UserError, install
 from ..files import write_atomic
 from ..images import open_image, to_image, to_tensor
 from ..report.animate import frame, motion_of
-from ..report.figures import INK, PAPER
+from ..report.figures import INK, PAPER, shortened
 from ..techniques.anagram import Anagram
 from ..techniques.hybrid import Hybrid
 from ..techniques.looks import views_for
+from .make import Watch
 from .record import read_record
 
 REST, CAPTION = 1.2, 34
 SUFFIXES = (".gif", ".webp", ".mp4")
+KEPT = {".gif": 1, ".webp": 4}
+"""Bytes per pixel of every frame that the encoder keeps to the end; that of .mp4 keeps none."""
+MOST = 2_000_000_000
+"""Bytes that an encoder may keep."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +41,23 @@ class Frame:
     seconds: float
 
 
-def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280) -> list[Frame]:
-    """The frames of a saved picture's animation.
+@dataclass(frozen=True, eq=False)
+class Film:
+    """Frames that are drawn one by one, when they are asked for.
+
+    Args:
+        count: how many there will be.
+        frames: the frames; they can be taken once.
+        rate: frames per second while something moves.
+    """
+
+    count: int
+    frames: Iterator[Frame]
+    rate: int
+
+
+def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280) -> Film:
+    """A saved picture's animation.
 
     Args:
         path: a PNG of one anagram or hybrid that noisewalk saved.
@@ -58,7 +79,8 @@ def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280)
     count = max(2, round(seconds * fps))
     steps = [ease(i / count) for i in range(1, count)]
     made = _turning(spec, x, steps, scale) if isinstance(spec, Anagram) else _leaving(spec, x, steps, scale)
-    return [Frame(image, REST if rests else 1 / fps) for image, rests in made]
+    turns = sum(name != "identity" for name in spec.views) or 1 if isinstance(spec, Anagram) else 1
+    return Film(2 * count * turns, (Frame(image, REST if rests else 1 / fps) for image, rests in made), fps)
 
 
 def ease(t: float) -> float:
@@ -82,24 +104,46 @@ def original(image: Image.Image) -> Tensor:
     return to_tensor(image)
 
 
-def save(frames: Sequence[Frame], path: Path) -> None:
-    """Write a film as .gif, .webp or .mp4 (which needs PyAV).
+def save(film: Film, path: Path, watch: Watch | None = None) -> None:
+    """Write a film as .gif, .webp or .mp4 (which needs PyAV), frame by frame.
 
     Raises:
-        UserError: it is another kind of file, or PyAV is missing.
+        UserError: it is another kind of file, it is too large for its encoder, or PyAV is missing.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"an animation is saved as {', '.join(SUFFIXES)}; {path} was asked for")
+    frames = _watched(film, watch)
+    first = next(frames)
     if suffix == ".mp4":
-        write_atomic(path, _mp4(frames))
+        write_atomic(path, _mp4(first, frames, film.rate))
         return
+    kept = KEPT[suffix] * film.count * first.image.width * first.image.height
+    if kept > MOST:
+        raise UserError(
+            f"{film.count} frames of {first.image.width}x{first.image.height} pixels need about {kept / 1e9:.0f} GB as "
+            f"{suffix}; the limit is {MOST / 1e9:.0f} GB: lower --fps, --seconds or --size, or save a .mp4"
+        )
+    durations = [round(1000 * first.seconds)]
     buffer = io.BytesIO()
-    images = [each.image for each in frames]
-    durations = [round(1000 * each.seconds) for each in frames]
     extra: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
-    images[0].save(buffer, suffix[1:].upper(), save_all=True, append_images=images[1:], duration=durations, loop=0, **extra)
+    rest = _noting(frames, durations)
+    first.image.save(buffer, suffix[1:].upper(), save_all=True, append_images=rest, duration=durations, loop=0, **extra)
     write_atomic(path, buffer.getvalue())
+
+
+def _watched(film: Film, watch: Watch | None) -> Iterator[Frame]:
+    for done, each in enumerate(film.frames, 1):
+        if watch:
+            watch(done, film.count)
+        yield each
+
+
+def _noting(frames: Iterator[Frame], durations: list[int]) -> Iterator[Image.Image]:
+    """The pictures of frames; each one's duration is noted just before the encoder, which reads the list, asks for it."""
+    for each in frames:
+        durations.append(round(1000 * each.seconds))
+        yield each.image
 
 
 def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
@@ -135,22 +179,22 @@ def _captioned(image: Image.Image, text: str) -> Image.Image:
     out = Image.new("RGB", (image.width // 2 * 2, (image.height + CAPTION) // 2 * 2), PAPER)
     out.paste(image, (0, 0))
     draw, font = ImageDraw.Draw(out), ImageFont.load_default(16)
+    text = shortened(text, font, out.width)
     draw.text(((out.width - draw.textlength(text, font=font)) / 2, image.height + 6), text, INK, font=font)
     return out
 
 
-def _mp4(frames: Sequence[Frame]) -> bytes:
+def _mp4(first: Frame, rest: Iterator[Frame], rate: int) -> bytes:
     try:
         import av
     except ModuleNotFoundError:
         raise UserError(f"an .mp4 needs PyAV: {install('video')}; or save a .gif or .webp") from None
-    rate = round(1 / min(each.seconds for each in frames))
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream: Any = container.add_stream("h264", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = *frames[0].image.size, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *first.image.size, "yuv420p"
         from_image: Any = av.VideoFrame.from_image
-        for each in frames:
+        for each in chain([first], rest):
             for _ in range(max(1, round(each.seconds * rate))):
                 container.mux(stream.encode(from_image(each.image)))
         container.mux(stream.encode())
