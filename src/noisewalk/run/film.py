@@ -62,7 +62,7 @@ def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280)
     Args:
         path: a PNG of one anagram or hybrid that noisewalk saved.
         seconds: a movement takes.
-        fps: frames a second.
+        fps: frames per second.
         size: least side of the picture in the film, pixels.
 
     Raises:

@@ -56,7 +56,7 @@ class PictureRecord:
     """Which picture of a result: the figure, or outcome number `index`."""
 
     kind: Literal["figure", "picture"]
-    index: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    index: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
 FIGURE = PictureRecord("figure")

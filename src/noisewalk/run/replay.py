@@ -95,7 +95,6 @@ def _check_index(record: Record, spec: Any, model: Pretrained, path: str | Path)
     """Before anything is computed: whether the result will have such a picture."""
     panels = TECHNIQUES[record.verb].panels(prepare(spec, model))
     count = len(seeds(spec)) * sum(panel.outcome for panel in panels)
-    if record.picture.kind == "picture" and record.picture.index >= count:
-        raise UserError(
-            f"the noisewalk metadata of {path} is damaged: it is picture {record.picture.index} of a result of {count} pictures"
-        )
+    index = record.picture.index
+    if record.picture.kind == "picture" and (index is None or index >= count):
+        raise UserError(f"the noisewalk metadata of {path} is damaged: it is picture {index} of a result of {count} pictures")

@@ -171,10 +171,10 @@ class Result:
 
     def render(self, picture: PictureRecord) -> Image.Image:
         """The picture that a record speaks of: the figure, or outcome number `index`, enlarged to be seen."""
-        return self.figure if picture.kind == "figure" else enlarge(self.images[picture.index])
+        return self.figure if picture.index is None else enlarge(self.images[picture.index])
 
     def _single(self, path: Path) -> dict[Path, bytes]:
-        return {path: self.png(PictureRecord("picture") if len(self.images) == 1 else FIGURE)}
+        return {path: self.png(PictureRecord("picture", 0) if len(self.images) == 1 else FIGURE)}
 
     def _folder(self, folder: Path) -> dict[Path, bytes]:
         named = [("figure", FIGURE)]

@@ -50,7 +50,7 @@ class RunSpec:
         learning_rate, decay: instead of the recipe's; None for the recipe's.
         seed: of the weights, the order of pictures, times and noise.
         network: "unet-course" or "unet-fast" instead of the recipe's.
-        batch_size: pictures a step, instead of the recipe's.
+        batch_size: pictures per step, instead of the recipe's.
         init: the run or model whose weights to start from; None for random ones.
         dtype: "float32" or "bfloat16", what the network computes in (its weights stay float32); None for the recipe's.
     """

@@ -32,7 +32,7 @@ def local(plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) 
 
 @dataclass(frozen=True)
 class RayEngine:
-    """On the workers of a Ray cluster, one model a worker. A task whose worker dies is given to another.
+    """On the workers of a Ray cluster, one model per worker. A task whose worker dies is given to another.
 
     Args:
         address: of a running cluster, host:port or ray://host:port; "" starts one on this machine.

@@ -29,7 +29,7 @@ class TrainConfig:
 
     Args:
         epochs: passes over the data.
-        batch_size: pictures a step.
+        batch_size: pictures per step.
         learning_rate: peak learning rate.
         warmup: steps over which it rises linearly; at most a tenth of the run.
         decay: how it falls: "cosine" to zero; "exponential" to a tenth, by the same factor after each epoch (the course's);
@@ -37,7 +37,7 @@ class TrainConfig:
         hold: share of the run before the cosine begins to fall; until then the run may still be made longer or shorter.
         optimizer: "adamw" (betas 0.9 and 0.99) or "adam" (PyTorch's defaults, as the course has it).
         weight_decay: AdamW's.
-        ema_decay: decay a step of the averaged weights (the ones to use); 0 keeps the last ones.
+        ema_decay: decay per step of the averaged weights (the ones to use); 0 keeps the last ones.
         clip: largest norm of the gradient; 0 for no limit.
         seed: of the weights, the order of pictures, times, noise and dropout.
         bf16: compute the network in bfloat16 (weights, loss and averages stay float32); the command line heeds it only where

@@ -44,7 +44,7 @@ def source(name: str, size: int = 28, channels: int = 3) -> Source:
     """A data set by name.
 
     Args:
-        name: "mnist", "mnist-sample", "fashion-mnist", or a folder of pictures (of one folder a class, if it has classes).
+        name: "mnist", "mnist-sample", "fashion-mnist", or a folder of pictures (one folder for each class).
         size, channels: of the prepared pictures of a folder; the others have their own.
 
     Raises:

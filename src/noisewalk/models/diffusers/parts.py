@@ -107,7 +107,7 @@ class Parts:
         if len(self.family.text) > 2 or embedding.shape[2] != self.width:
             wanted = self.width if len(self.family.text) <= 2 else "several tensors"
             raise UserError(
-                f"embeddings of {embedding.shape[2]} numbers a token were given, {self.folder.path.name} takes {wanted}; "
+                f"embeddings of {embedding.shape[2]} numbers per token were given, {self.folder.path.name} takes {wanted}; "
                 "import them for the model they were made for"
             )
         return self.caches()[1].put(self.family.normalise(prompt), (embedding.float(),))
