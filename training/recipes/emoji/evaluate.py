@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pictures.captions import SILHOUETTES
+from pictures.dataset import World, select
+from pictures.evaluate import copies, distance, drawn, picked, questions
 from rich.progress import track
 from torch import Tensor
 
@@ -17,9 +20,6 @@ from noisewalk.images import encode_png, to_image
 from noisewalk.judge.image_text import BUNDLED, ImageTextScorer, load_scorer
 from noisewalk.models.zoo import Pretrained, load
 from noisewalk.training.data import to_unit
-from noisewalk.training.emoji.captions import SILHOUETTES
-from noisewalk.training.emoji.dataset import World, select
-from noisewalk.training.emoji.evaluate import copies, distance, drawn, picked, questions
 
 SECOND = Path(__file__).parent / "second-scorer.safetensors"
 
@@ -53,8 +53,10 @@ def main(
     """
     torch.set_num_threads(threads)
     world = World(min_styles, silhouettes)
-    train, train_rows = select(32, world)
-    rest, rest_rows = select(32, world, "held out")
+    found = load(model) if model else None
+    size = found.shape[-1] if found else 32
+    train, train_rows = select(size, world)
+    rest, rest_rows = select(size, world, "held out")
     real, unseen = to_unit(train), to_unit(rest)
     chosen = random.Random(0).sample(range(len(train_rows)), min(num, len(train_rows)))
     asked = questions([train_rows[i] for i in chosen], train_rows, seed=1)
@@ -64,8 +66,7 @@ def main(
     for name, each in scorers.items():
         report[f"{name}: trained pictures, right among 20"] = share(each, real[chosen], asked)
         report[f"{name}: held-out pictures, right among 20"] = share(each, unseen, asked_unseen)
-    if model:
-        found = load(model)
+    if found:
         pictures = _measure(found, scorers, (real, unseen), (asked, asked_unseen[:held_out]), (steps, guidance_scale), report)
         nearest = copies(pictures, real, unseen)
         report["near-copies"] = nearest.near

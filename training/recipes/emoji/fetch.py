@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import tyro
-
-from noisewalk.training.emoji.packages import PACKAGES, fetch
+from pictures.packages import PACKAGES, fetch
 
 
 def main(data: tyro.conf.Positional[Path]) -> None:

@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tyro
+from pictures.captions import MEDIA, STYLES
+from pictures.dataset import RENDERED, World, read_pictures
+from pictures.packages import PACKAGES
+from pictures.recipes import EVERYTHING
 
 from noisewalk.models.text.words import words
-from noisewalk.training.emoji.captions import MEDIA, STYLES
-from noisewalk.training.emoji.dataset import RENDERED, World, read_pictures
-from noisewalk.training.emoji.packages import PACKAGES
-from noisewalk.training.emoji.recipes import EVERYTHING
 from noisewalk.training.pack import pack
 
 WHAT = {
-    "model": "emoji and pictograms from a prompt, 32x32",
-    "upscaler": "emoji and pictograms, 32x32 to 128x128",
+    "model": "emoji, pictograms and scenes of them from a prompt, 64x64",
+    "upscaler": "emoji and pictograms, 64x64 to 256x256",
     "scorer": "how well a picture shows a prompt, of emoji and pictograms",
 }
+
+COMMANDS = {"model": "stage1", "upscaler": "upscaler-256", "scorer": "scorer"}
 
 PARTNERS = [
     f"{'an' if name[0] in 'aeio' else 'a'} {name}"
@@ -52,14 +54,14 @@ def main(
         quality: evaluation.json of evaluate.py, to be kept in the card.
         command: how it was trained, if not by the recipe alone.
         guidance_scale: of a model, used where the user is silent.
-        record: which keywords and pictograms a model draws rightly, measured by bench/prompts_known.py; only these count as
+        record: which keywords and pictograms a model draws rightly, measured by prompts_known.py; only these count as
             known besides the names.
     """
     card: dict[str, Any] = {
         "kind": kind,
         "what": WHAT[kind],
         "data": [f"{p.name} {p.version}, {p.licence}: {p.credit}" for p in PACKAGES],
-        "command": command or f"noisewalk train {'emoji' if kind == 'model' else kind}, see training/recipes/emoji/README.md",
+        "command": command or f"python train.py {COMMANDS[kind]}, see training/recipes/emoji/README.md",
         "licence": "Apache-2.0 (weights); the drawings are under the licences listed",
         "quality": json.loads(quality.read_text()) if quality else {},
     }
