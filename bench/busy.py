@@ -3,8 +3,8 @@
     python bench/busy.py --pairs 5
 
 Each round runs one command in each way, one after another, first on the machine as it is and then beside two endless loops.
-The figures are medians of the ratios within a round. Targets: quiet, waiting passively takes at most 1.03 times as long as spinning;
-busy, it takes at most 1.3 times as long as one thread.
+The figures are medians of the ratios within a round. Targets: quiet, waiting passively takes at most
+1.03 times as long as spinning; busy, it takes at most 1.3 times as long as one thread.
 """
 
 from __future__ import annotations
