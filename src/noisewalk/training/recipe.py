@@ -17,7 +17,7 @@ from ..models.nets.unet import UNet, UNetConfig
 from ..walk.prediction import Condition
 from . import course
 from .data import mnist
-from .emoji.recipes import EMOJI
+
 from .loop import TrainConfig
 from .objectives import Network, Objective, Times, discrete_times, logit_normal_times
 from .recipe_type import Recipe
@@ -63,7 +63,7 @@ def classifier() -> Recipe:
     return Recipe(DigitReader, lambda: mnist("train"), loss, config, {"network": "digit-reader"})
 
 
-OWN_DATA: dict[str, Callable[[], Recipe]] = {"classifier": classifier, **EMOJI}
+OWN_DATA: dict[str, Callable[[], Recipe]] = {"classifier": classifier}
 """Recipes that name their own data."""
 
 

@@ -15,9 +15,9 @@ from noisewalk.images import encode_png, to_image
 from noisewalk.models.nets.upscaler_unet import enlarge
 from noisewalk.models.zoo import load_upscaler
 from noisewalk.training.data import to_unit
-from noisewalk.training.emoji.captions import caption
-from noisewalk.training.emoji.dataset import World, select
-from noisewalk.training.emoji.pairs import soften
+from pictures.captions import caption
+from pictures.dataset import World, select
+from pictures.pairs import soften
 from noisewalk.walk import SeededNoise, ddim, levels, linspace, sample
 
 

@@ -17,9 +17,9 @@ from noisewalk.images import encode_png, to_image
 from noisewalk.judge.image_text import BUNDLED, ImageTextScorer, load_scorer
 from noisewalk.models.zoo import Pretrained, load
 from noisewalk.training.data import to_unit
-from noisewalk.training.emoji.captions import SILHOUETTES
-from noisewalk.training.emoji.dataset import World, select
-from noisewalk.training.emoji.evaluate import copies, distance, drawn, picked, questions
+from pictures.captions import SILHOUETTES
+from pictures.dataset import World, select
+from pictures.evaluate import copies, distance, drawn, picked, questions
 
 SECOND = Path(__file__).parent / "second-scorer.safetensors"
 

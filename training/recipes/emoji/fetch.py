@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from noisewalk.training.emoji.packages import PACKAGES, fetch
+from pictures.packages import PACKAGES, fetch
 
 
 def main(data: tyro.conf.Positional[Path]) -> None:

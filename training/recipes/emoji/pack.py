@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import tyro
 
-from noisewalk.models.text.words import words
-from noisewalk.training.emoji.captions import MEDIA, STYLES
-from noisewalk.training.emoji.dataset import RENDERED, World, read_pictures
-from noisewalk.training.emoji.packages import PACKAGES
-from noisewalk.training.emoji.recipes import EVERYTHING
+from noisewalk.models.words import words
+from pictures.captions import MEDIA, STYLES
+from pictures.dataset import RENDERED, World, read_pictures
+from pictures.packages import PACKAGES
+from pictures.recipes import EVERYTHING
 from noisewalk.training.pack import pack
 
 WHAT = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import tyro
 from rich.progress import track
 
-from noisewalk.training.emoji.icons import icons
-from noisewalk.training.emoji.render import render, save_pictures
+from pictures.icons import icons
+from pictures.render import render, save_pictures
 
 
 def main(data: tyro.conf.Positional[Path], size: int = 64) -> None:

@@ -8,15 +8,18 @@ from functools import partial
 
 import torch
 
-from ...judge.pairs import PairConfig, PairNetwork
-from ...models.nets.text_unet import TextUNet, TextUNetConfig
-from ...models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet
-from ...models.text.words import TextPrompts, load_words
-from ...walk.noise import LinearPath
-from ..loop import TrainConfig
-from ..objectives import Objective, logit_normal_times
-from ..recipe_type import Recipe
+from noisewalk.judge.pairs import PairConfig, PairNetwork
+from noisewalk.models.text_unet import TextUNet, TextUNetConfig
+from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet
+from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.walk.noise import LinearPath
+from noisewalk.training.loop import TrainConfig
+from noisewalk.training.objectives import Objective, logit_normal_times
+from noisewalk.training.recipe_type import Recipe
+from .begin import begun
 from .dataset import World, captioned
+from .mixture import mixture
+from .objective import CleanPrediction
 from .pairs import Distort, paired, pairs_loss
 from .upscale import Upscaling
 
@@ -24,22 +27,32 @@ EVERYTHING = World(silhouettes="all", without=())
 """All drawings: what scorers and upscalers are trained on."""
 
 
-def emoji() -> Recipe:
-    """Flow matching of 32x32 emoji and pictograms from captions with the text U-Net (caption dropout 0.1)."""
-    shape, world = TextUNetConfig(), World()
-    prompts = TextPrompts(load_words(), shape.max_tokens)
-    objective = Objective(LinearPath(), "flow_prediction", dropout=0.1, null=prompts(""))
+STAGE_1 = TextUNetConfig(image_size=64, patch=4)
+"""64x64: the trunk of the 32x32 model on the same grid of 16x16 patches."""
+
+
+def stage1(init: str = "emoji", scenes: float = 0.5) -> Recipe:
+    """64x64 pictures of single things and scenes from captions with the text U-Net.
+
+    The learning rate is constant and the weights are averaged, so that the run may be stopped at any time.
+
+    Args:
+        init: the model whose weights it starts from where shapes agree; "" for random ones.
+        scenes: the share of what it sees that is scenes.
+    """
+    world = World()
+    prompts = TextPrompts(load_words(), STAGE_1.max_tokens)
     card = {
         "network": "unet-text",
-        "config": asdict(shape),
+        "config": asdict(STAGE_1),
         "schedule": "linear",
-        "prediction_type": "flow_prediction",
+        "prediction_type": "sample",
         "world": asdict(world),
     }
-    config = TrainConfig(epochs=860, hold=0.8)
-    return Recipe(
-        lambda: TextUNet(shape), lambda: captioned(shape.image_size, world, prompts), objective.loss, config, card, objective
-    )
+    config = TrainConfig(epochs=100, batch_size=32, learning_rate=4e-4, warmup=100, decay="none", ema_decay=0.998)
+    network = partial(TextUNet, STAGE_1)
+    data = partial(mixture, STAGE_1.image_size, world, prompts, scenes)
+    return Recipe(begun(network, init) if init else network, data, CleanPrediction(prompts("")).loss, config, card)
 
 
 def scorer(shape: PairConfig, epochs: float, learning_rate: float) -> Recipe:
@@ -75,8 +88,8 @@ def upscaler(shape: TextUNetConfig) -> Recipe:
     return Recipe(lambda: UpscalerUNet(shape), data, Upscaling(target, null).loss, config, card)
 
 
-EMOJI: dict[str, Callable[[], Recipe]] = {
-    "emoji": emoji,
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "stage1": stage1,
     "scorer": lambda: scorer(PairConfig(), 100, 1.5e-3),
     "upscaler": lambda: upscaler(UPSCALER_32),
     "upscaler-256": lambda: upscaler(replace(UPSCALER_32, image_size=256)),

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...guidance.prompts import cfg
-from ...judge.evaluate import nearest_neighbours
-from ...judge.frechet import frechet, moments
-from ...judge.image_text import ImageTextScorer
-from ...models.zoo import Pretrained
-from ...walk.grids import levels, walk_times
-from ...walk.noise import SeededNoise
-from ...walk.prediction import Bound
-from ...walk.sampling import sample
-from ...walk.steps import STEP_RULES
+from noisewalk.guidance.prompts import cfg
+from noisewalk.judge.evaluate import nearest_neighbours
+from noisewalk.judge.frechet import frechet, moments
+from noisewalk.judge.image_text import ImageTextScorer
+from noisewalk.models.zoo import Pretrained
+from noisewalk.walk.grids import levels, walk_times
+from noisewalk.walk.noise import SeededNoise
+from noisewalk.walk.prediction import Bound
+from noisewalk.walk.sampling import sample
+from noisewalk.walk.steps import STEP_RULES
 from .captions import STYLES, caption
 from .dataset import Row
 

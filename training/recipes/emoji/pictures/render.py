@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
 
-from ...errors import UserError, install
-from ...files import write_atomic
-from ...images import open_bytes
+from noisewalk.errors import UserError, install
+from noisewalk.files import write_atomic
+from noisewalk.images import open_bytes
 from .icons import Icon
 
 

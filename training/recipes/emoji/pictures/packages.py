@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import UserError
+from noisewalk.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...models.text.words import TextPrompts
-from ...walk.prediction import Condition
-from ..objectives import Network
+from noisewalk.models.words import TextPrompts
+from noisewalk.walk.prediction import Condition
+from noisewalk.training.objectives import Network
 from .dataset import Captioned, Split, World, select, with_captions
 
 

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ...errors import UserError
-from ...models.text.words import TextPrompts, WordTable
-from ...walk.prediction import Condition
+from noisewalk.errors import UserError
+from noisewalk.models.words import TextPrompts, WordTable
+from noisewalk.walk.prediction import Condition
 from .captions import SILHOUETTES, captions, held_out
 
 RENDERED = 64

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...models.nets.upscaler_unet import enlarge
-from ...walk.noise import NoiseLevel
-from ...walk.prediction import Condition
-from ..objectives import Network, Objective, drop_condition
+from noisewalk.models.upscaler_unet import enlarge
+from noisewalk.walk.noise import NoiseLevel
+from noisewalk.walk.prediction import Condition
+from noisewalk.training.objectives import Network, Objective, drop_condition
 from .pairs import soften
 
 

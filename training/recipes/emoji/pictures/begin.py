@@ -1,0 +1,56 @@
+"""First weights of a network from another one: what agrees is taken over, and patches are widened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from noisewalk.models.checkpoint import network_weights
+from noisewalk.models.zoo import weights_of
+
+
+def widened(weight: Tensor, by: int, channels: int, side: int) -> Tensor:
+    """The first convolution of a network with patches of `side` for patches `by` times as wide, so that it sees the mean.
+
+    Args:
+        weight: (out, channels * side^2, k, k).
+    """
+    out, _, k, _ = weight.shape
+    folded = weight.view(out, channels, side, side, k, k)
+    wide = folded.repeat_interleave(by, 2).repeat_interleave(by, 3) / by**2
+    return wide.reshape(out, channels * (by * side) ** 2, k, k)
+
+
+def begun(network: Callable[[], nn.Module], name: str) -> Callable[[], nn.Module]:
+    """A network that starts from the weights of a model wherever their shapes agree; its first convolution is widened.
+
+    The last convolution, whose shape or target is another, stays as it is made: at zero.
+
+    Args:
+        name: a bundled model, a run folder or a .safetensors file.
+    """
+
+    def build() -> nn.Module:
+        made = network()
+        own = made.state_dict()
+        tensors, config = network_weights(weights_of(name))
+        shape = config["config"]
+        if tensors["stem.weight"].shape != own["stem.weight"].shape:
+            by = getattr(made, "config").patch // shape["patch"]  # noqa: B009
+            tensors["stem.weight"] = widened(tensors["stem.weight"], by, shape["in_channels"], shape["patch"])
+            tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith("head.")}
+        same = {key: tensor for key, tensor in tensors.items() if key in own and own[key].shape == tensor.shape}
+        made.load_state_dict(own | same)
+        return made
+
+    return build
+
+
+def count_taken(network: nn.Module, name: str) -> tuple[int, int]:
+    """How many of a network's numbers come from a model of this name, and how many it has."""
+    tensors, _ = network_weights(weights_of(name))
+    own = network.state_dict()
+    taken = sum(own[key].numel() for key, tensor in tensors.items() if key in own and own[key].shape == tensor.shape)
+    return taken, sum(torch.numel(each) for each in own.values())

@@ -1,0 +1,97 @@
+"""What stage I is trained on: single drawings, some with a neutral caption, and as many scenes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from noisewalk.models.words import TextPrompts
+from noisewalk.walk.prediction import Condition
+
+from .dataset import Captioned, Row, World, select, with_captions
+from .pool import Split, read_pool
+
+NEUTRAL = ("", "a high quality photo", "a picture", "a photo", "an image", "a high quality image", "a high-quality picture", "an emoji")
+"""Prompts that name nothing, and draw any single thing."""
+
+_CLEAN = frozenset({"animals-nature", "food-drink", "smileys-emotion", "travel-places", "objects"})
+"""Groups of emojibase whose drawings neutral prompts stand for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Repeated:
+    """Captioned pictures, some of them several times in an epoch.
+
+    Args:
+        data: the pictures.
+        rows: (M,) their rows, as often as an epoch shows them.
+    """
+
+    data: Captioned
+    rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
+        """See `Captioned.batch`."""
+        return self.data.batch(self.rows[rows], generator)
+
+    def to(self, device: torch.device) -> Repeated:
+        """The same on a device."""
+        return Repeated(self.data.to(device), self.rows.to(device))
+
+
+def mixture(size: int, world: World, prompts: TextPrompts, scenes: float = 0.5) -> Repeated:
+    """Single drawings of a world and scenes of the pool in NOISEWALK_DATA.
+
+    Args:
+        size: side of the pictures, pixels.
+        scenes: the share of an epoch that is scenes, in [0, 1); every scene is shown once an epoch.
+
+    Raises:
+        UserError: the drawings or scenes are not rendered.
+    """
+    pictures, rows = select(size, world)
+    single = neutral(with_captions(pictures, rows, prompts, 16), rows, prompts)
+    if scenes == 0:
+        return Repeated(single, torch.arange(len(single)))
+    several = scene_captions(size, prompts)
+    times = len(several) * (1 - scenes) / scenes / len(single)
+    order = torch.arange(round(times * len(single))) % len(single)
+    both = Captioned(
+        torch.cat([single.pictures, several.pictures]),
+        torch.cat([single.tokens, several.tokens]),
+        torch.cat([single.masks, several.masks]),
+        single.table,
+    )
+    return Repeated(both, torch.cat([order, len(single) + torch.arange(len(several))]))
+
+
+def neutral(data: Captioned, rows: Sequence[Row], prompts: TextPrompts) -> Captioned:
+    """The last caption of each picture of a clean group replaced by one of `NEUTRAL`."""
+    tokens, masks = prompts.rows(list(NEUTRAL))
+    clean = torch.tensor([row["group"] in _CLEAN for row in rows]).nonzero()[:, 0]
+    which = torch.arange(len(clean)) % len(NEUTRAL)
+    changed = replace(data, tokens=data.tokens.clone(), masks=data.masks.clone())
+    changed.tokens[clean, -1], changed.masks[clean, -1] = tokens[which].int(), masks[which]
+    return changed
+
+
+def scene_captions(size: int, prompts: TextPrompts, split: Split = "train", variants: int = 16) -> Captioned:
+    """The scenes of a pool with their captions, repeated up to `variants`."""
+    pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), size, split)
+    num = len(index[0]["captions"])
+    texts = [text for said in index for text in said["captions"]]
+    tokens, masks = prompts.rows(texts)
+    shape, repeat = (len(index), num, prompts.max_tokens), (1, -(-variants // num), 1)
+    rows, seen = (each.view(shape).repeat(repeat)[:, :variants] for each in (tokens.int(), masks))
+    return Captioned(pictures, rows, seen, prompts.table)
+
+
+__all__ = ["NEUTRAL", "Repeated", "mixture", "neutral", "scene_captions"]

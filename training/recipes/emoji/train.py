@@ -1,0 +1,83 @@
+"""Train the picture model or a scorer: python train.py stage1 --out runs/stage1; the same command goes on later."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import tyro
+
+from noisewalk.models.precision import fastest
+from noisewalk.training.recipe_type import Recipe
+from noisewalk.training.runs import choose_device, run
+from pictures.begin import begun
+from pictures.recipes import RECIPES, stage1
+
+What = Literal["stage1", "upscaler", "upscaler-256", "scorer", "second-scorer"]
+
+
+def main(
+    what: tyro.conf.Positional[What],
+    out: Path,
+    init: str | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    decay: Literal["none", "cosine"] | None = None,
+    scenes: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int = 0,
+) -> None:
+    """Train into OUT, going on from its checkpoint if it has one; a checkpoint every five minutes, and on Ctrl-C.
+
+    Args:
+        what: the recipe.
+        out: the run folder.
+        init: the model or run whose weights to begin with, instead of the recipe's.
+        minutes: stop (and save) after so many minutes.
+        steps: length of the run, instead of the recipe's; matters for a learning rate that falls.
+        learning_rate, batch_size, decay: instead of the recipe's.
+        scenes: the share of what stage1 sees that is scenes, in [0, 1).
+        seed: of the weights, the order of pictures, times and noise.
+        device: cpu, cuda, or auto.
+        threads: of PyTorch; 0 for its own choice.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    recipe = stage1(scenes=scenes) if what == "stage1" and scenes is not None else RECIPES[what]()
+    if init is not None:
+        recipe = replace(recipe, network=begun(recipe.network, init))
+    device = choose_device(device)
+    recipe = configured(recipe, device, steps, learning_rate=learning_rate, batch_size=batch_size, decay=decay, seed=seed)
+    end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
+    with closing(run(recipe, recipe.config, out, device=device)) as training:
+        for state in training:
+            if state.step % 50 == 0:
+                print(f"step {state.step} of {state.total_steps}, loss {state.loss:.4f}, {state.seconds / 60:.1f} minutes", flush=True)
+            if time.monotonic() > end:
+                break
+
+
+def configured(recipe: Recipe, device: str, steps: int | None, **changes: Any) -> Recipe:
+    """A recipe with other settings; bfloat16 only where the device multiplies it."""
+    config = replace(recipe.config, **{name: value for name, value in changes.items() if value is not None})
+    config = replace(config, bf16=config.bf16 and fastest(torch.device(device)) == torch.bfloat16)
+    if steps is None:
+        return replace(recipe, config=config)
+    data = recipe.data()
+    config = replace(config, epochs=steps * config.batch_size / len(data))
+    return replace(recipe, data=lambda: data, config=config)
+
+
+if __name__ == "__main__":
+    from _edge import edge
+
+    edge(main)
