@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pictures.dataset import Captioned
 from torch import Tensor, nn
 
 from noisewalk import UserError
@@ -14,7 +15,6 @@ from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors, save_tenso
 from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig, attend, text_unet_config
 from noisewalk.models.text.words import TextPrompts, WordTable, load_words
 from noisewalk.models.zoo import load
-from noisewalk.training.emoji.dataset import Captioned
 from noisewalk.training.loop import TrainConfig, start
 from noisewalk.training.objectives import Objective, drop_condition
 from noisewalk.training.pack import pack

@@ -17,7 +17,6 @@ from ..models.nets.unet import UNet, UNetConfig
 from ..walk.prediction import Condition
 from . import course
 from .data import mnist
-
 from .loop import TrainConfig
 from .objectives import Network, Objective, Times, discrete_times, logit_normal_times
 from .recipe_type import Recipe

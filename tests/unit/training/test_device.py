@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from pictures.dataset import Captioned
+from pictures.pairs import Pairs
+from pictures.recipes import RECIPES
 
 from noisewalk.models.text.words import load_words
 from noisewalk.training.data import Data, Labelled
-from noisewalk.training.emoji.dataset import Captioned
-from noisewalk.training.emoji.pairs import Pairs
 from noisewalk.training.loop import start, train
 from noisewalk.training.recipe import find
 
@@ -73,7 +74,7 @@ RUNS: dict[str, tuple[str, dict[str, Any], Callable[[], Data]]] = {
     "flow with classes": ("flow", COURSE | CLASSES, digits),
     "fast flow with classes": ("flow", FAST | CLASSES, digits),
     "classifier": ("classifier", {}, digits),
-    "emoji": ("emoji", {}, lambda: captioned(32)),
+    "pictures": ("stage1", {}, lambda: captioned(64)),
     "upscaler": ("upscaler", {}, lambda: captioned(128)),
     "scorer": ("scorer", {}, lambda: Pairs(captioned(32), torch.arange(8))),
     "second scorer": ("second-scorer", {}, lambda: Pairs(captioned(32), torch.arange(8))),
@@ -83,7 +84,7 @@ RUNS: dict[str, tuple[str, dict[str, Any], Callable[[], Data]]] = {
 @pytest.mark.parametrize("name", RUNS)
 def test_training_stays_on_its_device(name: str) -> None:
     objective, options, data = RUNS[name]
-    recipe = find(objective, **options)
+    recipe = RECIPES[objective]() if objective in RECIPES else find(objective, **options)
     config = replace(recipe.config, epochs=1, batch_size=4)
     given = data().to(META)
     state = start(recipe.network(), given, config, META)

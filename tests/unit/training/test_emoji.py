@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from pictures import icons as icons_module
+from pictures import packages
+from pictures.captions import STYLES, caption, captions, held_out
+from pictures.dataset import Row, World, captioned, read_pictures, shrink
+from pictures.icons import Concept, Icon, icons
+from pictures.packages import PACKAGES, Package
+from pictures.render import draw, render, save_pictures
 
 from noisewalk import UserError
-from noisewalk.models.text.words import TextPrompts, load_words
-from noisewalk.training.emoji import icons as icons_module
-from noisewalk.training.emoji import packages
-from noisewalk.training.emoji.captions import STYLES, caption, captions, held_out
-from noisewalk.training.emoji.dataset import Row, World, captioned, read_pictures, shrink
-from noisewalk.training.emoji.icons import Concept, Icon, icons
-from noisewalk.training.emoji.packages import PACKAGES, Package
-from noisewalk.training.emoji.render import draw, render, save_pictures
+from noisewalk.models.words import TextPrompts, load_words
 
 CIRCLE = '<circle cx="8" cy="8" r="6" fill="currentColor"/>'
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from pictures.captions import caption
+from pictures.dataset import Captioned
+from pictures.evaluate import copies, picked, questions
+from pictures.pairs import Distort, Pairs, contrastive_loss, pairs_loss, soften
 from torch import Tensor
 
 from noisewalk import UserError
 from noisewalk.judge.image_text import ImageTextScorer, load_scorer
 from noisewalk.judge.pairs import PairConfig, PairNetwork, pair_config
 from noisewalk.models.checkpoint import RUN_CHECKPOINT
-from noisewalk.models.text.words import TextPrompts, load_words
-from noisewalk.training.emoji.captions import caption
-from noisewalk.training.emoji.dataset import Captioned
-from noisewalk.training.emoji.evaluate import copies, picked, questions
-from noisewalk.training.emoji.pairs import Distort, Pairs, contrastive_loss, pairs_loss, soften
+from noisewalk.models.words import TextPrompts, load_words
 from noisewalk.training.loop import TrainConfig
 from noisewalk.training.pack import pack
 from noisewalk.training.recipe_type import Recipe

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from pictures.upscale import Upscaling, crops
 from torch import Tensor, nn
 
 import noisewalk as nw
@@ -16,7 +17,6 @@ from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig
 from noisewalk.models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet, enlarge
 from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.models.zoo import load
-from noisewalk.training.emoji.upscale import Upscaling, crops
 from noisewalk.training.objectives import Objective, uniform_times
 from noisewalk.walk import LinearPath, SeededNoise
 

@@ -6,13 +6,17 @@ from collections import Counter
 from pathlib import Path
 
 import tyro
-from rich.progress import track
-
 from pictures.pool import pool_path, render_pool, save_pool
+from rich.progress import track
 
 
 def main(
-    data: tyro.conf.Positional[Path], num: int = 30000, size: int = 64, held_out: bool = False, first: int = 0, processes: int = 2
+    data: tyro.conf.Positional[Path],
+    num: int = 30000,
+    size: int = 64,
+    held_out: bool = False,
+    first: int = 0,
+    processes: int = 2,
 ) -> None:
     """Write DATA/scenes-SIZE.safetensors and its .json (scenes-SIZE-held-out with --held-out).
 
@@ -21,13 +25,13 @@ def main(
         num: scenes.
         size: side of the pictures, pixels.
         held_out: of combinations that are never trained on.
-        first: number of the first scene; a scene is the same for the same number.
+        first: number of the first scene; a scene is the same for the same number. Above 0, scenes are added to the file.
         processes: that render.
     """
     made = list(track(render_pool(data, size, num, held_out, first, processes), f"render {num} scenes", num))
     done = [each for each in made if each is not None]
     path = pool_path(data, size, "held out" if held_out else "train")
-    save_pool(path, done)
+    save_pool(path, done, add=first > 0)
     print(", ".join(f"{kind} {count}" for kind, count in Counter(said["kind"] for _, said in done).most_common()))
     print(f"{len(done)} scenes, {len(made) - len(done)} did not render -> {path}")
 

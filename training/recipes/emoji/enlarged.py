@@ -7,6 +7,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 import tyro
+from pictures.captions import caption
+from pictures.dataset import World, select
+from pictures.pairs import soften
 from torch import Tensor
 
 from noisewalk.files import write_atomic
@@ -15,9 +18,6 @@ from noisewalk.images import encode_png, to_image
 from noisewalk.models.nets.upscaler_unet import enlarge
 from noisewalk.models.zoo import load_upscaler
 from noisewalk.training.data import to_unit
-from pictures.captions import caption
-from pictures.dataset import World, select
-from pictures.pairs import soften
 from noisewalk.walk import SeededNoise, ddim, levels, linspace, sample
 
 

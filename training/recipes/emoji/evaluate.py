@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pictures.captions import SILHOUETTES
+from pictures.dataset import World, select
+from pictures.evaluate import copies, distance, drawn, picked, questions
 from rich.progress import track
 from torch import Tensor
 
@@ -17,9 +20,6 @@ from noisewalk.images import encode_png, to_image
 from noisewalk.judge.image_text import BUNDLED, ImageTextScorer, load_scorer
 from noisewalk.models.zoo import Pretrained, load
 from noisewalk.training.data import to_unit
-from pictures.captions import SILHOUETTES
-from pictures.dataset import World, select
-from pictures.evaluate import copies, distance, drawn, picked, questions
 
 SECOND = Path(__file__).parent / "second-scorer.safetensors"
 

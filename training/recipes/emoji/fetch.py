@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import tyro
-
 from pictures.packages import PACKAGES, fetch
 
 

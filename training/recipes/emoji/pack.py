@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tyro
-
-from noisewalk.models.words import words
 from pictures.captions import MEDIA, STYLES
 from pictures.dataset import RENDERED, World, read_pictures
 from pictures.packages import PACKAGES
 from pictures.recipes import EVERYTHING
+
+from noisewalk.models.words import words
 from noisewalk.training.pack import pack
 
 WHAT = {

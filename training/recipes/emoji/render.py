@@ -6,10 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 import tyro
-from rich.progress import track
-
 from pictures.icons import icons
 from pictures.render import render, save_pictures
+from rich.progress import track
 
 
 def main(data: tyro.conf.Positional[Path], size: int = 64) -> None:

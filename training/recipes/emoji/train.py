@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import torch
 import tyro
+from pictures.begin import begun
+from pictures.recipes import RECIPES, stage1
 
 from noisewalk.models.precision import fastest
 from noisewalk.training.recipe_type import Recipe
 from noisewalk.training.runs import choose_device, run
-from pictures.begin import begun
-from pictures.recipes import RECIPES, stage1
 
 What = Literal["stage1", "upscaler", "upscaler-256", "scorer", "second-scorer"]
 
@@ -61,7 +61,10 @@ def main(
     with closing(run(recipe, recipe.config, out, device=device)) as training:
         for state in training:
             if state.step % 50 == 0:
-                print(f"step {state.step} of {state.total_steps}, loss {state.loss:.4f}, {state.seconds / 60:.1f} minutes", flush=True)
+                print(
+                    f"step {state.step} of {state.total_steps}, loss {state.loss:.4f}, {state.seconds / 60:.1f} minutes",
+                    flush=True,
+                )
             if time.monotonic() > end:
                 break
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from noisewalk.errors import UserError
 from noisewalk.models.words import TextPrompts, WordTable
 from noisewalk.walk.prediction import Condition
+
 from .captions import SILHOUETTES, captions, held_out
 
 RENDERED = 64

@@ -19,6 +19,7 @@ from noisewalk.walk.noise import SeededNoise
 from noisewalk.walk.prediction import Bound
 from noisewalk.walk.sampling import sample
 from noisewalk.walk.steps import STEP_RULES
+
 from .captions import STYLES, caption
 from .dataset import Row
 

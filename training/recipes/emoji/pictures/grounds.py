@@ -93,7 +93,14 @@ def mountains(canvas: Canvas, draw: random.Random, base: float, snowy: bool, whe
         x = 100 * (i + 0.5) / num + draw.uniform(-8, 8)
         height, half = draw.uniform(0.55, 0.9) * (base - 5), draw.uniform(26, 40)
         dark = 0.55 if when == "night" else 1
-        peak(canvas, (x, base - height), base, half, shade(draw, hue, 0.5 * dark, saturation), 0.55 if snowy else draw.choice((0, 0.25)))
+        peak(
+            canvas,
+            (x, base - height),
+            base,
+            half,
+            shade(draw, hue, 0.5 * dark, saturation),
+            0.55 if snowy else draw.choice((0, 0.25)),
+        )
 
 
 def peak(canvas: Canvas, top: tuple[float, float], base: float, half: float, colour: str, cap: float) -> None:
@@ -104,7 +111,13 @@ def peak(canvas: Canvas, top: tuple[float, float], base: float, half: float, col
     if cap:
         h = cap * (base - y)
         w = half * cap
-        edge = [(x - w, y + h), (x - w * 0.5, y + h * 0.8), (x - w * 0.15, y + h * 1.05), (x + w * 0.3, y + h * 0.8), (x + w, y + h)]
+        edge = [
+            (x - w, y + h),
+            (x - w * 0.5, y + h * 0.8),
+            (x - w * 0.15, y + h * 1.05),
+            (x + w * 0.3, y + h * 0.8),
+            (x + w, y + h),
+        ]
         polygon(canvas, [(x, y), *reversed(edge)], "#ffffff")
 
 

@@ -16,7 +16,16 @@ from noisewalk.walk.prediction import Condition
 from .dataset import Captioned, Row, World, select, with_captions
 from .pool import Split, read_pool
 
-NEUTRAL = ("", "a high quality photo", "a picture", "a photo", "an image", "a high quality image", "a high-quality picture", "an emoji")
+NEUTRAL = (
+    "",
+    "a high quality photo",
+    "a picture",
+    "a photo",
+    "an image",
+    "a high quality image",
+    "a high-quality picture",
+    "an emoji",
+)
 """Prompts that name nothing, and draw any single thing."""
 
 _CLEAN = frozenset({"animals-nature", "food-drink", "smileys-emotion", "travel-places", "objects"})

@@ -63,8 +63,9 @@ _IRREGULAR = {
     "shrimp": "shrimp", "squid": "squid", "bison": "bison", "moose": "moose", "cactus": "cacti", "octopus": "octopuses",
 }  # fmt: skip
 _MASS = re.compile(
-    r"(s|milk|bread|beer|tea|sake|bacon|corn|rice|cheese|honey|butter|garlic|ginger root|coral|fire|poo|water|glass of .*|fries|"
-    r"spaghetti|broccoli|seaweed|food|meat.*|leafy green|herb|spine|construction|poultry leg|popcorn|salt|curry|sushi|jeans)$"
+    r"(s|milk|bread|beer|tea|sake|bacon|corn|rice|cheese|honey|butter|garlic|ginger root|coral|fire|poo|water|glass of .*|"
+    r"fries|spaghetti|broccoli|seaweed|food|meat.*|leafy green|herb|spine|construction|poultry leg|popcorn|salt|curry|"
+    r"sushi|jeans)$"
 )
 
 

@@ -13,7 +13,7 @@ from noisewalk.walk.prediction import Condition
 
 LATE = partial(logit_normal_times, mean=0.7)
 """Times of a batch; at 64 pixels the same noise hides half as much as at 32, hence t' = 2 t / (1 + t), which adds log 2 to
-the mean of the logit (Esser et al. 2024, arXiv 2403.03206, section 5.3.2)."""
+the mean of the logit (Esser et al. 2024, https://arxiv.org/abs/2403.03206)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,8 @@ class CleanPrediction:
         floor: least t in the weight.
         times: (N, generator) -> (N,) times of a batch in [0, 1].
 
-    Reference: Li & He, *Back to Basics: Let Denoising Generative Models Denoise*, 2025 (arXiv 2511.13720), table 1(a), x-prediction
-    with v-loss.
+    Reference: Li & He, *Back to Basics: Let Denoising Generative Models Denoise*, 2025 (https://arxiv.org/abs/2511.13720):
+    x-prediction with v-loss.
     """
 
     null: Condition

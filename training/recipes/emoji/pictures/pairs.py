@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from noisewalk.models.words import TextPrompts
-from noisewalk.walk.prediction import Condition
 from noisewalk.training.objectives import Network
+from noisewalk.walk.prediction import Condition
+
 from .dataset import Captioned, Split, World, select, with_captions
 
 

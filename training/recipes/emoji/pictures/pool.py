@@ -10,7 +10,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -25,6 +27,7 @@ from .vector import measured
 from .worlds import TEMPLATES
 
 Split = Literal["train", "held out"]
+Pixels = NDArray[np.uint8]
 
 
 @cache
@@ -33,7 +36,7 @@ def drawings(data: Path) -> dict[str, Box]:
     return boxes(measured(icons(data / "packages"), data / "drawings.json"))
 
 
-def render_scene(number: int, data: Path, size: int, held_out: bool, captions: int = 8) -> tuple[Tensor, dict[str, Any]] | None:
+def render_scene(number: int, data: Path, size: int, held_out: bool, captions: int = 8) -> tuple[Pixels, dict[str, Any]] | None:
     """The picture (3, size, size) uint8 of a scene's number, and what it shows; None if it does not render."""
     torch.set_num_threads(1)
     scene = compose(drawings(data), TEMPLATES, number, held_out)
@@ -43,7 +46,7 @@ def render_scene(number: int, data: Path, size: int, held_out: bool, captions: i
         return None
     said = asdict(scene) | {"captions": sentences(scene, captions), "number": number}
     said.pop("svg")
-    return picture, said
+    return picture.numpy(), said  # a tensor would travel between processes as an open file
 
 
 def render_pool(data: Path, size: int, num: int, held_out: bool, first: int, processes: int) -> Iterator[Any]:
@@ -59,10 +62,15 @@ def pool_path(data: Path, size: int, split: Split) -> Path:
     return data / f"scenes-{size}{'' if split == 'train' else '-held-out'}.safetensors"
 
 
-def save_pool(path: Path, done: list[tuple[Tensor, dict[str, Any]]]) -> None:
-    """Write pictures (N, 3, S, S) uint8 and, beside them, what they show as JSON."""
-    write_atomic(path.with_suffix(".json"), json.dumps([said for _, said in done]).encode())
-    write_atomic(path, save({"pictures": torch.stack([picture for picture, _ in done])}))
+def save_pool(path: Path, done: list[tuple[Pixels, dict[str, Any]]], add: bool = False) -> None:
+    """Write pictures (N, 3, S, S) uint8 and, beside them, what they show as JSON; behind those that are there, if `add`."""
+    pictures = torch.from_numpy(np.stack([picture for picture, _ in done]))
+    index = [said for _, said in done]
+    if add:
+        pictures = torch.cat([load_file(path)["pictures"], pictures])
+        index = json.loads(path.with_suffix(".json").read_text()) + index
+    write_atomic(path.with_suffix(".json"), json.dumps(index).encode())
+    write_atomic(path, save({"pictures": pictures}))
 
 
 def read_pool(data: Path, size: int, split: Split = "train") -> tuple[Tensor, list[dict[str, Any]]]:

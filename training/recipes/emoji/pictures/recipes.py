@@ -12,10 +12,11 @@ from noisewalk.judge.pairs import PairConfig, PairNetwork
 from noisewalk.models.text_unet import TextUNet, TextUNetConfig
 from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet
 from noisewalk.models.words import TextPrompts, load_words
-from noisewalk.walk.noise import LinearPath
 from noisewalk.training.loop import TrainConfig
 from noisewalk.training.objectives import Objective, logit_normal_times
 from noisewalk.training.recipe_type import Recipe
+from noisewalk.walk.noise import LinearPath
+
 from .begin import begun
 from .dataset import World, captioned
 from .mixture import mixture

@@ -48,7 +48,9 @@ class Stage:
     draw: random.Random
     canvas: Canvas = field(default_factory=Canvas)
 
-    def scene(self, kind: str, sentences: Sequence[str], things: Sequence[str], boxes: Sequence[Box] = (), relation: str = "") -> Scene:
+    def scene(
+        self, kind: str, sentences: Sequence[str], things: Sequence[str], boxes: Sequence[Box] = (), relation: str = ""
+    ) -> Scene:
         """What is on the canvas, as a scene."""
         said = tuple(dict.fromkeys(sentences))
         return Scene(self.canvas.svg(), said, kind, tuple(things), tuple(boxes), relation, self.drawings.style)
@@ -79,7 +81,7 @@ def compose(
     Args:
         drawings: by style.
         templates: with their weights.
-        held_out: of combinations that are never trained on, instead of the others.
+        held_out: of combinations that are never trained on, instead of the others; only scenes with boxes have any.
     """
     draw = random.Random(f"{seed}|{number}|{held_out}")
     made, weights = zip(*templates, strict=True)
@@ -87,10 +89,10 @@ def compose(
         template = draw.choices(made, weights)[0]
         style = draw.choice(sorted(drawings))
         try:
-            scene = template(Stage(drawings[style], draw))
+            scene: Scene = template(Stage(drawings[style], draw))
         except Missing:
             continue
-        if apart(scene.combination) == held_out:
+        if (bool(scene.boxes) and apart(scene.combination)) == held_out:
             return scene
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from . import grounds
 from .captions import with_article
 from .colours import PAINTS
-from .scenes import Missing, Scene, Stage
 from .nouns import countable, noun, plural
+from .scenes import Missing, Scene, Stage
 from .things import AFLOAT, FLYING
 from .vector import Box, Drawing
 
@@ -95,7 +95,11 @@ def above(stage: Stage) -> Scene:
     over = stage.canvas.put(top, Box(x - 28, 97 - 2 * size - split, 56, size), colours[0])
     first, second = a(top, colours[0]), a(low, colours[1])
     said = [f"{first} above {second}", f"{first} over {second}", f"{second} under {first}", f"{second} below {first}"]
-    said += [f"{first} and {second}", f"{second} and {first}"] if split > 0 else [f"{first} on {second}", f"{first} on top of {second}"]
+    said += (
+        [f"{first} and {second}", f"{second} and {first}"]
+        if split > 0
+        else [f"{first} on {second}", f"{first} on top of {second}"]
+    )
     return stage.scene("above", said, (top.noun, low.noun), (over, under), "above")
 
 
@@ -157,8 +161,8 @@ def several(stage: Stage) -> Scene:
     places = draw.choice(_PLACES[num])
     size = 31 if places[0][0] == 18 else draw.uniform(38, 46)
     put = []
-    for x, y in places:
-        x, y, s = x + draw.uniform(-2, 2), y + draw.uniform(-3, 3), size * draw.uniform(0.93, 1.07)
+    for left, top in places:
+        x, y, s = left + draw.uniform(-2, 2), top + draw.uniform(-3, 3), size * draw.uniform(0.93, 1.07)
         put.append(stage.canvas.put(what, Box(x - s / 2, y - s / 2, s, s), colour))
     name = plural(bare(what.noun) if colour else what.noun)
     name = f"{colour} {name}".strip()
@@ -170,7 +174,7 @@ def coloured(stage: Stage) -> Scene:
     """A green bird: one drawing in another colour."""
     draw = stage.draw
     what = stage.drawings.pick(draw, sorted(stage.drawings.by_noun))
-    if what.own is None or what.skin is not None and draw.random() < 0.8:
+    if what.own is None or (what.skin is not None and draw.random() < 0.8):
         raise Missing
     colour, size = draw.choice(list(PAINTS)), draw.uniform(80, 98)
     box = stage.canvas.put(what, Box(50 - size / 2, 50 - size / 2, size, size), colour)
@@ -210,7 +214,9 @@ def _mountain(stage: Stage, what: Drawing, colour: str) -> tuple[Box, list[str]]
     grounds.mountains(canvas, draw, 70, snowy)
     grounds.ground(canvas, draw, "snow" if snowy else "grass", 68)
     near = canvas.put(what, Box(22, 40, 56, 54), colour)
-    return near, (["in front of snowy mountains", "in the snowy mountains"] if snowy else ["in front of mountains", "in the mountains"])
+    return near, (
+        ["in front of snowy mountains", "in the snowy mountains"] if snowy else ["in front of mountains", "in the mountains"]
+    )
 
 
 def _snow(stage: Stage, what: Drawing, colour: str) -> tuple[Box, list[str]]:

@@ -2,57 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from .icons import Icon
 from .nouns import countable, noun
 from .vector import Drawing
 
-_WHOLE = re.compile(r"animal-|plant-|food-(fruit|vegetable|sweet|prepared)|drink|transport-|place-building|place-religious")
-_OTHER = frozenset(
-    "crescent moon; full moon; sun; sun with face; cloud; rainbow; star; glowing star; fire; umbrella; snowman; "
-    "snowman without snow; ghost; robot; alien; skull; clown face; pile of poo; jack-o-lantern; teddy bear; balloon; kite; "
-    "christmas tree; wrapped gift; trophy; soccer ball; basketball; baseball; tennis; guitar; violin; trumpet; drum; saxophone; "
-    "key; bell; candle; light bulb; camera; television; telephone; book; closed book; pencil; scissors; hammer; axe; bomb; "
-    "anchor; crown; top hat; woman's hat; glasses; sunglasses; t-shirt; jeans; dress; handbag; backpack; running shoe; "
-    "high-heeled shoe; umbrella with rain drops; volcano; mount fuji; mountain; snow-capped mountain; tent; fountain; "
-    "statue of liberty; moai; chair; door; bed; bathtub; broom; bucket; basket; shopping cart; red heart; gem stone; ring; "
-    "baby; boy; girl; man; woman; old man; old woman; person; child; princess; prince; astronaut; police officer; "
-    "construction worker; detective; ninja; mage; fairy; vampire; mermaid; zombie; elf; santa claus; person standing; "
-    "person walking".split("; ")
-)
-_NEVER = re.compile(r"bouquet|empty nest|spider web|microbe|paw prints|feather|railway track|station|motorway|traffic|fuel|sign|stop|construction$|tipping|seat|wood|rock|brick|leaf|, | with .* |broken|cooked")
-_PERSONS = re.compile(r"^(person|person-role|person-fantasy|person-activity)$")
-FLYING = frozenset(
-    "airplane; helicopter; rocket; ufo; balloon; kite; cloud; sun; moon; star; rainbow; bird; eagle; dove; owl; duck; bee; "
-    "butterfly; bat; parachute; ghost; fairy; parrot; dragon; ladybird; swan; satellite".split("; ")
-)
+_LISTS: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text())
+"""Names of emoji and nouns by what they are good for."""
+FLYING = frozenset(_LISTS["flying"])
 """Nouns that stay up by themselves."""
-AFLOAT = frozenset("ship; sailboat; boat; ferry; speedboat; canoe; whale; dolphin; duck; swan; shark; seal; penguin".split("; "))
+AFLOAT = frozenset(_LISTS["afloat"])
 """Nouns that are at home on the sea."""
-TREES = frozenset({"deciduous tree", "evergreen tree", "palm tree", "christmas tree"})
-HOUSES = frozenset({"house", "house with garden", "houses", "hut", "derelict house"})
-WALKERS = frozenset(
-    {"person standing", "person walking", "person kneeling", "person running", "woman dancing", "man dancing", "man standing",
-     "woman standing", "man walking", "woman walking", "man kneeling", "woman kneeling", "person in lotus position",
-     "person in tuxedo", "man", "woman", "boy", "girl", "child", "person"}
-)  # fmt: skip
-HATS = {"top hat": "top hat", "woman's hat": "hat", "billed cap": "cap", "crown": "crown", "graduation cap": "graduation cap"}
-GLASSES = {"glasses": "glasses", "sunglasses": "sunglasses", "goggles": "goggles"}
-FACES = {"man": "man", "woman": "woman", "boy": "boy", "girl": "girl", "old man": "old man", "old woman": "old woman",
-         "baby": "baby", "child": "child", "person": "person", "smiling face": "smiling face",
-         "slightly smiling face": "smiling face", "grinning face": "smiling face", "neutral face": "face",
-         "grinning face with big eyes": "smiling face", "smiling face with smiling eyes": "smiling face"}  # fmt: skip
-"""Wearers with yellow skin."""
-BEASTS = {"cat face": "cat", "dog face": "dog", "lion": "lion", "fox": "fox", "bear": "bear", "panda": "panda",
-          "pig face": "pig", "rabbit face": "rabbit", "monkey face": "monkey", "mouse face": "mouse", "hamster": "hamster",
-          "wolf": "wolf", "tiger face": "tiger", "cow face": "cow", "koala": "koala", "frog": "frog", "polar bear": "polar bear",
-          "skull": "skull", "robot": "robot", "alien": "alien", "horse face": "horse", "grinning cat": "cat",
-          "jack-o-lantern": "pumpkin"}  # fmt: skip
+HOUSES = frozenset(_LISTS["houses"])
+"""Names of what villages are made of."""
+WALKERS = frozenset(_LISTS["walkers"])
+"""Names of who may be around a fire."""
+HATS: dict[str, str] = _LISTS["hats"]
+GLASSES: dict[str, str] = _LISTS["glasses"]
+FACES: dict[str, str] = _LISTS["faces"]
+"""Wearers with yellow skin: what captions call them, by name."""
+BEASTS: dict[str, str] = _LISTS["beasts"]
 """Wearers whose drawing is a face seen from the front."""
+
+_WHOLE = re.compile(r"animal-|plant-|food-(fruit|vegetable|sweet|prepared)|drink|transport-|place-building|place-religious")
+_NEVER = re.compile(
+    r"bouquet|empty nest|spider web|microbe|paw prints|feather|railway track|station|motorway|traffic|fuel|sign|stop|"
+    r"construction$|tipping|seat|wood|rock|brick|leaf|, | with .* |broken|cooked"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +54,7 @@ class Box:
 
     def of(self, names: Iterable[str]) -> list[Drawing]:
         """Those of the emoji names that this style has."""
-        return [self.by_name[name] for name in names if name in self.by_name]
+        return [self.by_name[name] for name in sorted(names) if name in self.by_name]
 
     def pick(self, draw: random.Random, nouns: Sequence[str]) -> Drawing:
         """A drawing of one of the nouns."""
@@ -99,5 +82,9 @@ def is_thing(icon: Icon) -> bool:
     name = icon.concept.names[0]
     if _NEVER.search(name) or (not countable(noun(name)) and not name.endswith("s") and name != "fire"):
         return False
-    role = icon.concept.subgroup == "person-role" and len(name.split()) <= 2 and not name.startswith(("man ", "woman ", "pregnant"))
-    return bool(_WHOLE.match(icon.concept.subgroup)) or name in _OTHER or role
+    role = (
+        icon.concept.subgroup == "person-role"
+        and len(name.split()) <= 2
+        and not name.startswith(("man ", "woman ", "pregnant"))
+    )
+    return bool(_WHOLE.match(icon.concept.subgroup)) or name in _LISTS["things"] or role

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from noisewalk.models.upscaler_unet import enlarge
+from noisewalk.training.objectives import Network, Objective, drop_condition
 from noisewalk.walk.noise import NoiseLevel
 from noisewalk.walk.prediction import Condition
-from noisewalk.training.objectives import Network, Objective, drop_condition
+
 from .pairs import soften
 
 

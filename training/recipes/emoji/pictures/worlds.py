@@ -1,13 +1,15 @@
-"""The templates of scenes that are more than two things: what is worn, villages, forests, waterfalls, campfires; all templates."""
+"""Templates of scenes that are more than two things: what is worn, villages, forests, waterfalls, campfires; the list."""
 
 from __future__ import annotations
+
+import random
 
 from . import grounds
 from .captions import with_article
 from .colours import PAINTS
+from .nouns import plural
 from .scenes import Missing, Scene, Stage, Template
 from .templates import a, above, bare, beside, coloured, in_front, placed, several, sizes, tint, trees
-from .nouns import plural
 from .things import BEASTS, FACES, GLASSES, HATS, HOUSES, WALKERS
 from .vector import Box, Drawing
 
@@ -62,7 +64,9 @@ def _on_nose(head: Box, skin: Box | None, glasses: Drawing) -> Box:
 def _face(head: Box, skin: Box | None) -> Box:
     if skin is None:
         return Box(head.x + 0.1 * head.w, head.y, 0.8 * head.w, head.h)
-    return Box(head.x + skin.x * head.w, head.y + skin.y * head.h, skin.w * head.w, min(skin.h * head.h, skin.w * head.w * 1.15))
+    return Box(
+        head.x + skin.x * head.w, head.y + skin.y * head.h, skin.w * head.w, min(skin.h * head.h, skin.w * head.w * 1.15)
+    )
 
 
 def village(stage: Stage) -> Scene:
@@ -85,7 +89,11 @@ def village(stage: Stage) -> Scene:
         what = draw.choice(houses) if draw.random() < 0.8 else draw.choice(woods)
         box = canvas.put(what if i else houses[0], Box(x - size / 2, 62 + 30 * depth - size, size, size), _wall(draw, what))
         if snowy and what in houses:
-            grounds.polygon(canvas, [(box.x, box.y + 0.35 * box.h), (box.x + box.w / 2, box.y), (box.x + box.w, box.y + 0.35 * box.h)], "#ffffffd0")
+            grounds.polygon(
+                canvas,
+                [(box.x, box.y + 0.35 * box.h), (box.x + box.w / 2, box.y), (box.x + box.w, box.y + 0.35 * box.h)],
+                "#ffffffd0",
+            )
     if snowy:
         grounds.snowfall(canvas, draw)
     words = [word for word, on in (("snowy", snowy), ("mountain", high)) if on]
@@ -99,7 +107,7 @@ def village(stage: Stage) -> Scene:
     return stage.scene("village", said, ("village", *words, when))
 
 
-def _wall(draw, what: Drawing) -> str:  # type: ignore[no-untyped-def]
+def _wall(draw: random.Random, what: Drawing) -> str:
     return draw.choice(list(PAINTS)) if what.own and draw.random() < 0.2 else ""
 
 
@@ -130,11 +138,24 @@ def waterfalls(stage: Stage) -> Scene:
     hue, saturation = draw.choice(((25, 0.25), (215, 0.12), (130, 0.35), (20, 0.1)))
     top, base = draw.uniform(14, 32), draw.uniform(70, 80)
     dark = 0.6 if when == "night" else 1
-    rock = [(-1, 101), (-1, top - 6), (14, top - draw.uniform(0, 8)), (30, top), (70, top), (86, top - draw.uniform(0, 8)), (101, top - 6), (101, 101)]
+    rock = [
+        (-1, 101),
+        (-1, top - 6),
+        (14, top - draw.uniform(0, 8)),
+        (30, top),
+        (70, top),
+        (86, top - draw.uniform(0, 8)),
+        (101, top - 6),
+        (101, 101),
+    ]
     grounds.polygon(canvas, rock, grounds.shade(draw, hue, 0.42 * dark, saturation))
     for _ in range(draw.randint(4, 9)):
         x, y, r = draw.uniform(0, 100), draw.uniform(top + 6, base), draw.uniform(4, 10)
-        grounds.polygon(canvas, [(x - r, y + r), (x - r * 0.6, y), (x + r * 0.4, y - r * 0.3), (x + r, y + r)], grounds.shade(draw, hue, 0.34 * dark, saturation))
+        grounds.polygon(
+            canvas,
+            [(x - r, y + r), (x - r * 0.6, y), (x + r * 0.4, y - r * 0.3), (x + r, y + r)],
+            grounds.shade(draw, hue, 0.34 * dark, saturation),
+        )
     grounds.ground(canvas, draw, "sea", base, when)
     for i in range(num):
         centre = 100 * (i + 0.5) / num + draw.uniform(-5, 5)
@@ -144,7 +165,11 @@ def waterfalls(stage: Stage) -> Scene:
         for x in draw.sample((4, 20, 78, 94), 2):
             canvas.put(what, Box(x - 12, top - 25, 24, 26))
     many = f"{('', '', 'two ', 'three ')[num]}waterfalls"
-    said = ["a waterfall", "a waterfall", "waterfalls", "water falling over rocks"] if num == 1 else ["waterfalls", "waterfalls", many]
+    said = (
+        ["a waterfall", "a waterfall", "waterfalls", "water falling over rocks"]
+        if num == 1
+        else ["waterfalls", "waterfalls", many]
+    )
     said += [f"{said[0]} {where}" for where in {"night": ["at night"], "sunset": ["at sunset"]}.get(when, ["in the mountains"])]
     return stage.scene("waterfalls", said, ("waterfalls", str(num), when))
 
@@ -177,7 +202,11 @@ def campfire(stage: Stage) -> Scene:
     who_said = plural(BEASTS[same.icon.concept.names[0]]) if beasts else "people"
     count = ("", "", "two ", "three ", "four ", "five ")[num]
     said = [f"{who_said} around a campfire{late}"] * 3
-    said += [f"{count}{who_said} around a campfire{late}", f"{who_said} sitting around a fire{late}", f"a campfire with {who_said} around it{late}"]
+    said += [
+        f"{count}{who_said} around a campfire{late}",
+        f"{who_said} sitting around a fire{late}",
+        f"a campfire with {who_said} around it{late}",
+    ]
     return stage.scene("campfire", said, ("campfire", who_said, str(num), when))
 
 
