@@ -51,7 +51,7 @@ def main(
     """
     if threads:
         torch.set_num_threads(threads)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _stop)
     recipe = stage1(scenes=scenes) if what == "stage1" and scenes is not None else RECIPES[what]()
     if init is not None:
         recipe = replace(recipe, network=begun(recipe.network, init))
@@ -67,6 +67,11 @@ def main(
                 )
             if time.monotonic() > end:
                 break
+
+
+def _stop(number: int, frame: object) -> None:
+    """A polite kill saves, as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def configured(recipe: Recipe, device: str, steps: int | None, **changes: Any) -> Recipe:
