@@ -88,7 +88,7 @@ def neutral(data: Captioned, rows: Sequence[Row], prompts: TextPrompts) -> Capti
     clean = torch.tensor([row["group"] in _CLEAN for row in rows]).nonzero()[:, 0]
     which = torch.arange(len(clean)) % len(NEUTRAL)
     changed = replace(data, tokens=data.tokens.clone(), masks=data.masks.clone())
-    changed.tokens[clean, -1], changed.masks[clean, -1] = tokens[which].int(), masks[which]
+    changed.tokens[clean, -1], changed.masks[clean, -1] = tokens[which].to(data.tokens.dtype), masks[which]
     return changed
 
 

@@ -161,9 +161,10 @@ def waterfalls(stage: Stage) -> Scene:
         centre = 100 * (i + 0.5) / num + draw.uniform(-5, 5)
         width = draw.uniform(0.3, 0.5) * 100 / (num + 0.6)
         grounds.waterfall(canvas, draw, centre - width / 2, top - 1, width, base + 3)
-    for what in draw.sample(stage.drawings.of(("evergreen tree", "deciduous tree")), 1) if draw.random() < 0.6 else ():
+    woods = stage.drawings.of(("evergreen tree", "deciduous tree"))
+    if woods and draw.random() < 0.6:
         for x in draw.sample((4, 20, 78, 94), 2):
-            canvas.put(what, Box(x - 12, top - 25, 24, 26))
+            canvas.put(woods[0], Box(x - 12, top - 25, 24, 26))
     many = f"{('', '', 'two ', 'three ')[num]}waterfalls"
     said = (
         ["a waterfall", "a waterfall", "waterfalls", "water falling over rocks"]

@@ -1,0 +1,70 @@
+"""Stage I at 64 pixels: first weights from the 32-pixel model, the objective, and what it is trained on."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from pictures.begin import begun, count_taken, widened
+from pictures.dataset import Captioned, Row
+from pictures.mixture import NEUTRAL, Repeated, neutral
+from pictures.objective import CleanPrediction
+from pictures.recipes import STAGE_1
+from torch import Tensor
+
+from noisewalk.models.text_unet import TextUNet
+from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.training.objectives import uniform_times
+
+NULL = (torch.zeros(1, 2, 4), torch.zeros(1, 2, dtype=torch.bool))
+
+
+def test_a_widened_first_convolution_sees_the_mean_of_the_picture() -> None:
+    torch.manual_seed(0)
+    weight, picture = torch.randn(5, 12, 3, 3), torch.randn(2, 3, 16, 16)
+    large = picture.repeat_interleave(2, 2).repeat_interleave(2, 3) + F.pixel_shuffle(
+        torch.tensor([1.0, -1.0, -1.0, 1.0]).view(1, 4, 1, 1).expand(2, 4, 16, 16), 2
+    )
+    small = F.conv2d(F.pixel_unshuffle(picture, 2), weight, padding=1)
+    wide = F.conv2d(F.pixel_unshuffle(large, 4), widened(weight, 2, 3, 2), padding=1)
+    torch.testing.assert_close(wide, small)
+
+
+def test_stage_1_starts_from_the_bundled_weights_but_for_its_ends() -> None:
+    network = begun(lambda: TextUNet(STAGE_1), "emoji")()
+    taken, whole = count_taken(network, "emoji")
+    assert whole - taken == 64 * 48 * 9 + 48 * 64 * 9 + 48  # the first and the last convolution
+    assert network.stem.weight.shape == (64, 48, 3, 3)  # type: ignore[union-attr]
+    assert not bool(network.head.weight.any())  # type: ignore[union-attr]
+
+
+def test_the_loss_is_that_of_the_velocity() -> None:
+    objective = CleanPrediction(NULL, dropout=0.0, floor=0.0, times=uniform_times)
+    x0, cond = torch.rand(4, 3, 8, 8) * 2 - 1, tuple(each.expand(4, *each.shape[1:]) for each in NULL)
+    heard: list[Tensor] = []
+
+    def network(x: Tensor, t: Tensor, *words: Tensor) -> Tensor:
+        heard.extend([x, t])
+        return 0.5 * x
+
+    loss = objective.loss(network, x0, cond, torch.Generator().manual_seed(0))
+    x, t = heard[0], heard[1].view(-1, 1, 1, 1)
+    velocity = (x - x0) / t  # eps - x0, for x = (1 - t) x0 + t eps
+    said = (x - 0.5 * x) / t
+    torch.testing.assert_close(loss, (said - velocity).square().flatten(1).mean(1), rtol=1e-4, atol=1e-4)
+
+
+def test_neutral_prompts_stand_for_clean_single_things_only_and_an_epoch_repeats_rows() -> None:
+    prompts = TextPrompts(load_words(), 12)
+    rows: list[Row] = [{"group": group} for group in ("food-drink", "people-body", "objects")]
+    tokens, masks = prompts.rows(["a rocket"] * 6)
+    data = Captioned(torch.zeros(3, 3, 4, 4, dtype=torch.uint8), tokens.view(3, 2, 12), masks.view(3, 2, 12), prompts.table)
+    changed = neutral(data, rows, prompts)
+    assert torch.equal(changed.tokens[:, 0], data.tokens[:, 0])
+    assert torch.equal(changed.tokens[1], data.tokens[1])
+    assert not bool(changed.masks[0, 1].any())  # "", the first of them
+    expected, _ = prompts.rows([NEUTRAL[1]])
+    assert torch.equal(changed.tokens[2, 1], expected[0])
+    twice = Repeated(changed, torch.tensor([0, 1, 2, 0, 1, 2]))
+    assert len(twice) == 6
+    pictures, _ = twice.batch(torch.tensor([5, 0]), torch.Generator())
+    assert pictures.shape == (2, 3, 4, 4)
