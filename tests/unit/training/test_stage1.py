@@ -11,8 +11,8 @@ from pictures.objective import CleanPrediction
 from pictures.recipes import STAGE_1
 from torch import Tensor
 
-from noisewalk.models.text_unet import TextUNet
-from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.models.nets.text_unet import TextUNet
+from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.training.objectives import uniform_times
 
 NULL = (torch.zeros(1, 2, 4), torch.zeros(1, 2, dtype=torch.bool))

@@ -130,7 +130,7 @@ def prompts(model: Pretrained, walk: Walk, judge: ImageTextScorer, seeds: int, r
 def grid(pictures: Tensor, columns: int) -> Tensor:
     """Pictures (N, 3, S, S) side by side, (1, 3, rows S, columns S)."""
     blank = torch.ones_like(pictures[:1]).expand(-len(pictures) % columns, -1, -1, -1)
-    lines = torch.cat([pictures, blank]).split(columns)
+    lines = torch.split(torch.cat([pictures, blank]), columns)
     return torch.cat([torch.cat(list(line), 2) for line in lines], 1)
 
 

@@ -12,7 +12,7 @@ from pictures.dataset import RENDERED, World, read_pictures
 from pictures.packages import PACKAGES
 from pictures.recipes import EVERYTHING
 
-from noisewalk.models.words import words
+from noisewalk.models.text.words import words
 from noisewalk.training.pack import pack
 
 WHAT = {

@@ -51,7 +51,7 @@ def pairs(index: Sequence[dict[str, Any]], num: int, among: int = 20, seed: int 
     """The first `num` scenes of a pool in one of the measured relations, each with `among` - 1 wrong nouns."""
     draw = random.Random(seed)
     nouns = sorted({thing for said in index if said["relation"] in RELATIONS for thing in said["things"]})
-    made = []
+    made: list[Pair] = []
     for row, said in enumerate(index):
         relation = said["relation"]
         prompt = next((text for text in said["sentences"] if RELATIONS.get(relation, "\n") in text), None)

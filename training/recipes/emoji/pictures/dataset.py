@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from noisewalk.errors import UserError
-from noisewalk.models.words import TextPrompts, WordTable
+from noisewalk.models.text.words import TextPrompts, WordTable
 from noisewalk.walk.prediction import Condition
 
 from .captions import SILHOUETTES, captions, held_out

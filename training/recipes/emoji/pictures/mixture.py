@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from noisewalk.models.words import TextPrompts
+from noisewalk.models.text.words import TextPrompts
 from noisewalk.walk.prediction import Condition
 
 from .dataset import Captioned, Row, World, select, with_captions

@@ -9,9 +9,9 @@ from functools import partial
 import torch
 
 from noisewalk.judge.pairs import PairConfig, PairNetwork
-from noisewalk.models.text_unet import TextUNet, TextUNetConfig
-from noisewalk.models.upscaler_unet import UPSCALER_32, UpscalerUNet
-from noisewalk.models.words import TextPrompts, load_words
+from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig
+from noisewalk.models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet
+from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.training.loop import TrainConfig
 from noisewalk.training.objectives import Objective, logit_normal_times
 from noisewalk.training.recipe_type import Recipe

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from noisewalk.models.upscaler_unet import enlarge
+from noisewalk.models.nets.upscaler_unet import enlarge
 from noisewalk.training.objectives import Network, Objective, drop_condition
 from noisewalk.walk.noise import NoiseLevel
 from noisewalk.walk.prediction import Condition
