@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
+from pictures import mixture as mixture_module
 from pictures.begin import begun, count_taken, widened
-from pictures.dataset import Captioned, Row
+from pictures.dataset import Captioned, Row, World
 from pictures.mixture import NEUTRAL, Repeated, neutral
 from pictures.objective import CleanPrediction
+from pictures.pairs import Pairs
+from pictures.pool import pool_path, save_pool
 from pictures.recipes import STAGE_1
 from torch import Tensor
 
@@ -68,3 +75,20 @@ def test_neutral_prompts_stand_for_clean_single_things_only_and_an_epoch_repeats
     assert len(twice) == 6
     pictures, _ = twice.batch(torch.tensor([5, 0]), torch.Generator())
     assert pictures.shape == (2, 3, 4, 4)
+
+
+def test_the_scorers_see_scenes_of_the_same_things_as_one_concept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.full((3, 64, 64), 7, np.uint8)
+    said = [
+        {"kind": "beside", "things": things, "captions": ["a cat and a dog"]} for things in (["cat", "dog"], ["cat", "dog"])
+    ]
+    save_pool(pool_path(tmp_path, 64, "train"), [(picture, each) for each in [*said, said[0] | {"things": ["cat", "fox"]}]])
+    monkeypatch.setenv("NOISEWALK_DATA", str(tmp_path))
+    prompts = TextPrompts(load_words(), 12)
+    tokens, masks = (each.view(2, 16, 12) for each in prompts.rows(["a rocket"] * 32))
+    single = Captioned(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), tokens.int(), masks, prompts.table)
+    monkeypatch.setattr(mixture_module, "paired", lambda *given: Pairs(single, torch.tensor([0, 1])))
+    both = mixture_module.paired_with_scenes(32, World(), prompts)
+    assert both.concepts.tolist() == [0, 1, 2, 2, 3]
+    assert both.captioned.pictures.shape == (5, 3, 32, 32)
+    assert both.captioned.pictures[2:].unique().tolist() == [7]

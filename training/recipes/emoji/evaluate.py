@@ -53,8 +53,10 @@ def main(
     """
     torch.set_num_threads(threads)
     world = World(min_styles, silhouettes)
-    train, train_rows = select(32, world)
-    rest, rest_rows = select(32, world, "held out")
+    found = load(model) if model else None
+    size = found.shape[-1] if found else 32
+    train, train_rows = select(size, world)
+    rest, rest_rows = select(size, world, "held out")
     real, unseen = to_unit(train), to_unit(rest)
     chosen = random.Random(0).sample(range(len(train_rows)), min(num, len(train_rows)))
     asked = questions([train_rows[i] for i in chosen], train_rows, seed=1)
@@ -64,8 +66,7 @@ def main(
     for name, each in scorers.items():
         report[f"{name}: trained pictures, right among 20"] = share(each, real[chosen], asked)
         report[f"{name}: held-out pictures, right among 20"] = share(each, unseen, asked_unseen)
-    if model:
-        found = load(model)
+    if found:
         pictures = _measure(found, scorers, (real, unseen), (asked, asked_unseen[:held_out]), (steps, guidance_scale), report)
         nearest = copies(pictures, real, unseen)
         report["near-copies"] = nearest.near

@@ -16,10 +16,12 @@ from noisewalk.models.text.words import words
 from noisewalk.training.pack import pack
 
 WHAT = {
-    "model": "emoji and pictograms from a prompt, 32x32",
-    "upscaler": "emoji and pictograms, 32x32 to 128x128",
+    "model": "emoji, pictograms and scenes of them from a prompt, 64x64",
+    "upscaler": "emoji and pictograms, 64x64 to 256x256",
     "scorer": "how well a picture shows a prompt, of emoji and pictograms",
 }
+
+COMMANDS = {"model": "stage1", "upscaler": "upscaler-256", "scorer": "scorer"}
 
 PARTNERS = [
     f"{'an' if name[0] in 'aeio' else 'a'} {name}"
@@ -59,7 +61,7 @@ def main(
         "kind": kind,
         "what": WHAT[kind],
         "data": [f"{p.name} {p.version}, {p.licence}: {p.credit}" for p in PACKAGES],
-        "command": command or f"noisewalk train {'emoji' if kind == 'model' else kind}, see training/recipes/emoji/README.md",
+        "command": command or f"python train.py {COMMANDS[kind]}, see training/recipes/emoji/README.md",
         "licence": "Apache-2.0 (weights); the drawings are under the licences listed",
         "quality": json.loads(quality.read_text()) if quality else {},
     }

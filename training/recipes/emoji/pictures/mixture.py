@@ -13,7 +13,8 @@ from torch import Tensor
 from noisewalk.models.text.words import TextPrompts
 from noisewalk.walk.prediction import Condition
 
-from .dataset import Captioned, Row, World, select, with_captions
+from .dataset import RENDERED, Captioned, Row, World, select, shrink, with_captions
+from .pairs import Pairs, paired
 from .pool import Split, read_pool
 
 NEUTRAL = (
@@ -73,12 +74,7 @@ def mixture(size: int, world: World, prompts: TextPrompts, scenes: float = 0.5) 
     several = scene_captions(size, prompts)
     times = len(several) * (1 - scenes) / scenes / len(single)
     order = torch.arange(round(times * len(single))) % len(single)
-    both = Captioned(
-        torch.cat([single.pictures, several.pictures]),
-        torch.cat([single.tokens, several.tokens]),
-        torch.cat([single.masks, several.masks]),
-        single.table,
-    )
+    both = joined(single, several)
     return Repeated(both, torch.cat([order, len(single) + torch.arange(len(several))]))
 
 
@@ -94,13 +90,30 @@ def neutral(data: Captioned, rows: Sequence[Row], prompts: TextPrompts) -> Capti
 
 def scene_captions(size: int, prompts: TextPrompts, split: Split = "train", variants: int = 16) -> Captioned:
     """The scenes of a pool with their captions, repeated up to `variants`."""
-    pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), size, split)
+    pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), max(size, RENDERED), split)
     num = len(index[0]["captions"])
     texts = [text for said in index for text in said["captions"]]
     tokens, masks = prompts.rows(texts)
     shape, repeat = (len(index), num, prompts.max_tokens), (1, -(-variants // num), 1)
     rows, seen = (each.view(shape).repeat(repeat)[:, :variants] for each in (tokens.int(), masks))
-    return Captioned(pictures, rows, seen, prompts.table)
+    return Captioned(shrink(pictures, size), rows, seen, prompts.table)
 
 
-__all__ = ["NEUTRAL", "Repeated", "mixture", "neutral", "scene_captions"]
+def paired_with_scenes(size: int, world: World, prompts: TextPrompts) -> Pairs:
+    """What scorers learn from: the single drawings of a world and scenes, where the same things are the same concept.
+
+    Raises:
+        UserError: the drawings or scenes are not rendered.
+    """
+    single, several = paired(size, world, prompts), scene_captions(size, prompts)
+    _, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), max(size, RENDERED))
+    said = ["|".join([each["kind"], *each["things"]]) for each in index]
+    numbers = {key: i for i, key in enumerate(dict.fromkeys(said), int(single.concepts.max()) + 1)}
+    concepts = torch.cat([single.concepts, torch.tensor([numbers[key] for key in said])])
+    return Pairs(joined(single.captioned, several), concepts)
+
+
+def joined(first: Captioned, second: Captioned) -> Captioned:
+    """Two sets of captioned pictures of the same size, with as many captions each, as one."""
+    both = ((first.pictures, second.pictures), (first.tokens, second.tokens), (first.masks, second.masks))
+    return Captioned(*(torch.cat(each) for each in both), first.table)

@@ -19,9 +19,9 @@ from noisewalk.walk.noise import LinearPath
 
 from .begin import begun
 from .dataset import World, captioned
-from .mixture import mixture
+from .mixture import mixture, paired_with_scenes
 from .objective import CleanPrediction
-from .pairs import Distort, paired, pairs_loss
+from .pairs import Distort, pairs_loss
 from .upscale import Upscaling
 
 EVERYTHING = World(silhouettes="all", without=())
@@ -57,13 +57,13 @@ def stage1(init: str = "emoji", scenes: float = 0.5) -> Recipe:
 
 
 def scorer(shape: PairConfig, epochs: float, learning_rate: float) -> Recipe:
-    """An image-text scorer of all emoji and pictograms: contrastive, in batches of 256, of distorted pictures."""
+    """An image-text scorer of all emoji, pictograms and scenes: contrastive, in batches of 256, of distorted pictures."""
     prompts = TextPrompts(load_words(), shape.max_tokens)
     card = {"network": "pair", "config": asdict(shape), "world": asdict(EVERYTHING)}
     config = TrainConfig(
         epochs, 256, learning_rate, warmup=200, decay="none", weight_decay=0.1, ema_decay=0.998
     )  # the average of the weights stands for a decay, so that a run may be stopped at any time
-    data = partial(paired, shape.image_size, EVERYTHING, prompts)
+    data = partial(paired_with_scenes, shape.image_size, EVERYTHING, prompts)
     return Recipe(lambda: PairNetwork(shape), data, partial(pairs_loss, Distort()), config, card)
 
 
