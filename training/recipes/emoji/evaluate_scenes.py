@@ -113,7 +113,7 @@ def colours(model: Pretrained, walk: Walk, scorers: dict[str, ImageTextScorer], 
 def prompts(model: Pretrained, walk: Walk, judge: ImageTextScorer, seeds: int, report: dict[str, Any]) -> Tensor:
     """Each prompt of the list with so many seeds, and whether the scorer picks it among twenty of the list (in the mean)."""
     lists = json.loads((HERE / "prompts.json").read_text())
-    said = [prompt for each in lists.values() for prompt in each]
+    said = [prompt for kind in ("reports", "course", "plan") for prompt in lists[kind]]
     rows = []
     for i, prompt in enumerate(said):
         made = draw(model, walk, [prompt] * seeds)

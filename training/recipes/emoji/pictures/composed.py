@@ -20,12 +20,16 @@ from .colours import PAINTS
 RELATIONS = {"left of": " to the left of ", "above": " above ", "wearing": " wearing "}
 """Relations that are measured, and how the sentence says them that is drawn."""
 
-_REGIONS = {
-    "left of": ((slice(0, 100), slice(0, 50)), (slice(0, 100), slice(50, 100))),
-    "above": ((slice(0, 50), slice(0, 100)), (slice(50, 100), slice(0, 100))),
-    "wearing": ((slice(0, 100), slice(0, 100)), (slice(0, 62), slice(0, 100))),
+Square = tuple[int, int, int]
+"""A part of a picture: its top row, its left column and its side, in percent."""
+
+_OFFSETS = (0, 12, 25, 38, 50)
+_REGIONS: dict[str, tuple[tuple[Square, ...], tuple[Square, ...]]] = {
+    "left of": (tuple((y, 0, 50) for y in _OFFSETS), tuple((y, 50, 50) for y in _OFFSETS)),
+    "above": (tuple((0, x, 50) for x in _OFFSETS), tuple((50, x, 50) for x in _OFFSETS)),
+    "wearing": (((0, 0, 100), (25, 12, 75)), ((0, 25, 50), (0, 15, 70), (25, 25, 50), (40, 20, 60))),
 }
-"""Where the first and the second thing should be: rows and columns in percent."""
+"""Where the first and the second thing should be: squares, in the best of which each of them is looked for."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,12 @@ def pairs(index: Sequence[dict[str, Any]], num: int, among: int = 20, seed: int 
     return made
 
 
-def crop(picture: Tensor, rows: slice, columns: slice) -> Tensor:
-    """A part of a picture (3, S, S) in [-1, 1], rows and columns in percent, in the middle of a white square (3, S, S)."""
+def crop(picture: Tensor, square: Square) -> Tensor:
+    """A square part of a picture (3, S, S) in [-1, 1], enlarged to (3, S, S)."""
     size = picture.shape[-1]
-    cut = picture[
-        :, rows.start * size // 100 : rows.stop * size // 100, columns.start * size // 100 : columns.stop * size // 100
-    ]
-    top, left = (size - cut.shape[1]) // 2, (size - cut.shape[2]) // 2
-    return F.pad(cut, (left, size - cut.shape[2] - left, top, size - cut.shape[1] - top), value=1.0)
+    top, left, side = (number * size // 100 for number in square)
+    cut = picture[None, :, top : top + side, left : left + side]
+    return F.interpolate(cut, (size, size), mode="bilinear", align_corners=False)[0]
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,11 @@ def seen(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Pair]) -> Se
     """What a scorer sees in pictures (N, 3, S, S) in [-1, 1] of pairs."""
     found = []
     for picture, pair in zip(pictures, asked, strict=True):
-        parts = torch.stack([crop(picture, *region) for region in _REGIONS[pair.relation]])
-        scores = scorer.score(parts, [with_article(noun) for noun in (*pair.things, *pair.wrong)])
+        captions = [with_article(noun) for noun in (*pair.things, *pair.wrong)]
+        regions = _REGIONS[pair.relation]
+        parts = torch.stack([crop(picture, square) for region in regions for square in region])
+        each = scorer.score(parts, captions)
+        scores = torch.stack([part.max(0).values for part in torch.split(each, [len(region) for region in regions])])
         wrong = scores[:, 2:].max(1).values
         first, second = bool(scores[0, 0] > wrong[0]), bool(scores[1, 1] > wrong[1])
         placed = second if pair.relation == "wearing" else bool(scores[0, 0] - scores[0, 1] > scores[1, 0] - scores[1, 1])
