@@ -55,11 +55,18 @@ def main(
 
 def drawn(model: Pretrained, kind: str, first: str, second: str, how: tuple[int, int, int, float]) -> Tensor:
     """Pictures (N, 3, S, S) in [-1, 1] of a pair; `how` is (further stages, seeds, steps, guidance scale)."""
-    upsample, seeds, steps, guidance_scale = how
-    given = {"upsample": upsample, "num": seeds, "seed": 0, "steps": steps, "guidance_scale": guidance_scale}
+    upsample, seeds, steps, guidance = how
     if kind == "anagrams":
-        return nw.anagram(model, [first, second], ["identity", "rotate180"], **given).tensor
-    return nw.hybrid(model, first, second, sigma=model.shape[-1] / 32, kernel_size=33, **given).tensor
+        views = ["identity", "rotate180"]
+        made = nw.anagram(
+            model, [first, second], views, upsample=upsample, num=seeds, seed=0, steps=steps, guidance_scale=guidance
+        )
+    else:
+        sigma = model.shape[-1] / 32
+        made = nw.hybrid(
+            model, first, second, sigma=sigma, upsample=upsample, num=seeds, seed=0, steps=steps, guidance_scale=guidance
+        )
+    return made.tensor
 
 
 def afar(pictures: Tensor) -> Tensor:

@@ -115,5 +115,9 @@ def paired_with_scenes(size: int, world: World, prompts: TextPrompts) -> Pairs:
 
 def joined(first: Captioned, second: Captioned) -> Captioned:
     """Two sets of captioned pictures of the same size, with as many captions each, as one."""
-    both = ((first.pictures, second.pictures), (first.tokens, second.tokens), (first.masks, second.masks))
-    return Captioned(*(torch.cat(each) for each in both), first.table)
+    return Captioned(
+        torch.cat([first.pictures, second.pictures]),
+        torch.cat([first.tokens, second.tokens]),
+        torch.cat([first.masks, second.masks]),
+        first.table,
+    )
