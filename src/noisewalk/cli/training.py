@@ -18,7 +18,7 @@ class TrainCommand:
     """Train a model from scratch into a run folder; started again, it goes on from where it stopped."""
 
     objective: Positional[str | None] = None
-    """denoiser, pure-noise, ddpm, flow, classifier (the digit reader), emoji, upscaler, scorer, or second-scorer."""
+    """denoiser, pure-noise, ddpm, flow, or classifier (the digit reader)."""
     out: Path | None = None
     """The run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html; runs/OBJECTIVE by default."""
     resume: Path | None = None
@@ -85,9 +85,7 @@ def _wanted(asked: TrainCommand) -> tuple[Path, dict[str, Any], bool]:
         said = {name: getattr(asked, name) for name in names if getattr(asked, name) != getattr(silent, name)}
         return asked.resume, {**before, **said}, "data" in said
     if not asked.objective:
-        raise UserError(
-            "say what to train (denoiser, pure-noise, ddpm, flow, emoji, upscaler, scorer, classifier), or --resume RUN"
-        )
+        raise UserError("say what to train (denoiser, pure-noise, ddpm, flow, classifier), or --resume RUN")
     return asked.out or Path("runs") / asked.objective, {name: getattr(asked, name) for name in names}, False
 
 

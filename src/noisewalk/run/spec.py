@@ -41,7 +41,7 @@ class RunSpec:
     """What a run was asked to be; kept in its folder as spec.json.
 
     Args:
-        objective: denoiser, pure-noise, ddpm, flow, classifier, emoji, upscaler, scorer or second-scorer.
+        objective: denoiser, pure-noise, ddpm, flow or classifier.
         recipe: "course" for the course's exact recipe, "fast" for ours.
         data: mnist, mnist-sample (the 5,000 digits that come with noisewalk), fashion-mnist or a folder.
         classes: whether the network is told the class.

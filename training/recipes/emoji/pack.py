@@ -54,7 +54,7 @@ def main(
         quality: evaluation.json of evaluate.py, to be kept in the card.
         command: how it was trained, if not by the recipe alone.
         guidance_scale: of a model, used where the user is silent.
-        record: which keywords and pictograms a model draws rightly, measured by bench/prompts_known.py; only these count as
+        record: which keywords and pictograms a model draws rightly, measured by prompts_known.py; only these count as
             known besides the names.
     """
     card: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pictures.recipes import RECIPES, stage1
 from noisewalk.models.precision import fastest
 from noisewalk.training.recipe_type import Recipe
 from noisewalk.training.runs import choose_device, run
+from noisewalk.training.stopping import stop_requests
 
 What = Literal["stage1", "upscaler", "upscaler-256", "scorer", "second-scorer"]
 
@@ -51,27 +51,19 @@ def main(
     """
     if threads:
         torch.set_num_threads(threads)
-    signal.signal(signal.SIGTERM, _stop)
     recipe = stage1(scenes=scenes) if what == "stage1" and scenes is not None else RECIPES[what]()
     if init is not None:
         recipe = replace(recipe, network=begun(recipe.network, init))
     device = choose_device(device)
     recipe = configured(recipe, device, steps, learning_rate=learning_rate, batch_size=batch_size, decay=decay, seed=seed)
     end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
-    with closing(run(recipe, recipe.config, out, device=device)) as training:
+    with stop_requests() as asked, closing(run(recipe, recipe.config, out, device=device)) as training:
         for state in training:
             if state.step % 50 == 0:
-                print(
-                    f"step {state.step} of {state.total_steps}, loss {state.loss:.4f}, {state.seconds / 60:.1f} minutes",
-                    flush=True,
-                )
-            if time.monotonic() > end:
+                said = f"step {state.step} of {state.total_steps}, loss {state.loss:.4f}, {state.seconds / 60:.1f} minutes"
+                print(said, flush=True)
+            if asked() or time.monotonic() > end:
                 break
-
-
-def _stop(number: int, frame: object) -> None:
-    """A polite kill saves, as Ctrl-C does."""
-    raise KeyboardInterrupt
 
 
 def configured(recipe: Recipe, device: str, steps: int | None, **changes: Any) -> Recipe:

@@ -16,7 +16,7 @@ FAR = 0.7
 
 Of 3,765 words that are no names of the emoji model's concepts, it drew one picture each, and the scorer chose among twenty
 names: it named rightly 37 % at a cosine of 0.60 to 0.65, 36 % at 0.65 to 0.70, 47 % at 0.70 to 0.75, 52 % at 0.75 to 0.80 and
-65 % at 0.80 to 0.85 (bench/prompts_known.py)."""
+65 % at 0.80 to 0.85 (training/recipes/emoji/prompts_known.py)."""
 
 _PIECES = 2
 """A word that takes more pieces than this, and is not known itself, is no word: the mean of its pieces says nothing."""

@@ -1,7 +1,7 @@
 """Which names the emoji model draws rightly, and from which cosine on a prompt counts as far from all of them.
 
-    NOISEWALK_DATA=... python bench/prompts_known.py draw RECORD.json     (the drawings of the recipe, rendered at 64 pixels)
-    python bench/prompts_known.py calibrate RECORD.json
+    NOISEWALK_DATA=... python prompts_known.py draw RECORD.json     (the drawings of the recipe, rendered at 64 pixels)
+    python prompts_known.py calibrate RECORD.json
 
 `draw` asks the model for one picture of every candidate (pictograms that only parts of the training saw, and keywords) and
 the bundled scorer for the best of twenty names; it goes on where it stopped. `calibrate` prints the cosine to the nearest
@@ -16,15 +16,15 @@ import sys
 from pathlib import Path
 
 import torch
+from pictures.captions import with_article
+from pictures.dataset import World, read_pictures
+from pictures.evaluate import drawn
 
 from noisewalk.files import write_atomic
 from noisewalk.judge.image_text import load_scorer
 from noisewalk.models.text.vocabulary import Vocabulary
 from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.models.zoo import load
-from noisewalk.training.emoji.captions import with_article
-from noisewalk.training.emoji.dataset import World, read_pictures
-from noisewalk.training.emoji.evaluate import drawn
 
 STEPS, GUIDANCE, BATCH = 8, 3.0, 16
 Record = dict[str, dict[str, list[str]]]
