@@ -75,6 +75,7 @@ RUNS: dict[str, tuple[str, dict[str, Any], Callable[[], Data]]] = {
     "fast flow with classes": ("flow", FAST | CLASSES, digits),
     "classifier": ("classifier", {}, digits),
     "pictures": ("stage1", {}, lambda: captioned(64)),
+    "emoji at 32x32": ("emoji-32", {}, lambda: captioned(32)),
     "upscaler": ("upscaler", {}, lambda: captioned(128)),
     "scorer": ("scorer", {}, lambda: Pairs(captioned(32), torch.arange(8))),
     "second scorer": ("second-scorer", {}, lambda: Pairs(captioned(32), torch.arange(8))),

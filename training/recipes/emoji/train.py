@@ -18,7 +18,7 @@ from noisewalk.training.recipe_type import Recipe
 from noisewalk.training.runs import choose_device, run
 from noisewalk.training.stopping import stop_requests
 
-What = Literal["stage1", "upscaler", "upscaler-256", "scorer", "second-scorer"]
+What = Literal["stage1", "emoji-32", "upscaler", "upscaler-256", "scorer", "second-scorer"]
 
 
 def main(

@@ -28,6 +28,24 @@ EVERYTHING = World(silhouettes="all", without=())
 """All drawings: what scorers and upscalers are trained on."""
 
 
+def emoji_32() -> Recipe:
+    """Flow matching of 32x32 emoji and pictograms from captions with the text U-Net (caption dropout 0.1)."""
+    shape, world = TextUNetConfig(), World()
+    prompts = TextPrompts(load_words(), shape.max_tokens)
+    objective = Objective(LinearPath(), "flow_prediction", dropout=0.1, null=prompts(""))
+    card = {
+        "network": "unet-text",
+        "config": asdict(shape),
+        "schedule": "linear",
+        "prediction_type": "flow_prediction",
+        "world": asdict(world),
+    }
+    config = TrainConfig(epochs=860, hold=0.8)
+    return Recipe(
+        lambda: TextUNet(shape), lambda: captioned(shape.image_size, world, prompts), objective.loss, config, card, objective
+    )
+
+
 STAGE_1 = TextUNetConfig(image_size=64, patch=4)
 """64x64: the trunk of the 32x32 model on the same grid of 16x16 patches."""
 
@@ -91,6 +109,7 @@ def upscaler(shape: TextUNetConfig) -> Recipe:
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "stage1": stage1,
+    "emoji-32": emoji_32,
     "scorer": lambda: scorer(PairConfig(), 100, 1.5e-3),
     "upscaler": lambda: upscaler(UPSCALER_32),
     "upscaler-256": lambda: upscaler(replace(UPSCALER_32, image_size=256)),

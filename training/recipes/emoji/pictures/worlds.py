@@ -8,8 +8,9 @@ from . import grounds
 from .captions import with_article
 from .colours import PAINTS
 from .nouns import plural
+from .places import placed, trees
 from .scenes import Missing, Scene, Stage, Template
-from .templates import a, above, bare, beside, coloured, in_front, placed, several, sizes, tint, trees
+from .templates import above, beside, coloured, in_front, several, sizes, tint
 from .things import BEASTS, FACES, GLASSES, HATS, HOUSES, WALKERS
 from .vector import Box, Drawing
 
@@ -226,5 +227,3 @@ TEMPLATES: tuple[tuple[Template, float], ...] = (
     (campfire, 3.5),
 )
 """What half of the training is made of, with weights."""
-
-__all__ = ["TEMPLATES", "a", "bare"]
