@@ -16,6 +16,7 @@ from torch import Tensor
 from noisewalk.errors import UserError, install
 from noisewalk.files import write_atomic
 from noisewalk.images import open_bytes
+
 from .icons import Icon
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -13,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from noisewalk.files import write_atomic
+from noisewalk.images import open_bytes
 
 from .captions import SILHOUETTES
 from .colours import Palette, palette, recoloured
@@ -102,8 +101,8 @@ def rgba(svg: str, size: int = _SIDE) -> NDArray[np.uint8]:
     """An SVG on nothing: (height, width, 4) uint8, `size` pixels wide."""
     from resvg_py import svg_to_bytes
 
-    with Image.open(io.BytesIO(bytes(svg_to_bytes(svg_string=svg, width=size, skip_system_fonts=True)))) as opened:
-        return np.asarray(opened.convert("RGBA"))
+    png = bytes(svg_to_bytes(svg_string=svg, width=size, skip_system_fonts=True))
+    return np.asarray(open_bytes(png, "the rendered drawing", ("PNG",)).image.convert("RGBA"))
 
 
 def _skin(pixels: NDArray[np.uint8]) -> Box | None:
