@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 import tyro
 from pictures.captions import with_article
-from pictures.composed import RELATIONS, main_colour, pairs, seen
+from pictures.composed import RELATIONS, SEEN, main_colour, pairs, seen
 from pictures.evaluate import drawn
 from pictures.pool import read_pool
 from torch import Tensor
@@ -85,14 +85,15 @@ def scenes(model: Pretrained, walk: Walk, scorers: dict[str, ImageTextScorer], n
     pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), 64, "held out")
     asked = pairs(index, num)
     made, real = draw(model, walk, [pair.prompt for pair in asked]), to_unit(pictures[[pair.row for pair in asked]])
-    for relation in (*RELATIONS, ""):
-        rows = [i for i, pair in enumerate(asked) if relation in ("", pair.relation)]
-        for name, scorer in scorers.items():
-            for kind, shown in (("drawn", made), ("real", real)):
-                result = seen(scorer, shown[rows], [asked[i] for i in rows])
-                about = f"{name}, {kind}, {relation or 'all'} ({len(rows)})"
-                report |= {f"{about}: first": result.first, f"{about}: second": result.second}
-                report |= {f"{about}: both": result.both, f"{about}: relation": result.relation}
+    for name, scorer in scorers.items():
+        for kind, shown in (("drawn", made), ("real", real)):
+            found = seen(scorer, shown, asked).float()
+            for relation in (*RELATIONS, ""):
+                rows = [i for i, pair in enumerate(asked) if relation in ("", pair.relation)]
+                if rows:
+                    shares = dict(zip(SEEN, found[rows].mean(0).tolist(), strict=True))
+                    about = f"{name}, {kind}, {relation or 'all'} ({len(rows)})"
+                    report |= {f"{about}: {what}": share for what, share in shares.items()}
     return grid(made[:48], 12)
 
 

@@ -74,19 +74,13 @@ def crop(picture: Tensor, square: Square) -> Tensor:
     return F.interpolate(cut, (size, size), mode="bilinear", align_corners=False)[0]
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Of pictures of pairs, the shares where: each thing is found in its region among `among` nouns, both are, the things are
-    not exchanged (each fits its own region better than the other's)."""
-
-    first: float
-    second: float
-    both: float
-    relation: float
+SEEN = ("first", "second", "both", "relation")
+"""What `seen` answers: whether each thing is found in its region among the nouns, whether both are, and whether the relation is
+right: each thing fits its own region better than the other's (for "wearing", that the item is found)."""
 
 
-def seen(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Pair]) -> Seen:
-    """What a scorer sees in pictures (N, 3, S, S) in [-1, 1] of pairs."""
+def seen(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Pair]) -> Tensor:
+    """(N, 4) bool, see `SEEN`: what a scorer sees in pictures (N, 3, S, S) in [-1, 1] of pairs."""
     found = []
     for picture, pair in zip(pictures, asked, strict=True):
         captions = [with_article(noun) for noun in (*pair.things, *pair.wrong)]
@@ -98,7 +92,7 @@ def seen(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Pair]) -> Se
         first, second = bool(scores[0, 0] > wrong[0]), bool(scores[1, 1] > wrong[1])
         placed = second if pair.relation == "wearing" else bool(scores[0, 0] - scores[0, 1] > scores[1, 0] - scores[1, 1])
         found.append([first, second, first and second, placed])
-    return Seen(*(float(share) for share in torch.tensor(found, dtype=torch.float).mean(0)))
+    return torch.tensor(found)
 
 
 def main_colour(picture: Tensor) -> str:
