@@ -1,4 +1,4 @@
-"""How far a scorer can be believed, measured on real pictures that it never saw (bench/scorer_reliability.py)."""
+"""How far a scorer can be believed, measured on real pictures that it never saw (scorer_reliability.py of the emoji recipe)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """From which score on a scorer is right about real pictures that it never saw.
 
-    NOISEWALK_DATA=... python bench/scorer_reliability.py digits    (the 10,000 test digits, each asked about all ten digits)
-    NOISEWALK_DATA=... python bench/scorer_reliability.py emoji     (the recipe's held-out drawings, each asked about 20 names)
+    NOISEWALK_DATA=... python scorer_reliability.py digits    (the 10,000 test digits, each asked about all ten digits)
+    NOISEWALK_DATA=... python scorer_reliability.py emoji     (the recipe's held-out drawings, each asked about 20 names)
 
 Prints for several scores: of the pairs (picture, prompt) that score at least so much, the share whose prompt is true; and of
 the true pairs, the share that score so much. The constants `RELIABLE` of the scorers are read off these tables.
@@ -12,13 +12,13 @@ from __future__ import annotations
 import sys
 
 import torch
+from pictures.dataset import World, select
+from pictures.evaluate import questions
 from torch import Tensor
 
 from noisewalk.judge.image_text import load_scorer
 from noisewalk.judge.scorer import DigitScorer
 from noisewalk.training.data import mnist, to_unit
-from noisewalk.training.emoji.dataset import World, select
-from noisewalk.training.emoji.evaluate import questions
 
 
 def digits() -> tuple[Tensor, Tensor]:
