@@ -1,22 +1,34 @@
-"""Pictures that version 0.1 wrote before its house was rebuilt: every technique, both bundled models. Each is made again."""
+"""Pictures that version 0.1 wrote before its house was rebuilt: every technique, both bundled models. Each is made again.
+
+The kernels of processors differ in the last digits, so the libraries are held to those that these pictures were made with.
+"""
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from noisewalk.run.replay import replay
-
 BEFORE = sorted((Path(__file__).parents[1] / "before").glob("*.png"))
+KERNELS = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2", "OMP_NUM_THREADS": "2"}
+
+
+@pytest.fixture(scope="module")
+def said() -> str:
+    """What `noisewalk replay` says of all of them."""
+    command = [sys.executable, "-m", "noisewalk", "replay", *map(str, BEFORE)]
+    return subprocess.run(command, env=os.environ | KERNELS, capture_output=True, text=True, check=False).stdout
 
 
 def test_there_are_twenty() -> None:
     assert len(BEFORE) == 20
 
 
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the pictures were made by kernels for x86")
 @pytest.mark.parametrize("picture", BEFORE, ids=lambda path: path.stem)
-def test_a_picture_of_before_is_made_again_to_the_bit(picture: Path) -> None:
-    again = replay(picture)
-    assert again.max_difference == 0
-    assert not again.warnings
+def test_a_picture_of_before_is_made_again_to_the_bit(said: str, picture: Path) -> None:
+    assert f"{picture}: every pixel agrees" in said
