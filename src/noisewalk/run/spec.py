@@ -117,7 +117,7 @@ def _bounds(hint: Any) -> str:
         for meta in getattr(part, "__metadata__", ()):
             words = {"divisible by": meta.multiple_of, "more than": meta.gt, "at least": meta.ge, "at most": meta.le}
             said = [
-                f"{word} {value}" if isinstance(value, int) else f"{word} {value:g}"
+                f"{word} {value:.0f}" if value == int(value) else f"{word} {value:g}"
                 for word, value in words.items()
                 if value is not None
             ]
