@@ -215,7 +215,7 @@ def test_a_view_by_a_file_is_replayed_from_the_picture(
         again = nw.replay(f"made/{name}.png")
         assert again.agrees
         assert [("mine.npy has changed" in warning) for warning in again.warnings] == [True] * (happened == "changed")
-    assert len(film("made/seed0.png", seconds=0.1)) > 2
+    assert len(list(film("made/seed0.png", seconds=0.1).frames)) > 2
 
 
 def test_a_changed_permutation_is_named_where_no_picture_keeps_it(
