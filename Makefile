@@ -1,6 +1,7 @@
 # make tour: set up a virtual environment and run every experiment once. make test: set up and run every test that needs no GPU.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS := --numprocesses=logical --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: tour test test-fast lint clean
@@ -9,10 +10,10 @@ tour: .venv/cli
 	$(BIN)/noisewalk tour --out out/tour
 
 test: .venv/dev
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(WORKERS)
 
 test-fast: .venv/dev
-	$(BIN)/python -m pytest -q -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q $(WORKERS) -m "not slow and not gpu"
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
