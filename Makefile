@@ -1,10 +1,11 @@
 # make tour: set up a virtual environment and run every experiment once. make test: set up and run every test that needs no GPU.
+# make docs: set up and build the documentation site, out/docs/index.html. Every picture in it is made anew.
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS := --numprocesses=logical --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: tour test test-fast lint clean
+.PHONY: tour test test-fast lint docs clean
 
 tour: .venv/cli
 	$(BIN)/noisewalk tour --out out/tour
@@ -21,6 +22,10 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs: .venv/docs
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -E -W --keep-going -q -b html docs out/docs
+	$(BIN)/python docs/check_links.py out/docs
+
 .venv/bin/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 		{ echo "noisewalk needs Python 3.11 or newer; try make PYTHON=python3.12"; exit 2; }
@@ -34,6 +39,11 @@ lint: .venv/dev
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing noisewalk, PyTorch and the test tools into .venv (once) ..."
 	$(INSTALL) ".[dev]"
+	@touch $@
+
+.venv/docs: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing noisewalk, PyTorch and Sphinx into .venv (once) ..."
+	$(INSTALL) ".[docs]"
 	@touch $@
 
 clean:

@@ -1,0 +1,145 @@
+"""Pages that are written from the registries: a row that is added to one appears on the site without another edit.
+
+A page that begins with the comment `% registries` is a Jinja template, and sees the names of `CONTEXT`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any
+
+import jinja2
+from sphinx.application import Sphinx
+
+import noisewalk
+from noisewalk.commands import Job, parse_technique
+from noisewalk.guidance import SPLITS, THRESHOLDS, VIEWS
+from noisewalk.techniques import TECHNIQUES
+from noisewalk.walk import GRIDS, STEP_RULES
+
+MARK = "% registries\n"
+WIDTH = 76
+"""Characters of a line of code that the page shows without a scroll bar."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A technique as the gallery shows it.
+
+    Args:
+        name: of its command and function.
+        summary: the first sentence of its docstring.
+        equation: what the docstring says after that.
+        command: a command line, as one types it.
+        python: the same request as a call.
+        options: its fields.
+    """
+
+    name: str
+    summary: str
+    equation: str
+    command: str
+    python: str
+    options: Sequence[Field[Any]]
+
+
+def examples() -> Iterator[Example]:
+    """Every technique of the registry."""
+    for name, row in TECHNIQUES.items():
+        summary, _, equation = inspect.cleandoc(row.spec.__doc__ or "").partition("\n")
+        job = parse_technique(row.example)
+        options = sorted(fields(row.spec), key=lambda each: bool(each.kw_only))
+        yield Example(name, summary, equation.strip(), command(f"noisewalk {row.example}"), call(job), options)
+
+
+def call(job: Job) -> str:
+    """A request as a call of the Python function of its technique; pictures are those that come with noisewalk.
+
+    >>> print(call(parse_technique("anagram 6 9 --views identity rotate180 --seed 7")))
+    nw.anagram("digits", ["6", "9"], ["identity", "rotate180"], seed=7)
+    >>> print(call(parse_technique("edit fox.png --start 1 5")))
+    nw.edit("emoji", pictures / "fox.png", start=[1, 5])
+    """
+    arguments = [f'"{job.model}"']
+    given = True
+    for each in sorted(fields(job.spec), key=lambda each: bool(each.kw_only)):
+        value = getattr(job.spec, each.name)
+        given = given and not each.kw_only
+        if given or value != _default(each):
+            arguments.append(_value(value, each) if given else f"{each.name}={_value(value, each)}")
+    line = f"nw.{job.verb}({', '.join(arguments)})"
+    return line if len(line) <= WIDTH else f"nw.{job.verb}(\n    " + ",\n    ".join(arguments) + ",\n)"
+
+
+def command(line: str) -> str:
+    """A command line, with its options on lines of their own if it is long.
+
+    >>> print(command("noisewalk denoise emoji-fox.png --prompt 'a fox face' --guidance-scale 1 --t 500 690 840 --method all"))
+    noisewalk denoise emoji-fox.png \\
+        --prompt 'a fox face' --guidance-scale 1 --t 500 690 840 --method all
+    """
+    return line if len(line) <= WIDTH else line.replace(" --", " \\\n    --", 1)
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory()
+
+
+def _value(value: Any, each: Field[Any]) -> str:
+    if each.metadata.get("role") and value:
+        return f'pictures / "{value}"'
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_literal(item) for item in value)}]"
+    return _literal(value)
+
+
+def _literal(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) and not set(value) & set('"\\\n') else repr(value)
+
+
+def modules(package: str) -> list[str]:
+    """The public modules of a package of noisewalk, in the order of their names; the module itself if it is no package."""
+    found = importlib.import_module(f"noisewalk.{package}")
+    names = [each.name for each in pkgutil.walk_packages(getattr(found, "__path__", []), f"noisewalk.{package}.")]
+    return [name for name in names if inspect.getdoc(importlib.import_module(name))] or [f"noisewalk.{package}"]
+
+
+def option_rows(options: Sequence[Field[Any]]) -> list[tuple[str, str, str]]:
+    """Name, default and help text of the fields of a request."""
+    return [(each.name, _shown(each), str(each.metadata.get("help", "")).replace("|", "\\|")) for each in options]
+
+
+def _shown(each: Field[Any]) -> str:
+    value = _default(each)
+    if value is MISSING:
+        return "needed"
+    return "the model's" if value is None else "none" if value in ((), "") else f"`{_literal(value)}`"
+
+
+CONTEXT: dict[str, Any] = {
+    "noisewalk": noisewalk,
+    "examples": examples,
+    "modules": modules,
+    "option_rows": option_rows,
+    "VIEWS": VIEWS,
+    "STEP_RULES": STEP_RULES,
+    "GRIDS": GRIDS,
+    "SPLITS": SPLITS,
+    "THRESHOLDS": THRESHOLDS,
+}
+
+
+def render(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Fill in a page that is a template."""
+    if source[0].startswith(MARK) or f"\n{MARK}" in source[0][:400]:
+        environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
+        source[0] = environment.from_string(source[0]).render(CONTEXT)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("source-read", render)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
