@@ -1,4 +1,4 @@
-"""What the documentation site shows is what noisewalk does; `make docs` runs its pages, these tests hold the parts they are made of."""
+"""The site shows what noisewalk does. `make docs` runs its pages; these tests hold the parts that they are made of."""
 
 from __future__ import annotations
 
