@@ -8,10 +8,18 @@ import secrets
 import stat
 import time
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import UserError
+
+PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ico", ".ppm", ".eps", ".svg"}
+FILES = PICTURES | {
+    *(".mp4", ".webm", ".mov", ".avi", ".mkv", ".pdf", ".html", ".md", ".txt", ".log", ".json", ".jsonl", ".csv", ".yaml"),
+    *(".npy", ".npz", ".pth", ".pt", ".ckpt", ".bin", ".gguf", ".safetensors", ".zip", ".tar", ".gz", ".py"),
+}
+"""Endings by which one tells a file from a folder."""
 
 _PREFIX, _SUFFIX = ".noisewalk-", ".part"
 _SURELY_LEFT = 60.0
@@ -111,3 +119,50 @@ def slug(text: str, most: int = 60) -> str:
     kept = (c if unicodedata.category(c)[0] in "LNM" else "-" for c in unicodedata.normalize("NFC", text).lower())
     name = re.sub("-+", "-", "".join(kept)).strip("-").encode()[:most].decode(errors="ignore")
     return name.strip("-") or "any"
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names, of which those that were there before get a number: no two of them are one file.
+
+    >>> distinct(["a", "b", "a", "a-2", "a"])
+    ['a', 'b', 'a-2', 'a-2-2', 'a-3']
+    """
+    made: dict[str, None] = {}
+    for name in names:
+        number, unused = 2, name
+        while unused in made:
+            unused, number = f"{name}-{number}", number + 1
+        made[unused] = None
+    return list(made)
+
+
+def check_file(path: Path, what: str, *suffixes: str) -> None:
+    """See that a file to write has the ending of its format; every command and function that writes a file asks here.
+
+    Args:
+        path: as it was asked for.
+        what: what is written, for the message.
+        suffixes: the endings it may have.
+
+    Raises:
+        UserError: it has another ending, or none.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise UserError(f"{what} is saved as {', '.join(suffixes)}; {path} was asked for")
+
+
+def check_folder(path: Path, what: str, option: str = "--out") -> None:
+    """See that a folder to write is not named as a file, and is no file.
+
+    Args:
+        option: the flag that named it, for the message.
+
+    Raises:
+        UserError: it looks like a file, or is one.
+    """
+    if path.is_dir():
+        return
+    if path.suffix.lower() in FILES:
+        raise UserError(f"{what} is a folder; {option} {path} looks like a file")
+    if path.exists():
+        raise UserError(f"{what} is a folder; {option} {path} is a file")

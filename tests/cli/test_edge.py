@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,6 +113,20 @@ def test_a_fault_of_noisewalk_says_where_it_is(capsys: pytest.CaptureFixture[str
     assert "please report it: KeyError at test_edge.py:" in said
     assert said.count("\n") == 1
 
+    def wrong_call() -> int:
+        return slug(7)  # type: ignore[arg-type, return-value]
+
+    assert guarded(wrong_call) == 2
+    said = capsys.readouterr().err
+    assert re.search(
+        r"a fault in noisewalk, .*: TypeError at noisewalk/files\.py:\d+: ", said
+    )  # not unicodedata's or re's place
+    assert "set NOISEWALK_TRACEBACK=1 to see the whole traceback" in said
+    assert said.count("\n") == 1
+    monkeypatch.setenv("NOISEWALK_TRACEBACK", "1")
+    with pytest.raises(TypeError):
+        guarded(wrong_call)
+
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("line", [["models"], ["--version"], ["generate", "--help"]])
@@ -180,10 +195,37 @@ def test_a_value_that_begins_with_a_dash(capsys: pytest.CaptureFixture[str]) -> 
     assert "as -- -blurry" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("line", [["replay", "a.png", "--out", "b.gif"], ["animate", "a.png", "--out", "b.png"]])
-def test_another_ending_is_refused_before_the_work(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(line) == 2
-    assert f"saved as {'.png' if line[0] == 'replay' else '.gif'}" in capsys.readouterr().err
+ENDINGS = {
+    "generate 7": (".jpg", ".txt", ".safetensors", ".pdf"),
+    "edit x.png": (".webp",),
+    "replay a.png": (".gif", ".jpg", ""),
+    "animate a.png": (".png", ".avi", ""),
+    "pack run": (".json", ".pt", ""),
+    "compare run": (".png", ".md", ""),
+    "train flow": (".safetensors", ".html"),
+    "search generate 7": (".html", ".jsonl"),
+    "evaluate digits": (".txt", ".png"),
+    "tour": (".html",),
+}
+"""What a command writes as none of these."""
+
+
+@pytest.mark.parametrize(("line", "ending"), [(line, ending) for line, endings in ENDINGS.items() for ending in endings])
+def test_another_ending_is_refused_before_the_work(line: str, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(Path().iterdir())
+    assert main([*line.split(), "--out", f"made{ending}"]) == 2
+    said = capsys.readouterr().err
+    assert "is saved as ." in said or f"is a folder; --out made{ending} looks like a file" in said
+    assert sorted(Path().iterdir()) == before
+
+
+def test_every_command_that_writes_is_asked_for_another_ending() -> None:
+    writers = {verb for verb in OWN if "--out" in _help(verb)}
+    assert writers == {line.split()[0] for line in ENDINGS} - set(TECHNIQUES)
+
+
+def _help(verb: str) -> str:
+    return run(verb, *(["generate"] if verb == "search" else []), "--help").stdout
 
 
 def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:

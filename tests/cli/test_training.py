@@ -21,6 +21,7 @@ from PIL import Image
 
 import noisewalk as nw
 from noisewalk.cli.main import main
+from noisewalk.lock import held
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
 from noisewalk.run import training as lab
 from noisewalk.run.training import RunSpec, begun_from, configure, prepare, read_spec
@@ -187,6 +188,20 @@ def test_what_cannot_be_evaluated_is_one_clear_line(line: list[str], said: str, 
     said_instead = capsys.readouterr().err
     assert said in said_instead
     assert said_instead.count("\n") == 1
+
+
+def test_an_evaluation_waits_for_the_run_that_is_being_trained(shapes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _train("flow", "--data", shapes, "--size", "8", "--epochs", "40", "--out", "run", "--minutes", "0.0001") == 0
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    with held(Path("run"), "noisewalk train"):
+        capsys.readouterr()
+        assert main(["evaluate", "run", "--num", "100"]) == 2
+        assert main(["evaluate", "digits", "--num", "100", "--out", "run"]) == 2
+        said = capsys.readouterr().err
+    assert said.count("noisewalk: run is being written by noisewalk train (process") == 2
+    assert {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file() and "lock" not in path.name} == {
+        path: data for path, data in before.items() if "lock" not in path.name
+    }
 
 
 def test_evaluate_says_how_it_was_measured_and_what_to_read_it_against(

@@ -22,7 +22,7 @@ from noisewalk import UserError
 from noisewalk.cli.main import main
 from noisewalk.judge.illusions import IllusionScores, score_illusions
 from noisewalk.judge.reliability import verdict
-from noisewalk.judge.scorer import DigitScorer, Scorer
+from noisewalk.judge.scorer import DigitScorer, Scorer, get_scorer
 from noisewalk.lock import held
 from noisewalk.run.record import read_record
 from noisewalk.search import Plan, Search, parse_grid, parse_seeds, suggest
@@ -31,6 +31,7 @@ from noisewalk.search.plan import Task, make_plan, same_search
 from noisewalk.search.task import Done
 from noisewalk.techniques.anagram import Anagram
 from noisewalk.techniques.edit import Edit
+from noisewalk.techniques.generate import Generate
 from noisewalk.tour.experiments import PICTURES
 from noisewalk.training.data import Labelled, to_unit
 
@@ -113,6 +114,43 @@ def test_grids_as_they_are_written() -> None:
             parse_grid("anagram", [wrong])
     with pytest.raises(UserError, match="once"):
         parse_grid("anagram", ["steps=1", "steps=2"])
+
+
+def test_values_with_commas_are_a_json_list() -> None:
+    assert parse_grid("generate", ['prompt=["a fox, asleep", "a cat"]', "steps=[2, 3]"]) == (
+        ("prompt", ("a fox, asleep", "a cat")),
+        ("steps", (2, 3)),
+    )
+    assert parse_grid("anagram", ['prompts=[["6: six, red", "9"], ["8", "3"]]']) == (
+        ("prompts", (("6: six, red", "9"), ("8", "3"))),
+    )
+    assert parse_grid("generate", ["prompt=a fox,a cat", "steps=1, 2"]) == (("prompt", ("a fox", "a cat")), ("steps", (1, 2)))
+    for wrong, complaint in {
+        "prompt=a fox, asleep,a cat": r"reads as 3 values.*as --grid 'prompt=\[\"a fox, asleep,a cat\"\]'",
+        'prompt=["a fox': "is no JSON list",
+        "prompt=[7]": "'7' is not str",
+        "prompt=[null]": "is not str",
+        "steps=[1.5]": "'1.5' is not int",
+        "steps=[[1]]": "is not int",
+        "steps=[true]": "is not int",
+        "steps=[]": "the list is empty",
+        "steps=" + "[" * 100_000: "is no JSON list",
+    }.items():
+        with pytest.raises(UserError, match=complaint):
+            parse_grid("generate", [wrong])
+
+
+def test_a_searched_prompt_with_a_comma_is_one_cell(tmp_path: Path) -> None:
+    emoji = nw.load("emoji")
+    grid = (*parse_grid("generate", ['prompt=["a cat", "a fox, a dog"]']), ("negative_prompt", ("",)))
+    plan = make_plan("generate", Generate("a cat", steps=2), emoji, (0,), grid=grid, top=2)
+    search = Search(plan, tmp_path, emoji, get_scorer("auto", emoji))
+    assert {search.caption(c).partition(" alignment")[0] for c in search.run()} == {
+        "seed 0 prompt 'a cat' negative_prompt",
+        "seed 0 prompt 'a fox, a dog' negative_prompt",
+    }
+    names = {path.name[3:] for path in (tmp_path / "top").iterdir()}
+    assert names == {"prompt-a-cat-negative-prompt-seed0.png", "prompt-a-fox-a-dog-negative-prompt-seed0.png"}
 
 
 def test_every_seed_at_every_point_once_and_batches_aligned(model: nw.Pretrained) -> None:

@@ -8,12 +8,16 @@ import os
 import shutil
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 from ..errors import UserError, from_outside, one_line
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""The folder of the package."""
 
 NARROW, WIDE = 40, 300
 """Columns of text. Narrower, help would be boxes without room for a word, and wrapping it would never end."""
@@ -56,13 +60,14 @@ def _fail(text: str, status: int = 2) -> int:
 
 def _fault(error: Exception) -> str:
     """An error that noisewalk should have foreseen: it says so, where it is, and how to see more."""
-    place = error.__traceback__
-    while place and place.tb_next:
-        place = place.tb_next
-    where = f" at {os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else ""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    own = [(name, line) for name, line in places if name.startswith(ROOT) and name != __file__]
+    at = [f"{os.path.relpath(name, os.path.dirname(ROOT))}:{line}" for name, line in own[-1:]]
+    if places and places[-1] not in own:  # what noisewalk called
+        at.append(f"{os.path.basename(places[-1][0])}:{places[-1][1]}")
     return (
-        f"this is a fault in noisewalk, please report it: {type(error).__name__}{where}: {error} "
-        "(with NOISEWALK_TRACEBACK=1 it says more)"
+        f"this is a fault in noisewalk, please report it: {type(error).__name__} at {' in '.join(reversed(at))}: {error} "
+        "(set NOISEWALK_TRACEBACK=1 to see the whole traceback)"
     )
 
 

@@ -10,7 +10,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from ..errors import UserError, unknown
 from ..models.loading import Loading
-from .terminal import file_to_write, progress, writable
+from .terminal import file_to_write, folder_to_write, progress
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,7 @@ def run_search(rest: list[str]) -> int:
     grid = parse_grid(verb, options.grid)
     plan = make_plan(verb, spec, model, parse_seeds(options.seeds), grid=grid, loading=asked, **rest_of_plan)
     out = options.out or Path("out") / f"search-{default_name(verb, spec)}"
-    if out.suffix:
-        raise UserError(f"a search writes a folder; {out} looks like a file")
-    writable(out)
+    folder_to_write(out, "a search")
     worker = engine(options.engine, options.address, options.workers)
     search = Search(plan, out, model, equipment(plan)[1])
     try:

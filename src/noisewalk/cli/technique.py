@@ -11,7 +11,7 @@ from tyro.conf import Positional
 from ..commands import job, parse, place, technique_command
 from ..errors import UserError
 from .edge import say
-from .terminal import file_to_write, progress, writable
+from .terminal import file_to_write, pictures_to_write, progress
 
 if TYPE_CHECKING:
     from ..run.result import Result
@@ -22,14 +22,11 @@ def run_technique(verb: str, rest: list[str]) -> int:
     wanted = job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
     from ..models.zoo import load
     from ..run.make import Interrupted, run
-    from ..run.result import is_single
 
     if wanted.out:
-        is_single(wanted.out)
-        writable(wanted.out)
+        pictures_to_write(wanted.out)
     model = load(wanted.model, **wanted.loading)
-    out = wanted.out or place(wanted, model.fingerprint)
-    writable(out)
+    out = pictures_to_write(wanted.out or place(wanted, model.fingerprint))
     try:
         with progress(verb) as watch:
             result = run(verb, wanted.spec, model, watch, keep_states=wanted.trajectory)

@@ -10,26 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import check_file, check_folder
 from .edge import say, working
 
 Watch = Callable[[int, int], None]
-PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".mp4"}
-FILES = PICTURES | {".html", ".md", ".txt", ".json", ".jsonl", ".csv", ".npy", ".pth", ".pt", ".safetensors", ".zip"}
-"""Endings by which one tells a file from a folder."""
 
 
-def writable(out: Path) -> None:
-    """Raise a `UserError` at once, rather than after the work, if nothing can be written at `out`."""
-    folder = out.parent if out.suffix else out
+def _writable(folder: Path, out: Path, option: str = "--out") -> None:
+    """Raise a `UserError` at once, rather than after the work, if nothing can be written in the folder."""
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         why = "it is not a folder" if not existing.is_dir() else error.strerror or str(error)
-        raise UserError(f"cannot write to {out}: {existing}: {why}; choose another place with --out") from None
-    if out.suffix and out.is_dir():
-        raise UserError(f"cannot write to {out}: it is a folder; choose another name with --out")
+        raise UserError(f"cannot write to {out}: {existing}: {why}; choose another place with {option}") from None
 
 
 def file_to_write(out: Path, what: str, *suffixes: str) -> Path:
@@ -43,24 +38,33 @@ def file_to_write(out: Path, what: str, *suffixes: str) -> Path:
     Raises:
         UserError: it has another ending, or cannot be written.
     """
-    if out.suffix.lower() not in suffixes:
-        raise UserError(f"{what} is saved as {', '.join(suffixes)}; {out} was asked for")
-    writable(out)
+    check_file(out, what, *suffixes)
+    if out.is_dir():
+        raise UserError(f"cannot write to {out}: it is a folder; choose another name with --out")
+    _writable(out.parent, out)
     return out
 
 
-def folder_to_write(out: Path, what: str) -> Path:
+def folder_to_write(out: Path, what: str, option: str = "--out") -> Path:
     """The folder a command writes, checked before the work.
 
     Raises:
         UserError: it looks like a file, or nothing can be written in it.
     """
-    if out.suffix.lower() in FILES:
-        raise UserError(f"{what} is a folder; --out {out} looks like a file")
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{what} is a folder; --out {out} is a file")
-    writable(out / "any.file")
+    check_folder(out, what, option)
+    _writable(out, out, option)
     return out
+
+
+def pictures_to_write(out: Path) -> Path:
+    """The .png file or the folder that a technique writes, checked before the work.
+
+    Raises:
+        UserError: it looks like a file of another kind, or nothing can be written there.
+    """
+    from ..run.result import is_single
+
+    return file_to_write(out, "a picture", ".png") if is_single(out) else folder_to_write(out, "a result")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from ..commands import parse
 from ..errors import UserError
-from .terminal import progress
+from .terminal import file_to_write, folder_to_write, progress
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def run_train(rest: list[str]) -> int:
     folder, values, moved = _wanted(asked)
     spec = checked(values)
     option = "--resume" if asked.resume else "--out"
+    folder_to_write(folder, "a training run", option)
     with caught(interrupt), progress(f"train {spec.objective}") as watch:
         said = train_into(folder, spec, asked.minutes, asked.device, watch, option, moved)
     if said:
@@ -102,6 +103,7 @@ def run_pack(rest: list[str]) -> int:
     from ..training.pack import pack
 
     command = parse(PackCommand, rest, "noisewalk pack")
+    file_to_write(command.out, "a packed model", ".safetensors")
     card = pack(command.run, command.out, {"kind": "model", "what": f"packed from {command.run.name}", "data": "see the run"})
     print(f"{command.out} ({command.out.stat().st_size / 1e6:.2f} MB, {card['trained']['steps']} steps)")
     return 0
@@ -131,6 +133,8 @@ def run_evaluate(rest: list[str]) -> int:
     from ..run.evaluation import evaluate_model
 
     command = parse(EvaluateCommand, rest, "noisewalk evaluate")
+    if command.out:
+        folder_to_write(command.out, "an evaluation")
     with progress("evaluate") as watch:
         names = ("steps", "step_rule", "guidance_scale", "guidance_interval")
         walk = {name: getattr(command, name) for name in names}
@@ -157,6 +161,7 @@ def run_compare(rest: list[str]) -> int:
     command = parse(CompareCommand, rest, "noisewalk compare")
     if not command.runs:
         raise UserError("name the run folders to compare, as: noisewalk compare runs/a runs/b")
+    file_to_write(command.out, "a comparison", ".html")
     for run in command.runs:
         read_spec(run)
     print(compare(command.runs, command.out))

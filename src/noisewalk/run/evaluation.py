@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..files import write_atomic
 from ..images import encode_png
 from ..judge.evaluate import Evaluation, evaluate
+from ..lock import held
 from ..models.text.prompts import LabelPrompts
 from ..models.zoo import Pretrained, load
 from ..report.figures import sheet
@@ -32,8 +33,19 @@ def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | Non
     Args:
         name: of a digits model.
         walk: fields of `Generate` to use instead of the model's defaults; None for the default.
-        out: a folder for the table and a picture of the samples nearest to training digits; a run's own is `name` itself.
+        out: a folder for the table and a picture of the samples nearest to training digits; a run's own is `name` itself. It is
+            held from the beginning, so that what cannot be written is said before the work.
+
+    Raises:
+        UserError: the model draws no digits, something in `walk` cannot be done, or another process writes in `out`.
     """
+    if out is None:
+        return _evaluated(name, num, walk, watch, out)
+    with held(out, "noisewalk evaluate"):
+        return _evaluated(name, num, walk, watch, out)
+
+
+def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Watch | None, out: Path | None) -> str:
     if num < 100:
         raise UserError(f"--num must be at least 100, {num} was asked for")
     model = load(name)

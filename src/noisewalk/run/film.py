@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ..errors import UserError, install
-from ..files import write_atomic
+from ..files import check_file, write_atomic
 from ..images import open_image, to_image, to_tensor
 from ..report.animate import frame, motion_of
 from ..report.figures import INK, PAPER, shortened
@@ -110,9 +110,8 @@ def save(film: Film, path: Path, watch: Watch | None = None) -> None:
     Raises:
         UserError: it is another kind of file, it is too large for its encoder, or PyAV is missing.
     """
+    check_file(path, "an animation", *SUFFIXES)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UserError(f"an animation is saved as {', '.join(SUFFIXES)}; {path} was asked for")
     frames = _watched(film, watch)
     first = next(frames)
     if suffix == ".mp4":

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import UserError, shorten
-from ..files import slug, write_atomic
+from ..files import FILES, check_file, distinct, slug, write_atomic
 from ..images import encode_png, enlarge, to_image
 from ..models.precision import type_name
 from ..models.zoo import Pretrained
@@ -177,19 +177,22 @@ class Result:
         return {path: self.png(PictureRecord("picture", 0) if len(self.images) == 1 else FIGURE)}
 
     def _folder(self, folder: Path) -> dict[Path, bytes]:
-        named = [("figure", FIGURE)]
         outcomes = [panel for panel in self.panels if panel.outcome]
-        for panel in outcomes:
-            for row in range(len(panel.x)):
-                label = f"{slug(panel.label)}-" if len(outcomes) > 1 else ""
-                named.append((f"{label}seed{seeds(self.spec)[row]}", PictureRecord("picture", len(named) - 1)))
-        return {folder / f"{name}.png": self.png(what) for name, what in named}
+        slugs = (
+            [f"{name}-" for name in distinct(slug(panel.label) for panel in outcomes)]
+            if len(outcomes) > 1
+            else [""] * len(outcomes)
+        )
+        rows = [(name, seed) for name, panel in zip(slugs, outcomes, strict=True) for seed in seeds(self.spec)[: len(panel.x)]]
+        names = distinct(["figure", *(f"{name}seed{seed}" for name, seed in rows)])
+        pictures = [FIGURE, *(PictureRecord("picture", index) for index in range(len(rows)))]
+        return {folder / f"{name}.png": self.png(what) for name, what in zip(names, pictures, strict=True)}
 
     def _trajectory(self, stem: Path) -> dict[Path, bytes]:
         walked = [panel for panel in self.panels if len(panel.states) > 1]
         files: dict[Path, bytes] = {}
-        for panel in walked:
-            name = stem.name + (f"-{slug(panel.label)}" if len(walked) > 1 else "")
+        for label, panel in zip(distinct(slug(panel.label) for panel in walked), walked, strict=True):
+            name = stem.name + (f"-{label}" if len(walked) > 1 else "")
             files[stem.with_name(f"{name}.png")] = encode_png(figures.filmstrip(panel.states, panel.panel.decode))
             files[stem.with_name(f"{name}.gif")] = figures.gif(panel.states, panel.panel.decode)
         return files
@@ -201,8 +204,7 @@ def is_single(path: Path) -> bool:
     Raises:
         UserError: it looks like a file of another kind.
     """
-    if path.suffix.lower() == ".png":
+    if path.suffix.lower() in FILES and not (path.is_dir() and path.suffix.lower() != ".png"):
+        check_file(path, "a picture (for several, name a folder)", ".png")
         return True
-    if path.suffix.lower() in Image.registered_extensions():
-        raise UserError(f"pictures are saved as .png (which can be replayed) or into a folder; {path} was asked for")
     return False

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..files import write_atomic
+from ..files import check_file, write_atomic
 from ..models.zoo import Pretrained
 from ..report.curves import curves
 from ..report.figures import contact, gif, sheet
@@ -69,6 +69,7 @@ def sections(folder: Path, skipped: Sequence[str] = ()) -> list[Section]:
 
 def compare(folders: Sequence[Path], page: Path) -> Path:
     """Write a page of several runs: their losses in one figure, and the last samples of each."""
+    check_file(page, "a comparison", ".html")
     specs = {str(folder): asdict(read_spec(folder)) for folder in folders}
     first = next(iter(specs.values()))
     differ = sorted({k for spec in specs.values() for k in spec if spec.get(k) != first.get(k)})

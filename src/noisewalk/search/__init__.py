@@ -1,7 +1,7 @@
 """Search: many seeds of a technique, scored and ranked, the best kept."""
 
+from .grid import parse_grid as parse_grid
 from .plan import Plan as Plan
-from .plan import parse_grid as parse_grid
 from .plan import parse_seeds as parse_seeds
 from .run import Candidate as Candidate
 from .run import Search as Search

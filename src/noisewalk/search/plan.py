@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import UserError, unknown
@@ -193,41 +192,6 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if not seeds:
         raise UserError(f"the range of seeds {short} is empty; ask for some, as --seeds 0:200")
     return tuple(dict.fromkeys(seeds))
-
-
-def parse_grid(verb: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    """Grid axes as they are written: guidance_scale=1,2,4, or weights=1:1,1:2 for fields that are several numbers.
-
-    Raises:
-        UserError: the technique has no such field, or a value does not fit it.
-    """
-    kind = TECHNIQUES[verb].spec
-    hints = typing.get_type_hints(kind)
-    known = [f.name for f in fields(kind) if f.name not in ("seed", "num", "seeds") and not f.metadata.get("role")]
-    axes = []
-    for text in texts:
-        name, _, values = text.partition("=")
-        name = name.strip("-").replace("-", "_")
-        if name not in known:
-            raise unknown(f"field of {verb}", name, known)
-        if not values:
-            raise UserError(f"a grid is written field=value,value,…; '{text}' was given")
-        axes.append((name, tuple(_value(name, hints[name], value) for value in values.split(","))))
-    if len({name for name, _ in axes}) < len(axes):
-        raise UserError(f"each field may be in the grid once; got {', '.join(name for name, _ in axes)}")
-    return tuple(axes)
-
-
-def _value(name: str, hint: Any, text: str) -> Any:
-    if typing.get_origin(hint) is Sequence:
-        return tuple(_value(name, typing.get_args(hint)[0], part) for part in text.split(":"))
-    kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
-    if typing.get_origin(kinds[0]) is Sequence:
-        return _value(name, kinds[0], text)
-    try:
-        return kinds[0](text)
-    except ValueError:
-        raise UserError(f"--grid {name}: '{text}' is not {kinds[0].__name__}") from None
 
 
 def same_search(there: dict[str, Any], here: dict[str, Any]) -> str:

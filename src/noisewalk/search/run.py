@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -184,13 +185,17 @@ class Search:
         for path in top.glob("*.png"):
             path.unlink()
         for number, (c, result) in enumerate(results, 1):
-            where = "".join(f"-{slug(name)}-{slug(_short(value))}" for name, value in self.plan.points[c.point].items())
+            settings = " ".join(f"{name} {_short(value)}" for name, value in self.plan.points[c.point].items())
+            where = f"-{slug(settings, 120)}" if settings else ""
             result.save(top / f"{number:02d}{where}-seed{c.seed}.png")
         self._draw([(c, result.images[0]) for c, result in results])
         shutil.rmtree(self.folder / "leaders", ignore_errors=True)
 
 
 def _short(value: Any) -> str:
-    return (
-        ":".join(map(_short, value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
-    )
+    """A setting in a caption; texts that could be read as several are quoted."""
+    if isinstance(value, tuple):
+        return ":".join(map(_short, value))
+    if isinstance(value, str) and re.search(r"[\s,:]", value):
+        return f"'{value}'"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..files import write_atomic
+from ..files import check_file, write_atomic
 from ..models.checkpoint import RUN_CHECKPOINT, half, read_card, save_tensors
 from .saving import MAX_FILE, Reached, averaged_weights, reached
 
@@ -25,8 +25,7 @@ def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: the name ends otherwise, the run has no good checkpoint, or a file that is no card is in the card's place.
     """
-    if weights.suffix != ".safetensors" or not weights.stem:
-        raise UserError(f"packed weights are a .safetensors file; write --out {weights.name or 'weights'}.safetensors")
+    check_file(weights, "a packed model", ".safetensors")
     place = weights.with_suffix(".json")
     if place.exists() and "sha256" not in read_card(place):
         raise UserError(f"the card would be written over {place}, which is no card; choose another name with --out")

@@ -1,0 +1,88 @@
+"""The grid of a search, as it is written: fields of a technique and the values to try."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import typing
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+
+from ..errors import UserError, shorten, unknown
+from ..techniques import TECHNIQUES
+
+
+def parse_grid(verb: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """Grid axes as they are written: guidance_scale=1,2,4, or weights=1:1,1:2 for fields that are several numbers.
+
+    Values that hold a comma or a colon themselves are written as a JSON list: prompt=["a fox, asleep", "a cat"], and
+    prompts=[["6: six", "9"], ["8", "3"]].
+
+    Raises:
+        UserError: the technique has no such field, or a value does not fit it.
+    """
+    kind = TECHNIQUES[verb].spec
+    hints = typing.get_type_hints(kind)
+    known = [f.name for f in fields(kind) if f.name not in ("seed", "num", "seeds") and not f.metadata.get("role")]
+    axes = []
+    for text in texts:
+        name, _, values = text.partition("=")
+        name = name.strip("-").replace("-", "_")
+        if name not in known:
+            raise unknown(f"field of {verb}", name, known)
+        if not values:
+            raise UserError(f"a grid is written field=value,value,…; '{text}' was given")
+        found = _values(name, _kind(hints[name])[0], values)
+        if not found:
+            raise UserError(f"--grid {name}: the list is empty; give values to try")
+        axes.append((name, tuple(_value(name, hints[name], value) for value in found)))
+    if len({name for name, _ in axes}) < len(axes):
+        raise UserError(f"each field may be in the grid once; got {', '.join(name for name, _ in axes)}")
+    return tuple(axes)
+
+
+def _values(name: str, kind: type, text: str) -> list[Any]:
+    """The values of an axis, as commas separate them or as a JSON list holds them."""
+    if text.lstrip().startswith("["):
+        try:
+            return msgspec.json.decode(text, type=list[Any])
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise UserError(f"--grid {name}: {shorten(text)} is no JSON list ({error}); one is {name}=[1, 2]") from None
+    values: list[Any] = text.split(",")
+    if kind is str and len(values) > 1 and any(value != value.strip() for value in values):  # a comma inside of a text
+        whole = shlex.quote(f"{name}={json.dumps([text], ensure_ascii=False)}")
+        raise UserError(
+            f"--grid {name}: '{shorten(text)}' reads as {len(values)} values, some with spaces at their ends; write values "
+            f"that hold a comma as a JSON list, as --grid {whole}, and others without spaces"
+        )
+    return values
+
+
+def _kind(hint: Any) -> tuple[type, bool]:
+    """The type of a field's items, and whether it is a sequence of them."""
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    inner = hint if typing.get_origin(hint) is Sequence or not kinds else kinds[0]
+    return (typing.get_args(inner)[0], True) if typing.get_origin(inner) is Sequence else (inner, False)
+
+
+def _value(name: str, hint: Any, given: Any) -> Any:
+    """A value of an axis: a text that is still to be read, or what a JSON list held."""
+    kind, several = _kind(hint)
+    if not several:
+        return _item(name, kind, given)
+    return tuple(_item(name, kind, part) for part in (given.split(":") if isinstance(given, str) else _listed(given)))
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
+
+
+def _item(name: str, kind: type, given: Any) -> Any:
+    if isinstance(given, str) or (type(given) is int and kind is not str) or type(given) is kind is float:
+        with suppress(ValueError):
+            return kind(given)
+    raise UserError(f"--grid {name}: '{shorten(str(given))}' is not {kind.__name__}")
