@@ -104,7 +104,13 @@ def walk(network: Any, guide: Callable[..., Denoiser], conds: list[Tensor], step
     def ask(x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         return call(network, x.to(dtype), t, cond)  # type: ignore[no-any-return]
 
-    model = NetworkModel(ask, sampling.schedule, "epsilon", clock=lambda t: sampling.clock(t).float(), learned_variance=True)
+    model = NetworkModel(
+        ask,
+        sampling.schedule,
+        "epsilon",
+        time_conditioning=lambda t: sampling.time_conditioning(t).float(),
+        learned_variance=True,
+    )
     denoiser = dynamic_threshold(guide(*(Bound(model, (cond,)) for cond in conds)), 0.95, 1.5)
     noise = SeededNoise([0])
     path = levels(sampling.schedule, native(sampling.schedule, steps))

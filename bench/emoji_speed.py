@@ -35,10 +35,10 @@ import torch._inductor.config as inductor
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from noisewalk.models.nets.packed import pack
+from noisewalk.models.nets.prepacked import prepack
 from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig
 from noisewalk.models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet
-from noisewalk.models.precision import computing_in
+from noisewalk.models.precision import convert_precision
 
 Call = Callable[[], Tensor]
 Inputs = tuple[Tensor, ...]
@@ -64,7 +64,7 @@ class Drawing(nn.Module):
         self.network = network
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return self.network.draw(*inputs)
+        return self.network.denoise(*inputs)
 
 
 def stages() -> list[Stage]:
@@ -77,7 +77,7 @@ def stages() -> list[Stage]:
 
     def words(n: int, network: Drawing) -> Inputs:
         mask = torch.arange(24).expand(n, -1) < 6
-        return network.network.read(torch.randn(n, 24, 192), mask), mask
+        return network.network.encode_text(torch.randn(n, 24, 192), mask), mask
 
     def picture(n: int, size: int) -> Tensor:
         return torch.randn(n, 3, size, size).contiguous(memory_format=torch.channels_last)
@@ -96,7 +96,7 @@ def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
     if runtime in ("torch", "bf16", "compiled"):
         copied = copy.deepcopy(network)
         dtype = torch.float32 if runtime == "torch" else torch.bfloat16
-        wrapped = computing_in(copied, dtype, runtime)
+        wrapped = convert_precision(copied, dtype, runtime)
         call = wrapped(_compiled(copied) if runtime == "compiled" else _packed(copied))
         *pictures, read, mask = inputs
         given = (*pictures, read.to(dtype), mask)  # as the network itself reads
@@ -107,7 +107,7 @@ def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
 
 
 def _packed(network: nn.Module) -> nn.Module:
-    pack(network)
+    prepack(network)
     return network
 
 

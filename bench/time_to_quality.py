@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from noisewalk.judge.digits import features, read
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.models.nets.course import CourseUNet
-from noisewalk.models.precision import fastest
+from noisewalk.models.precision import fastest_dtype
 from noisewalk.models.zoo import Pretrained, load, pretrained
 from noisewalk.run.evaluation import as_often, draw_digits
 from noisewalk.training.data import mnist, to_unit
@@ -69,7 +69,7 @@ def course_model(weights: Path) -> Pretrained:
     shape = {"in_channels": 1, "image_size": 28}
     card = {"network": "unet-course", "config": shape, "schedule": "linear", "prediction_type": "flow_prediction"}
     cpu = torch.device("cpu")
-    return pretrained(str(weights), Reversed(network), card | {"unit_range": True}, device=cpu, dtype=fastest(cpu))
+    return pretrained(str(weights), Reversed(network), card | {"unit_range": True}, device=cpu, dtype=fastest_dtype(cpu))
 
 
 def quality(model: Pretrained, scale: float, sampler: Walk, samples: int, target: Moments) -> tuple[float, float]:

@@ -23,7 +23,7 @@ def main() -> None:
         print(f"{command}: {said}")
         job = parse_technique(command)
         (panel,) = run(job.verb, job.spec, model, keep_states=False).panels
-        bands.append(panel.exhibits)
+        bands.append(panel.captioned)
     rows = [bands[0] + bands[1], bands[2] + bands[3]]
     write_atomic(PICTURES / "anagrams.png", encode_png(sheet(rows, cell=168)))
 

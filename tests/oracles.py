@@ -12,10 +12,10 @@ from noisewalk.walk import (
     Denoiser,
     Noise,
     NoiseLevel,
-    Past,
     Prediction,
     Schedule,
     Step,
+    StepHistory,
     levels,
     sample,
     to_target,
@@ -190,8 +190,8 @@ class Watched:
     landed: list[Tensor] = field(default_factory=list)
 
     def __call__(
-        self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None, /
+        self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None, /
     ) -> tuple[Tensor, Prediction]:
-        x_s, p = self.step(denoiser, x_t, t, s, noise, past)
+        x_s, p = self.step(denoiser, x_t, t, s, noise, history)
         self.landed.append(x_s)
         return x_s, p

@@ -385,7 +385,7 @@ def test_the_watermark_is_stamped_only_when_asked_for(run: Said, stage1: Path, t
     assert (status, "every pixel agrees" in out) == (0, True)
     assert "has no watermark of its own to stamp" in run("generate", "a", "--model", stage1, "--watermark")[2]
     assert "'digits' has no safety checker and no watermark" in run("generate", "7", "--watermark")[2]
-    small = nw.load(str(folder)).parts.finishing
+    small = nw.load(str(folder)).parts.post_processing
     small.watermark = True
     with pytest.raises(nw.UserError, match="pictures of 16x16 are too small for the watermark"):
         small.stamped(torch.zeros(1, 3, 16, 16))

@@ -24,7 +24,7 @@ from noisewalk.cli.main import main
 from noisewalk.lock import held
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
 from noisewalk.run import training as lab
-from noisewalk.run.training import RunSpec, begun_from, configure, prepare, read_spec
+from noisewalk.run.training import RunSpec, configure, initialized_from, read_spec, recipe_and_dataset
 from noisewalk.training.records import read_metrics
 
 
@@ -249,9 +249,9 @@ def test_either_network_trains_by_either_recipe(shapes: str) -> None:
 def test_the_number_type_is_the_recipes_where_the_hardware_has_it_and_the_users_everywhere(
     shapes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fast, course = (prepare(RunSpec("flow", recipe, shapes, size=8))[0].config for recipe in ("fast", "course"))
+    fast, course = (recipe_and_dataset(RunSpec("flow", recipe, shapes, size=8))[0].config for recipe in ("fast", "course"))
     for able in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr(lab, "fastest", lambda device, able=able: able)
+        monkeypatch.setattr(lab, "fastest_dtype", lambda device, able=able: able)
         assert configure(fast, RunSpec("flow")).bf16 == (able == torch.bfloat16)
         assert not configure(course, RunSpec("flow")).bf16
         assert configure(course, RunSpec("flow", dtype="bfloat16")).bf16
@@ -278,7 +278,7 @@ def test_a_run_that_starts_from_another_has_its_weights(shapes: str, capsys: pyt
     line = ["flow", "--data", shapes, "--size", "8", "--epochs", "40"]
     assert _train(*line, "--out", "first", "--minutes", "0.0001") == 0
     first = load_tensors("first" / RUN_CHECKPOINT)[0]
-    recipe = begun_from("first", prepare(read_spec(Path("first")))[0])
+    recipe = initialized_from("first", recipe_and_dataset(read_spec(Path("first")))[0])
     weights = recipe.network().state_dict()
     assert all(torch.equal(weights[name], first[f"averaged.{name}"]) for name in weights)
     assert _train(*line, "--out", "second", "--init", "first", "--minutes", "0.0001") == 0

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from noisewalk import UserError
-from noisewalk.images import Picture, open_image, prepare, prepare_mask
+from noisewalk.images import Picture, open_image, prepare_mask, prepare_picture
 from noisewalk.run.record import ModelRecord, PictureRecord, Record, read_record, write
 from noisewalk.techniques.edit import Edit
 
@@ -79,7 +79,7 @@ DAMAGES: tuple[Callable[[bytearray, random.Random], bytes], ...] = (_flipped, _h
 READERS: tuple[Callable[[Path], object], ...] = (
     open_image,
     lambda path: read_record(path).request,
-    lambda path: prepare(path, (3, 32, 32)),
+    lambda path: prepare_picture(path, (3, 32, 32)),
     lambda path: prepare_mask(path, (3, 32, 32), None),
 )
 

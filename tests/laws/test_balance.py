@@ -1,4 +1,4 @@
-"""Balanced anagrams and prompts that take turns: what their rules promise."""
+"""Balanced anagrams and prompts that take turn_order: what their rules promise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from noisewalk import UserError
 from noisewalk.guidance import VIEWS, Balanced, alternate, anagram, cfg, dynamic_threshold
 from noisewalk.guidance.balance import rectification
-from noisewalk.guidance.illusions import turns
+from noisewalk.guidance.illusions import turn_order
 from noisewalk.models.network import NetworkModel
 from noisewalk.walk import Bound, LinearPath, NoiseLevel, Prediction, ddim
 
@@ -150,13 +150,13 @@ def test_learned_variances_are_weighted_alike() -> None:
     assert Balanced((says(1.0, 0.2), says(3.0, None)), zero, 1, (LOOKS[0], LOOKS[0]))(X, HALF).var_frac is None
 
 
-# Taking turns
+# Taking turn_order
 
 
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 3.0), (2.0, 3.0, 5.0), (0.0, 1.0)])
 def test_turns_are_fair_at_any_time(weights: tuple[float, ...]) -> None:
     share = [w / sum(weights) for w in weights]
-    order = turns(share, 40)
+    order = turn_order(share, 40)
     for n in range(1, 41):
         for i, part in enumerate(share):
             assert abs(order[:n].count(i) - part * n) < 1 or order[:n].count(i) == 0

@@ -15,8 +15,8 @@ from noisewalk.walk import (
     STEP_RULES,
     LinearPath,
     NoiseLevel,
-    Past,
     Prediction,
+    StepHistory,
     cosine_schedule,
     ddim,
     ddpm,
@@ -34,10 +34,10 @@ PATH = path_between(LinearPath(), 1, 0, 6)
 @pytest.mark.parametrize("rule", STEP_RULES)
 def test_a_walk_is_its_steps_one_after_the_other(rule: str) -> None:
     """Each gets where the last one landed, and what was said there: the level before and its prediction."""
-    x, past, noise, step = X, None, tape(1), STEP_RULES[rule]()
+    x, history, noise, step = X, None, tape(1), STEP_RULES[rule]()
     for i, state in enumerate(sample(MODEL, X, PATH, STEP_RULES[rule](), tape(1))):
-        x, prediction = step(MODEL, x, PATH[i], PATH[i + 1], noise, past)
-        past = Past(PATH[i], prediction)
+        x, prediction = step(MODEL, x, PATH[i], PATH[i + 1], noise, history)
+        history = StepHistory(PATH[i], prediction)
         assert state.step == i
         assert state.level is PATH[i + 1]
         assert torch.equal(state.x_t, x)

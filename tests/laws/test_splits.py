@@ -8,14 +8,14 @@ from oracles import Gaussian, path_between, tape, walked
 from torch import Tensor
 
 from noisewalk import UserError
-from noisewalk.guidance import SPLITS, Knobs, factorize, get_split, motion_blur
-from noisewalk.guidance.splits import Part, distant
+from noisewalk.guidance import SPLITS, SplitSettings, factorize, get_split, motion_blur
+from noisewalk.guidance.splits import Part, shrink_and_restore
 from noisewalk.walk import LinearPath, NoiseLevel, Prediction, ddim, pin
 
 
-def knobs(size: int) -> Knobs:
+def settings(size: int) -> SplitSettings:
     mask = (tape(9)(torch.empty(1, 1, size, size)) > 0).double()
-    return Knobs(sigmas=(3.0, 1.0), kernel_size=13, length=7, direction="antidiagonal", mask=mask)
+    return SplitSettings(sigmas=(3.0, 1.0), kernel_size=13, length=7, direction="antidiagonal", mask=mask)
 
 
 @pytest.mark.parametrize("size", [28, 32, 64, 256])
@@ -23,7 +23,7 @@ def knobs(size: int) -> Knobs:
 def test_parts_sum_to_the_picture(name: str, size: int) -> None:
     """Or a factorized picture of one prompt would not be that prompt's, and noise would not stay standard noise."""
     x = tape(size)(torch.empty(1, 3, size, size))
-    parts = get_split(name, knobs(size))
+    parts = get_split(name, settings(size))
     torch.testing.assert_close(sum(part.component(x) for part in parts), x, rtol=0, atol=1e-14)
     assert len({part.name for part in parts}) == len(parts) == (3 if name == "bands" else 2)
 
@@ -31,7 +31,7 @@ def test_parts_sum_to_the_picture(name: str, size: int) -> None:
 @pytest.mark.parametrize("name", SPLITS)
 def test_parts_are_linear_and_each_does_something(name: str) -> None:
     x, y = tape(0)(torch.empty(2, 3, 28, 28)), tape(1)(torch.empty(2, 3, 28, 28))
-    for part in get_split(name, knobs(28)):
+    for part in get_split(name, settings(28)):
         torch.testing.assert_close(part.component(2 * x - y), 2 * part.component(x) - part.component(y), rtol=0, atol=1e-13)
         assert 0.02 * x.norm() < part.component(x).norm() < 0.999 * x.norm()
         assert part.look(x).shape == x.shape
@@ -43,7 +43,7 @@ def test_one_prompt_for_all_parts_is_that_prompt(name: str) -> None:
         return Prediction(x_t.tanh())
 
     x, level = tape(0)(torch.empty(1, 3, 28, 28)), LinearPath()(torch.tensor(0.5, dtype=torch.float64))
-    parts = get_split(name, knobs(28))
+    parts = get_split(name, settings(28))
     x0 = factorize([ask] * len(parts), [part.component for part in parts])(x, level).x0
     torch.testing.assert_close(x0, x.tanh(), rtol=0, atol=1e-14)
 
@@ -55,7 +55,7 @@ PROJECTIONS = [("colour", 0), ("colour", 1), ("mask", 0), ("circle", 0), ("left-
 def test_pin_keeps_the_part_of_a_real_picture(name: str, which: int) -> None:
     """A colourised picture has exactly the greys of the original, and its colours from the walk."""
     size = 8
-    part = get_split(name, knobs(size))[which]
+    part = get_split(name, settings(size))[which]
     image = tape(4)(torch.empty(1, 3, size, size))
     end = _pinned(part, image)
     torch.testing.assert_close(part.component(end), part.component(image), rtol=0, atol=1e-12)
@@ -65,7 +65,7 @@ def test_pin_keeps_the_part_of_a_real_picture(name: str, which: int) -> None:
 @pytest.mark.parametrize("which", [0, 2])
 def test_pin_with_a_blur_gives_what_its_docstring_says(which: int) -> None:
     """A Gaussian blur is no projection: x - part(x) + part(image) for the x the last step would have had."""
-    part = get_split("bands", knobs(28))[which]
+    part = get_split("bands", settings(28))[which]
     image = tape(4)(torch.empty(1, 1, 28, 28))
     last = tape(5)(torch.empty(1, 1, 28, 28))
 
@@ -97,7 +97,7 @@ def test_motion_smears_along_its_line(direction: str, step: tuple[int, int]) -> 
 
 def test_from_afar_fine_detail_is_gone_and_coarse_is_not() -> None:
     column = torch.arange(64, dtype=torch.float64)
-    look = distant(3.0, 25)
+    look = shrink_and_restore(3.0, 25)
     for period, kept in ((64, True), (4, False)):
         wave = torch.sin(2 * torch.pi * column / period).expand(1, 1, 64, 64)
         assert (look(wave).norm() > 0.85 * wave.norm()).item() is kept
@@ -107,20 +107,20 @@ def test_from_afar_fine_detail_is_gone_and_coarse_is_not() -> None:
 @pytest.mark.parametrize(
     ("name", "asked", "complaint"),
     [
-        ("band", Knobs(), "unknown split 'band'; did you mean 'bands'"),
-        ("bands", Knobs(sigmas=(1.0, 2.0)), "decreasing sigmas"),
-        ("mask", Knobs(), "--mask FILE.png"),
-        ("motion", Knobs(length=4), "odd number of pixels"),
-        ("motion", Knobs(direction="up"), "unknown direction 'up'"),
+        ("band", SplitSettings(), "unknown split 'band'; did you mean 'bands'"),
+        ("bands", SplitSettings(sigmas=(1.0, 2.0)), "decreasing sigmas"),
+        ("mask", SplitSettings(), "--mask FILE.png"),
+        ("motion", SplitSettings(length=4), "odd number of pixels"),
+        ("motion", SplitSettings(direction="up"), "unknown direction 'up'"),
     ],
 )
-def test_splits_that_cannot_be_are_refused(name: str, asked: Knobs, complaint: str) -> None:
+def test_splits_that_cannot_be_are_refused(name: str, asked: SplitSettings, complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
         get_split(name, asked)
 
 
 def test_a_grey_model_has_no_colours_and_a_small_one_no_long_motions() -> None:
     with pytest.raises(UserError, match="draws in grey"):
-        get_split("colour", Knobs())[1].component(torch.zeros(1, 1, 8, 8))
+        get_split("colour", SplitSettings())[1].component(torch.zeros(1, 1, 8, 8))
     with pytest.raises(UserError, match="too long for 8x8; at most 15"):
-        get_split("motion", Knobs(length=17))[0].component(torch.zeros(1, 1, 8, 8))
+        get_split("motion", SplitSettings(length=17))[0].component(torch.zeros(1, 1, 8, 8))

@@ -266,7 +266,7 @@ def test_inpainting_leaves_every_kept_pixel_exactly(model: nw.Pretrained) -> Non
 
 def test_the_views_of_an_anagram_are_shown(model: nw.Pretrained) -> None:
     result = nw.anagram(model, ["6", "9"], ["identity", "rotate180"], steps=2)
-    (_, first), (caption, second) = result.panels[0].exhibits
+    (_, first), (caption, second) = result.panels[0].captioned
     assert caption == "rotate180: 9"
     assert torch.equal(second, first.rot90(2, (2, 3)))
 

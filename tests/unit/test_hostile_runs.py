@@ -18,9 +18,9 @@ from noisewalk.cli.main import main
 from noisewalk.models.checkpoint import load_tensors, read_card, save_tensors
 from noisewalk.models.zoo import WEIGHTS, load
 from noisewalk.run.spec import RunSpec, checked, keep_digest, keep_spec, read_spec, settled
+from noisewalk.training.datasets import open_dataset, what_was_read
 from noisewalk.training.folder import folder, layout
 from noisewalk.training.records import keep_until, put_levels, read_levels, read_metrics
-from noisewalk.training.sources import source, what_was_read
 
 HOSTILE: list[Any] = [None, True, -1, 0, 10**9, 10**30, 1e308, "64", "", "x" * 10**5, [], [1] * 50, {}, {"a": {}}, [[[]]]]
 TEXTS = [
@@ -152,7 +152,7 @@ def test_folders_are_read_in_the_one_way_they_can_be_meant(tmp_path: Path, monke
     data, names, skipped = folder(Path("classes"), 8, 1)
     assert (len(data), names) == (4, ("a", "b"))
     assert len(skipped) == 2
-    said = what_was_read(source("classes", 8, 1))
+    said = what_was_read(open_dataset("classes", 8, 1))
     assert said.startswith("classes: 4 pictures of 2 classes (a, b); 2 files were left out: README.txt lies beside")
     assert "a/broken.png" in said
     pictures("both/1.png", "both/2.png", "both/x/1.png", "both/x/2.png", "deep/a/b/1.png", "twin/Cat/1.png", "twin/cat/1.png")
@@ -168,18 +168,18 @@ def test_data_is_found_again_and_a_change_is_named(tmp_path: Path, monkeypatch: 
     spec = settled(RunSpec("flow", data="shapes"))
     assert spec.data == str(tmp_path / "shapes")
     keep_spec(Path("run"), spec)
-    keep_digest(Path("run"), spec, source(spec.data).digest)
-    keep_digest(Path("run"), spec, source(spec.data).digest)
+    keep_digest(Path("run"), spec, open_dataset(spec.data).digest)
+    keep_digest(Path("run"), spec, open_dataset(spec.data).digest)
     pictures("shapes/3.png")
     with pytest.raises(UserError, match="are not those that the run run began with"):
-        keep_digest(Path("run"), spec, source(spec.data).digest)
+        keep_digest(Path("run"), spec, open_dataset(spec.data).digest)
     Path("shapes").rename("moved")
     there = settled(RunSpec("flow", data="moved"))
     with pytest.raises(UserError, match=r"data was .*shapes, is .*moved"):
         keep_spec(Path("run"), there)
     keep_spec(Path("run"), there, moved=True)
     with pytest.warns(UserWarning, match="are not those"):
-        keep_digest(Path("run"), there, source(there.data).digest, moved=True)
+        keep_digest(Path("run"), there, open_dataset(there.data).digest, moved=True)
     assert read_spec(Path("run")).data == str(tmp_path / "moved")
 
 

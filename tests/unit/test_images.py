@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from noisewalk import UserError
-from noisewalk.images import Picture, enlarge, open_image, prepare, prepare_mask, to_image, to_tensor
+from noisewalk.images import Picture, enlarge, open_image, prepare_mask, prepare_picture, to_image, to_tensor
 
 SHAPE = (1, 28, 28)
 
@@ -31,7 +31,7 @@ def test_a_drawing_on_white_is_cropped_resized_turned_grey_and_inverted_and_the_
     image = Image.new("RGB", (300, 200), "white")
     image.paste((0, 0, 90), (140, 40, 160, 160))
     image.save(tmp_path / "one.png")
-    picture = prepare(tmp_path / "one.png", SHAPE, dark_background=True)
+    picture = prepare_picture(tmp_path / "one.png", SHAPE, dark_background=True)
     assert picture.image.size == (28, 28)
     assert picture.tensor[0, 0, 14, 14] > 0.7  # the stroke is light now
     assert picture.tensor[0, 0, 0, 0] == -1  # and the paper black
@@ -40,15 +40,15 @@ def test_a_drawing_on_white_is_cropped_resized_turned_grey_and_inverted_and_the_
 
 def test_a_picture_of_the_models_kind_is_left_alone() -> None:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 60, (28, 28), dtype=np.uint8))
-    picture = prepare(image, SHAPE, dark_background=True)
+    picture = prepare_picture(image, SHAPE, dark_background=True)
     assert picture.notes == ()
     assert picture.image.tobytes() == image.tobytes()
-    assert prepare(picture, SHAPE, dark_background=True) is picture
+    assert prepare_picture(picture, SHAPE, dark_background=True) is picture
 
 
 def test_transparency_is_put_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (28, 28), (255, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert prepare(tmp_path / "clear.png", (3, 28, 28)).image.getpixel((5, 5)) == (255, 255, 255)
+    assert prepare_picture(tmp_path / "clear.png", (3, 28, 28)).image.getpixel((5, 5)) == (255, 255, 255)
 
 
 def test_photos_are_turned_upright_by_their_exif_orientation(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def _animation(path: Path) -> None:
 def test_unusable_files_are_named_with_the_reason(tmp_path: Path, name: str, write, said: str) -> None:
     write(tmp_path / name)
     with pytest.raises(UserError) as error:
-        prepare(tmp_path / name, SHAPE)
+        prepare_picture(tmp_path / name, SHAPE)
     assert said in str(error.value)
     assert name in str(error.value)
 
@@ -97,7 +97,7 @@ def test_a_picture_cut_short_is_an_error_not_a_grey_half(tmp_path: Path) -> None
     data = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
     with pytest.raises(UserError, match=r"cut\.png is damaged or cut short"):
-        prepare(tmp_path / "cut.png", SHAPE)
+        prepare_picture(tmp_path / "cut.png", SHAPE)
 
 
 def test_masks_are_resized_without_in_between_values() -> None:
@@ -141,7 +141,7 @@ def _seven(colour: tuple[int, int, int]) -> Image.Image:
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_strokes_on_transparency_stay_visible(mode: str, colour: tuple[int, int, int], ground: int, channels: int) -> None:
-    prepared = prepare(_seven(colour).convert(mode), (channels, 56, 56))
+    prepared = prepare_picture(_seven(colour).convert(mode), (channels, 56, 56))
     pixels = np.asarray(prepared.image.convert("L"), dtype=float)
     assert pixels[0, 0] == ground
     assert abs(pixels[12:15, 14:40].mean() - ground) > 100
@@ -159,7 +159,7 @@ def test_numbers_of_every_size_are_read_in_their_range(tmp_path: Path) -> None:
         "deep.png": (ramp * 65535).round().astype(np.uint16),
     }.items():
         Image.fromarray(values).save(tmp_path / name)
-        prepared = prepare(tmp_path / name, (1, 64, 64))
+        prepared = prepare_picture(tmp_path / name, (1, 64, 64))
         assert np.abs(np.asarray(prepared.image, dtype=float) - seen).max() <= 1, name
         assert prepared.notes or name == "deep.png"
 
@@ -171,7 +171,7 @@ def test_a_dark_sixteen_bit_picture_stays_dark(tmp_path: Path) -> None:
 
 def test_what_is_no_number_is_black_and_told(tmp_path: Path) -> None:
     Image.fromarray(np.array([[np.nan, np.inf, -np.inf, 0.5]], dtype=np.float32).repeat(4, 0)).save(tmp_path / "nan.tif")
-    prepared = prepare(tmp_path / "nan.tif", (1, 4, 4))
+    prepared = prepare_picture(tmp_path / "nan.tif", (1, 4, 4))
     assert list(prepared.image.tobytes()[:4]) == [0, 255, 0, 128]
     assert "4 pixels are no number and read as black" in prepared.notes
 
@@ -182,7 +182,7 @@ def test_the_first_of_several_pictures_in_a_file_is_read_where_they_are_no_anima
     first.save(tmp_path / "pages.tif", save_all=True, append_images=[second.copy()])
     first.save(tmp_path / "one.gif")
     for name, note in {"phone.jpg": (), "pages.tif": ("it has several pages; the first is used",), "one.gif": ()}.items():
-        prepared = prepare(tmp_path / name, (3, 28, 28))
+        prepared = prepare_picture(tmp_path / name, (3, 28, 28))
         assert prepared.image.getpixel((9, 9))[0] > 190
         assert prepared.notes == note
 
@@ -232,9 +232,9 @@ def test_a_picture_where_the_mask_belongs_is_refused_with_the_reason() -> None:
 
 
 def test_a_picture_prepared_for_another_model_is_refused() -> None:
-    prepared = prepare(Image.new("RGB", (64, 64)), (3, 64, 64))
+    prepared = prepare_picture(Image.new("RGB", (64, 64)), (3, 64, 64))
     with pytest.raises(UserError, match="prepared as 64x64 RGB, and 28x28 L is needed"):
-        prepare(prepared, SHAPE)
+        prepare_picture(prepared, SHAPE)
 
 
 DAMAGED = sorted((Path(__file__).parents[1] / "pictures" / "damaged").iterdir())

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from noisewalk import UserError, load
-from noisewalk.images import prepare
+from noisewalk.images import prepare_picture
 from noisewalk.judge.digits import features, read
-from noisewalk.judge.evaluate import evaluate, nearest_neighbours
+from noisewalk.judge.evaluate import evaluate_digits, nearest_neighbours
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.judge.scorer import DigitScorer, get_scorer
 from noisewalk.tour.experiments import PICTURES
@@ -37,7 +37,7 @@ def test_frechet_of_correlated_gaussians_agrees_with_a_general_matrix_root() -> 
 
 @pytest.mark.parametrize("digit", [4, 5, 7, 8])
 def test_the_reader_reads_real_digits(digit: int) -> None:
-    picture = prepare(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor
+    picture = prepare_picture(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor
     assert read(picture)[0, digit] > 0.8
     assert features(picture).shape == (1, 128)
 
@@ -62,17 +62,17 @@ def test_copies_of_the_training_set_are_called_copies(mnist_test: Labelled) -> N
     real = to_unit(mnist_test.pictures[:3000])
     train, test = real[:2000], real[2000:]
     asked = mnist_test.labels[:300]
-    found = evaluate(train[:300], asked, train, test)
+    found = evaluate_digits(train[:300], asked, train, test)
     assert found.copies > 0.95
     assert found.agreement is not None
     assert found.agreement > 0.98
     assert sum(found.per_digit) == pytest.approx(1)
-    assert evaluate(test[:300], None, train, test).copies <= 0.03
+    assert evaluate_digits(test[:300], None, train, test).copies <= 0.03
 
 
 def test_the_digit_scorer_scores_what_the_reader_reads() -> None:
     """Columns follow the prompts, however they are put; '' takes the clearest digit."""
-    pictures = torch.cat([prepare(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor for digit in (4, 5, 7)])
+    pictures = torch.cat([prepare_picture(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor for digit in (4, 5, 7)])
     scores = get_scorer("auto", load("digits")).score(pictures, ["seven", "4", "", "a handwritten 5"])
     torch.testing.assert_close(scores.exp()[:, [1, 3, 0]], read(pictures)[:, [4, 5, 7]])
     assert torch.equal(scores[:, 2], scores[:, [1, 3, 0]].diagonal())

@@ -16,11 +16,11 @@ from noisewalk.cli.main import main
 from noisewalk.errors import UserError
 from noisewalk.models.nets.course import CourseUNet, CourseUNetConfig
 from noisewalk.models.nets.unet import Norm
-from noisewalk.models.precision import computing_in, fastest, number_type
+from noisewalk.models.precision import convert_precision, dtype_of, fastest_dtype
 from noisewalk.models.zoo import WEIGHTS, load
 
 CPU = torch.device("cpu")
-HARDWARE = fastest(CPU) == torch.bfloat16
+HARDWARE = fastest_dtype(CPU) == torch.bfloat16
 
 
 INPUTS = {
@@ -78,7 +78,9 @@ def test_the_courses_network_computes_in_bfloat16_too() -> None:
     net = CourseUNet(CourseUNetConfig(hidden=16, time=True, num_classes=10)).eval()
     given = (torch.randn(2, 1, 28, 28), torch.rand(2), torch.tensor([3, 10]))
     exact = net(*given)
-    error = (computing_in(net, torch.bfloat16, "")(net)(*given) - exact).square().mean().sqrt() / exact.square().mean().sqrt()
+    error = (
+        convert_precision(net, torch.bfloat16, "")(net)(*given) - exact
+    ).square().mean().sqrt() / exact.square().mean().sqrt()
     assert 1e-4 < error < 0.03
 
 
@@ -112,10 +114,10 @@ def test_the_type_is_recorded_and_replayed(tmp_path: Path) -> None:
 
 
 def test_what_is_not_possible_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert number_type("auto") is None
-    assert number_type(torch.float64) == number_type("float64") == torch.float64
+    assert dtype_of("auto") is None
+    assert dtype_of(torch.float64) == dtype_of("float64") == torch.float64
     with pytest.raises(UserError, match="unknown number type 'bf16'"):
-        number_type("bf16")
+        dtype_of("bf16")
     out = ["--out", str(tmp_path / "x.png")]
     assert main(["generate", "7", "--dtype", "float16", *out]) == 2
     assert "'digits' computes in float32 or bfloat16, not in float16" in capsys.readouterr().err
@@ -150,6 +152,6 @@ def test_a_place_that_cannot_be_is_one_line(
 )
 def test_hardware_decides(able: dict[str, bool], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able, raising=False)
-    assert fastest(CPU) == dtype
+    assert fastest_dtype(CPU) == dtype
     monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
-    assert fastest(CPU) == torch.float32  # an older PyTorch
+    assert fastest_dtype(CPU) == torch.float32  # an older PyTorch

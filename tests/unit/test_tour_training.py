@@ -9,7 +9,7 @@ import pytest
 
 from noisewalk.cli.training import TrainCommand
 from noisewalk.commands import parse
-from noisewalk.run.training import RunSpec, configure, prepare, read_spec
+from noisewalk.run.training import RunSpec, configure, read_spec, recipe_and_dataset
 from noisewalk.tour.training import RUNS, TRAININGS, shown, tour_training
 
 
@@ -18,7 +18,7 @@ def test_the_command_shown_is_the_one_that_made_the_run(training) -> None:
     """Every command parses and can be trained, and the run that comes with the package is of it."""
     asked = parse(TrainCommand, shlex.split(training.command)[1:], "noisewalk train")
     spec = RunSpec(**{name: getattr(asked, name) for name in RunSpec.__dataclass_fields__})
-    recipe, _ = prepare(spec)
+    recipe, _ = recipe_and_dataset(spec)
     assert configure(recipe.config, spec).epochs > 0
     run = RUNS / training.name
     assert read_spec(run) == spec

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..walk.noise import NoiseLevel
 from ..walk.prediction import Denoiser, Prediction
-from .illusions import matched, seen_through, shares
-from .terms import Term, Together, flat
+from .illusions import check_one_view_per_prompt, input_maps, normalized_weights
+from .terms import BatchedMixtures, Term, flatten
 from .views import View
 
 _LEAST = 1e-6
@@ -53,20 +53,20 @@ class Balanced:
     weights: tuple[float, ...] | None = None
     vectors: bool = True
     variance: bool = True
-    _together: Together = field(init=False, repr=False)
+    _batched: BatchedMixtures = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        matched(len(self.conds), len(self.views))
-        object.__setattr__(self, "_shares", shares(len(self.conds), self.weights))
+        check_one_view_per_prompt(len(self.conds), len(self.views))
+        object.__setattr__(self, "_shares", normalized_weights(len(self.conds), self.weights))
         sums = []
         for cond, view in zip(self.conds, self.views, strict=True):
             for branch in (cond, self.uncond):
-                sums.append(flat(Term(branch, (view.inverse,), seen_through(view), (view.inverse_variance,))))
-        object.__setattr__(self, "_together", Together(tuple(sums)))
+                sums.append(flatten(Term(branch, (view.inverse,), input_maps(view), (view.inverse_variance,))))
+        object.__setattr__(self, "_batched", BatchedMixtures(tuple(sums)))
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
         """Estimate x0 from x_t (N, C, H, W) at a noise level."""
-        answers = self._together(x_t, level)
+        answers = self._batched(x_t, level)
         conds, unconds = answers[::2], answers[1::2]
         there = torch.stack([u.x0 for u in unconds])  # (K, N, C, H, W)
         wanted = torch.stack([c.x0 for c in conds]) - there

@@ -10,10 +10,12 @@ from ..errors import UserError
 from ..walk.noise import NoiseLevel
 from ..walk.prediction import Denoiser, Prediction
 from .terms import Map, Mixture, Scale, Term
-from .views import Look, View, as_view
+from .views import View, ViewLike, as_view
 
 
-def anagram(denoisers: Sequence[Denoiser], views: Sequence[View | Look], weights: Sequence[float] | None = None) -> Denoiser:
+def anagram(
+    denoisers: Sequence[Denoiser], views: Sequence[View | ViewLike], weights: Sequence[float] | None = None
+) -> Denoiser:
     """One picture, several views, a denoiser for each:
 
         x0 = sum_i w_i view_i^-1( denoiser_i( view_i(x_t) ) ),     sum_i w_i = 1
@@ -25,23 +27,23 @@ def anagram(denoisers: Sequence[Denoiser], views: Sequence[View | Look], weights
         views: as many.
         weights: positive, one per view; divided by their sum. A prompt that dominates is given less.
     """
-    matched(len(denoisers), len(views))
+    check_one_view_per_prompt(len(denoisers), len(views))
 
-    def term(denoiser: Denoiser, look: View | Look, weight: float) -> Term:
+    def term(denoiser: Denoiser, look: View | ViewLike, weight: float) -> Term:
         view, share = as_view(look), Scale(weight)
-        return Term(denoiser, (view.inverse, share), seen_through(view), (view.inverse_variance, share))
+        return Term(denoiser, (view.inverse, share), input_maps(view), (view.inverse_variance, share))
 
-    each = zip(denoisers, views, shares(len(denoisers), weights), strict=True)
+    each = zip(denoisers, views, normalized_weights(len(denoisers), weights), strict=True)
     return Mixture(tuple(term(d, v, w) for d, v, w in each))
 
 
 def alternate(
     denoisers: Sequence[Denoiser],
-    views: Sequence[View | Look],
+    views: Sequence[View | ViewLike],
     path: Sequence[NoiseLevel],
     weights: Sequence[float] | None = None,
 ) -> Denoiser:
-    """An anagram whose prompts take turns, one at each level of the path, instead of being averaged:
+    """An anagram whose prompts take turn_order, one at each level of the path, instead of being averaged:
 
         x0 = view_i^-1( denoiser_i( view_i(x_t) ) ),     i = turn(t)
 
@@ -51,9 +53,9 @@ def alternate(
     Args:
         path: the levels of the walk; a level between two of them belongs to the noisier.
     """
-    matched(len(denoisers), len(views))
+    check_one_view_per_prompt(len(denoisers), len(views))
     alone = [anagram([d], [v]) for d, v in zip(denoisers, views, strict=True)]
-    order = turns(shares(len(denoisers), weights), len(path))
+    order = turn_order(normalized_weights(len(denoisers), weights), len(path))
     ratios = [float(level.sigma / (level.alpha + level.sigma)) for level in path]
 
     def denoise(x_t: Tensor, level: NoiseLevel) -> Prediction:
@@ -80,10 +82,10 @@ def factorize(denoisers: Sequence[Denoiser], components: Sequence[Map]) -> Denoi
     return Mixture(tuple(Term(d, (f,), (), (share,)) for d, f in zip(denoisers, components, strict=True)))
 
 
-def shares(count: int, weights: Sequence[float] | None) -> list[float]:
+def normalized_weights(count: int, weights: Sequence[float] | None) -> list[float]:
     """The part each of `count` prompts has in a picture, of weights of any scale; equal if none are given.
 
-    >>> shares(2, [1, 3])
+    >>> normalized_weights(2, [1, 3])
     [0.25, 0.75]
     """
     weights = [1.0] * count if weights is None else list(weights)
@@ -92,10 +94,10 @@ def shares(count: int, weights: Sequence[float] | None) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def turns(parts: Sequence[float], count: int) -> list[int]:
+def turn_order(parts: Sequence[float], count: int) -> list[int]:
     """Whose turn it is, `count` times: always his who has had least of his share.
 
-    >>> turns([0.5, 0.5], 4), turns([0.25, 0.75], 4)
+    >>> turn_order([0.5, 0.5], 4), turn_order([0.25, 0.75], 4)
     ([0, 1, 0, 1], [1, 0, 1, 1])
     """
     had = [0] * len(parts)
@@ -107,12 +109,12 @@ def turns(parts: Sequence[float], count: int) -> list[int]:
     return order
 
 
-def seen_through(view: View) -> tuple[Map, ...]:
+def input_maps(view: View) -> tuple[Map, ...]:
     """A view as the input of a term; the identity as none, so that plain questions are recognised as equal."""
     return () if view.name == "identity" else (view.forward,)
 
 
-def matched(count: int, views: int) -> None:
+def check_one_view_per_prompt(count: int, views: int) -> None:
     """Raise a `UserError` unless every prompt has a view."""
     if not count or views != count:
         raise UserError(f"an anagram needs one view for each prompt: {count} prompts and {views} views were given")

@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Knobs:
+class SplitSettings:
     """What splits can be asked for.
 
     Args:
@@ -51,7 +51,7 @@ class Knobs:
     mask: Tensor | None = None
 
 
-def distant(sigma: float, kernel_size: int) -> Map:
+def shrink_and_restore(sigma: float, kernel_size: int) -> Map:
     """A picture from far away: blurred, and so small that each block of about `sigma` pixels is one; brought back to size."""
 
     def look(x: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def distant(sigma: float, kernel_size: int) -> Map:
     return look
 
 
-def adapted(x: Tensor) -> Tensor:
+def stretch_contrast(x: Tensor) -> Tensor:
     """Each picture's values stretched to [-1, 1], as the eye adapts to a faint picture."""
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     return 2 * (x - low) / (high - low).clamp(min=1e-6) - 1
@@ -71,48 +71,48 @@ def adapted(x: Tensor) -> Tensor:
 
 def from_afar(sigma: float, kernel_size: int) -> Map:
     """What is seen of a picture from far away."""
-    small = distant(sigma, kernel_size)
-    return lambda x: adapted(small(x))
+    small = shrink_and_restore(sigma, kernel_size)
+    return lambda x: stretch_contrast(small(x))
 
 
-def bands(knobs: Knobs) -> tuple[Part, ...]:
+def bands(settings: SplitSettings) -> tuple[Part, ...]:
     """From far to near: two bands are a hybrid, three a triple hybrid."""
-    count = len(knobs.sigmas) + 1
+    count = len(settings.sigmas) + 1
     names = {2: ("far", "near"), 3: ("far", "middle", "near")}.get(count, tuple(f"band-{i}" for i in range(1, count + 1)))
-    components = band_split(knobs.sigmas, knobs.kernel_size)
-    looks = (*(from_afar(sigma, knobs.kernel_size) for sigma in knobs.sigmas), _whole)
+    components = band_split(settings.sigmas, settings.kernel_size)
+    looks = (*(from_afar(sigma, settings.kernel_size) for sigma in settings.sigmas), _identity)
     return tuple(Part(*each) for each in zip(names, components, looks, strict=True))
 
 
-def colours(_: Knobs) -> tuple[Part, ...]:
+def colours(_: SplitSettings) -> tuple[Part, ...]:
     """Without and with colour."""
 
     def only_colour(x: Tensor) -> Tensor:
-        _three(x)
+        _require_colours(x)
         return colour(x)
 
     def only_grey(x: Tensor) -> Tensor:
-        _three(x)
+        _require_colours(x)
         return grey(x)
 
-    return Part("grey", only_grey, grey), Part("colour", only_colour, _whole)
+    return Part("grey", only_grey, grey), Part("colour", only_colour, _identity)
 
 
-def motion(knobs: Knobs) -> tuple[Part, ...]:
+def motion(settings: SplitSettings) -> tuple[Part, ...]:
     """Moving and still."""
-    blur = motion_blur(knobs.length, knobs.direction)
-    return Part("moving", blur, blur), Part("still", rest_of(blur), _whole)
+    blur = motion_blur(settings.length, settings.direction)
+    return Part("moving", blur, blur), Part("still", rest_of(blur), _identity)
 
 
-def spatial(knobs: Knobs) -> tuple[Part, ...]:
+def spatial(settings: SplitSettings) -> tuple[Part, ...]:
     """Where a mask is white, and where it is black."""
-    if knobs.mask is None:
+    if settings.mask is None:
         raise UserError("the split 'mask' needs a picture of black and white: --mask FILE.png; or take left-right, circle, …")
-    white, black = masked(knobs.mask), masked(1 - knobs.mask)
+    white, black = masked(settings.mask), masked(1 - settings.mask)
     return Part("white", white, white), Part("black", black, black)
 
 
-def _by_place(names: tuple[str, str], where: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Knobs], tuple[Part, ...]]:
+def _by_place(names: tuple[str, str], where: Callable[[Tensor, Tensor], Tensor]) -> Callable[[SplitSettings], tuple[Part, ...]]:
     """A split by a mask that is known at any size; `where` is given y and x of the pixels' centres, -1 to 1."""
 
     def part(first: bool) -> Map:
@@ -125,13 +125,13 @@ def _by_place(names: tuple[str, str], where: Callable[[Tensor, Tensor], Tensor])
 
         return take
 
-    def split(_: Knobs) -> tuple[Part, ...]:
+    def split(_: SplitSettings) -> tuple[Part, ...]:
         return tuple(Part(name, part(first), part(first)) for name, first in zip(names, (True, False), strict=True))
 
     return split
 
 
-SPLITS: dict[str, Callable[[Knobs], tuple[Part, ...]]] = {
+SPLITS: dict[str, Callable[[SplitSettings], tuple[Part, ...]]] = {
     "bands": bands,
     "colour": colours,
     "motion": motion,
@@ -143,7 +143,7 @@ SPLITS: dict[str, Callable[[Knobs], tuple[Part, ...]]] = {
 """Splits by name."""
 
 
-def get_split(name: str, knobs: Knobs) -> tuple[Part, ...]:
+def get_split(name: str, settings: SplitSettings) -> tuple[Part, ...]:
     """The parts of that split.
 
     Raises:
@@ -151,13 +151,13 @@ def get_split(name: str, knobs: Knobs) -> tuple[Part, ...]:
     """
     if name not in SPLITS:
         raise unknown("split", name, SPLITS)
-    return SPLITS[name](knobs)
+    return SPLITS[name](settings)
 
 
-def _whole(x: Tensor) -> Tensor:
+def _identity(x: Tensor) -> Tensor:
     return x
 
 
-def _three(x: Tensor) -> None:
+def _require_colours(x: Tensor) -> None:
     if x.shape[1] < 2:
         raise UserError("this model draws in grey, so grey is all there is; the split 'colour' needs a model of colours")

@@ -44,11 +44,11 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Together:
+class BatchedMixtures:
     """Several sums of terms, asked together: each answers as it would alone, all in one batched call a model.
 
     Args:
-        sums: the terms of each; none of them is a mixture itself (see `flat`).
+        sums: the terms of each; none of them is a mixture itself (see `flatten`).
     """
 
     sums: tuple[tuple[Term, ...], ...]
@@ -65,12 +65,12 @@ class Together:
             return same[0] if same else len(asked) - 1
 
         rows = tuple(tuple(row(term) for term in terms) for terms in self.sums)
-        object.__setattr__(self, "_asked", tuple((_seen_through(d, maps), maps) for d, maps in asked))
+        object.__setattr__(self, "_asked", tuple((_with_mapped_low_res(d, maps), maps) for d, maps in asked))
         object.__setattr__(self, "_rows", rows)
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> list[Prediction]:
         """Evaluate all mixtures at x_t (N, C, H, W), with one network call for all their terms."""
-        answers = evaluate([d for d, _ in self._asked], [apply(maps, x_t) for _, maps in self._asked], level)
+        answers = predict_batched([d for d, _ in self._asked], [apply(maps, x_t) for _, maps in self._asked], level)
         return [_sum(terms, [answers[i] for i in rows]) for terms, rows in zip(self.sums, self._rows, strict=True)]
 
 
@@ -91,16 +91,16 @@ class Mixture:
     """A sum of terms: a denoiser. Terms that are mixtures themselves are flattened."""
 
     terms: tuple[Term, ...]
-    _together: Together = field(init=False, repr=False)
+    _batched: BatchedMixtures = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        terms = tuple(inner for term in self.terms for inner in flat(term))
+        terms = tuple(inner for term in self.terms for inner in flatten(term))
         object.__setattr__(self, "terms", terms)
-        object.__setattr__(self, "_together", Together((terms,)))
+        object.__setattr__(self, "_batched", BatchedMixtures((terms,)))
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
         """Estimate x0 from x_t (N, C, H, W) at a noise level."""
-        return self._together(x_t, level)[0]
+        return self._batched(x_t, level)[0]
 
 
 def apply(maps: Maps, x: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ class Scale:
         return x if self.factor == 1 else self.factor * x
 
 
-def evaluate(denoisers: Sequence[Denoiser], inputs: Sequence[Tensor], level: NoiseLevel) -> list[Prediction]:
+def predict_batched(denoisers: Sequence[Denoiser], inputs: Sequence[Tensor], level: NoiseLevel) -> list[Prediction]:
     """Ask every denoiser about its input; the `Bound`s of one model are asked in one batched call.
 
     Args:
@@ -149,14 +149,14 @@ def evaluate(denoisers: Sequence[Denoiser], inputs: Sequence[Tensor], level: Noi
     return [answers[i] for i in range(len(denoisers))]
 
 
-def _seen_through(denoiser: Denoiser, maps: Maps) -> Denoiser:
+def _with_mapped_low_res(denoiser: Denoiser, maps: Maps) -> Denoiser:
     """A denoiser whose x_t will be seen through `maps`, with the pictures beside x_t seen through them too."""
-    if not isinstance(denoiser, Bound) or not denoiser.beside or not maps:
+    if not isinstance(denoiser, Bound) or not denoiser.low_res or not maps:
         return denoiser
-    return replace(denoiser, beside=tuple(apply(maps, picture) for picture in denoiser.beside))
+    return replace(denoiser, low_res=tuple(apply(maps, picture) for picture in denoiser.low_res))
 
 
-def flat(term: Term) -> tuple[Term, ...]:
+def flatten(term: Term) -> tuple[Term, ...]:
     """A term as terms of which none is a mixture."""
     if not isinstance(term.denoiser, Mixture):
         return (term,)

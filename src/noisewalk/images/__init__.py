@@ -8,8 +8,8 @@ from .modes import on_ground as on_ground
 from .png import encode_png as encode_png
 from .preparing import Picture as Picture
 from .preparing import Shape as Shape
-from .preparing import prepare as prepare
-from .preparing import prepare_all as prepare_all
+from .preparing import prepare_at_sizes as prepare_at_sizes
+from .preparing import prepare_picture as prepare_picture
 from .reading import FORMATS as FORMATS
 from .reading import MAX_BYTES as MAX_BYTES
 from .reading import MAX_PIXELS as MAX_PIXELS

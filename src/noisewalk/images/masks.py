@@ -22,7 +22,8 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, origi
     """Bring a mask to a model's size: white (above the middle) is repainted, black is kept.
 
     Args:
-        source: as for `prepare`. In one with transparency, either what is painted or the hole is repainted: `notes` say which.
+        source: as for `prepare_picture`. In a mask with transparency, either the painted part or the hole is repainted, and the
+            `notes` say which.
         shape: (C, H, W) of the model.
         original: (width, height) of the picture it belongs to, before it was prepared; the mask must match it or the model's.
             None if it belongs to no picture: any size will do.

@@ -54,22 +54,24 @@ class Picture:
         return self.name
 
 
-def prepare_all(prepare: Callable[[Any, Shape], Picture], source: Any, shapes: Sequence[Shape]) -> Picture:
+def prepare_at_sizes(bring_to_shape: Callable[[Any, Shape], Picture], source: Any, shapes: Sequence[Shape]) -> Picture:
     """A picture brought to the shape of every stage of a cascade, each time from its source.
 
     Args:
-        prepare: brings it to one shape.
+        bring_to_shape: brings it to one shape.
         source: a file, a PIL picture, or a `Picture`; of one that was read at other sizes, the small one is enlarged.
         shapes: (C, H, W) of the stages, the first stage's first.
     """
-    made = prepare(source, shapes[0])
+    made = bring_to_shape(source, shapes[0])
     if [image.size for image in made.larger] == [(width, height) for _, height, width in shapes[1:]]:
         return made
     original = source.image if isinstance(source, Picture) else source
-    return replace(made, larger=tuple(prepare(original, shape).image for shape in shapes[1:]))
+    return replace(made, larger=tuple(bring_to_shape(original, shape).image for shape in shapes[1:]))
 
 
-def prepare(source: str | Path | Image.Image | Picture, shape: tuple[int, int, int], dark_background: bool = False) -> Picture:
+def prepare_picture(
+    source: str | Path | Image.Image | Picture, shape: tuple[int, int, int], dark_background: bool = False
+) -> Picture:
     """Bring a picture to a model's shape: flatten transparency, crop to the model's proportions, resize, turn grey, and,
     for models of light strokes on black, invert a drawing on white. Everything done is in the result's `notes`.
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.checkpoint import load_tensors, single
+from ..models.checkpoint import load_tensors, to_float32
 from ..models.zoo import WEIGHTS
 
 
@@ -81,7 +81,7 @@ def load_reader() -> DigitReader:
     path = WEIGHTS / "digit-reader.safetensors"
     tensors, _ = load_tensors(path)
     reader = DigitReader()
-    reader.load_state_dict(single(tensors))
+    reader.load_state_dict(to_float32(tensors))
     return reader.eval().requires_grad_(False)
 
 

@@ -43,7 +43,7 @@ class Evaluation:
         return float((self.nearest < self.nearest_real.quantile(0.01)).float().mean())
 
 
-def evaluate(drawn: Tensor, asked: Tensor | None, train: Tensor, test: Tensor) -> Evaluation:
+def evaluate_digits(drawn: Tensor, asked: Tensor | None, train: Tensor, test: Tensor) -> Evaluation:
     """Evaluate digits.
 
     Args:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
-from ..models.checkpoint import RUN_CHECKPOINT, checked, network_weights
+from ..models.checkpoint import RUN_CHECKPOINT, network_weights, verified_card
 from ..models.text.words import TextPrompts, load_words
 from ..models.zoo import WEIGHTS
 from .pairs import PairNetwork, pair_config
@@ -94,7 +94,7 @@ def load_scorer(path: Path = BUNDLED) -> ImageTextScorer:
         UserError: the file is missing or damaged (its card's SHA-256 differs), or holds no scorer.
     """
     path = path / RUN_CHECKPOINT if path.is_dir() else path
-    card = checked(path)
+    card = verified_card(path)
     tensors, config = network_weights(path)
     try:
         network = PairNetwork(pair_config(config["config"]))

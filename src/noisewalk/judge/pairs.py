@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.nets.text_unet import Reader, TextUNetConfig
+from ..models.nets.text_unet import TextEncoder, TextUNetConfig
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Sentence(nn.Module):
 
     def __init__(self, c: PairConfig) -> None:
         super().__init__()
-        self.reader = Reader(
+        self.reader = TextEncoder(
             TextUNetConfig(
                 word_dim=c.word_dim,
                 text_dim=c.text_dim,

@@ -114,12 +114,12 @@ def _configuration(text: str) -> dict[str, Any]:
     return config
 
 
-def half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Floating-point tensors in float16, for weights that are shipped."""
     return {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
-def single(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Floating-point tensors in float32, for weights that are used."""
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
@@ -128,7 +128,7 @@ def network_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The weights of a packed file, or the averaged ones of a run's checkpoint, in float32, and what they are weights of."""
     tensors, config = load_tensors(path)
     averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
-    return single(averaged or tensors), config
+    return to_float32(averaged or tensors), config
 
 
 def fingerprint(path: Path) -> str:
@@ -170,7 +170,7 @@ class Card(TypedDict, total=False):
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """A card, checked; what it says beyond `Card` is kept.
+    """A card, verified_card; what it says beyond `Card` is kept.
 
     Raises:
         UserError: it cannot be read, or a value in it is of another type.
@@ -183,7 +183,7 @@ def read_card(path: Path) -> dict[str, Any]:
         raise UserError(f"the card {path} is damaged ({error}); make or fetch it again with its weights") from error
 
 
-def checked(path: Path) -> dict[str, Any]:
+def verified_card(path: Path) -> dict[str, Any]:
     """The card beside packed weights, {} if there is none; the weights must be the ones it names.
 
     Raises:

@@ -28,7 +28,7 @@ class NetworkModel:
             kernels, with other rounding, for some small batches (oneDNN's agree bit for bit at multiples of 16 with one
             thread, of 4 with two; at no multiple with most other numbers of threads), and a picture should not depend on the
             batch it is made in.
-        clock: time -> what the network is told, both 0-d and on the CPU; float32 time if nothing else is said.
+        time_conditioning: time -> what the network is told, both 0-d and on the CPU; float32 time if nothing else is said.
         learned_variance: the second half of the output's channels says where the variance lies, -1 smallest, 1 largest
             (Nichol & Dhariwal 2021, eq. 15).
         data_scale, data_shift: the range of its own data: it was trained on data_scale * x + data_shift for x in [-1, 1]
@@ -42,7 +42,7 @@ class NetworkModel:
     row_multiple: int = 1
     data_scale: float = 1.0
     data_shift: float = 0.0
-    clock: Callable[[Tensor], Tensor] = torch.Tensor.float
+    time_conditioning: Callable[[Tensor], Tensor] = torch.Tensor.float
     learned_variance: bool = False
 
     def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
@@ -54,7 +54,7 @@ class NetworkModel:
         own = self.schedule(t)
         scale = (own.alpha + own.sigma) / (here.alpha + here.sigma)
         x = x if scale == 1 else scale * x
-        times = self.clock(t).to(x_t.device).expand(len(x_t))
+        times = self.time_conditioning(t).to(x_t.device).expand(len(x_t))
         rows = self.max_batch or len(x_t)
         given = (x, times, *(each.to(x_t.device) for each in cond))
         parts = zip(*(torch.split(each, rows) for each in given), strict=True)

@@ -67,7 +67,7 @@ def from_network(
     encode = LabelPrompts(classes) if classes else no_prompts
     model = Pretrained(
         name,
-        NetworkModel(torch.no_grad()(network), _schedule(schedule), prediction_type, clock=_time(num_timesteps)),
+        NetworkModel(torch.no_grad()(network), _schedule(schedule), prediction_type, time_conditioning=_time(num_timesteps)),
         encode,
         _schedule(schedule),
         shape,

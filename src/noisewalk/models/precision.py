@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from ..errors import UserError, unknown
 
-TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 Call = Callable[..., Tensor]
 _PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
-def number_type(name: str | torch.dtype | None) -> torch.dtype | None:
+def dtype_of(name: str | torch.dtype | None) -> torch.dtype | None:
     """A number type by its name; None for "auto".
 
     Raises:
@@ -25,21 +25,21 @@ def number_type(name: str | torch.dtype | None) -> torch.dtype | None:
         return name
     if name == "auto":
         return None
-    if name not in TYPES:
-        raise unknown("number type", name, ["auto", *TYPES])
-    return TYPES[name]
+    if name not in DTYPES:
+        raise unknown("number type", name, ["auto", *DTYPES])
+    return DTYPES[name]
 
 
-def type_name(dtype: torch.dtype) -> str:
+def dtype_name(dtype: torch.dtype) -> str:
     """The name of a number type.
 
-    >>> type_name(torch.bfloat16)
+    >>> dtype_name(torch.bfloat16)
     'bfloat16'
     """
     return str(dtype).removeprefix("torch.")
 
 
-def fastest(device: torch.device) -> torch.dtype:
+def fastest_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the hardware multiplies it (AVX-512 BF16, AMX, NVIDIA GPUs since 2020), float32 elsewhere.
 
     Versions of PyTorch that cannot tell what a CPU is capable of get float32.
@@ -50,7 +50,7 @@ def fastest(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
 
 
-def mixed(call: Call) -> Call:
+def autocast_bfloat16(call: Call) -> Call:
     """A call of a network with bfloat16 weights: what it is given is rounded where a product takes it.
 
     bfloat16 has 8 significant bits, products are summed in float32. On a CPU that multiplies it, besides twice the speed,
@@ -64,7 +64,7 @@ def mixed(call: Call) -> Call:
     return in_bfloat16
 
 
-def computing_in(network: nn.Module, dtype: torch.dtype, name: str) -> Callable[[Call], Call]:
+def convert_precision(network: nn.Module, dtype: torch.dtype, name: str) -> Callable[[Call], Call]:
     """Make a float32 network compute in `dtype`, in place, and answer what to wrap the calls of it and its parts in.
 
     In bfloat16, convolutions and matrix products take bfloat16 numbers.
@@ -75,8 +75,8 @@ def computing_in(network: nn.Module, dtype: torch.dtype, name: str) -> Callable[
     if dtype == torch.float32:
         return lambda call: call
     if dtype != torch.bfloat16:
-        raise UserError(f"'{name}' computes in float32 or bfloat16, not in {type_name(dtype)}")
+        raise UserError(f"'{name}' computes in float32 or bfloat16, not in {dtype_name(dtype)}")
     for module in network.modules():
         if isinstance(module, _PRODUCTS):
             module.to(torch.bfloat16)
-    return mixed
+    return autocast_bfloat16

@@ -66,7 +66,7 @@ class Pretrained:
         fingerprint: first 16 hexadecimal digits of the weights' SHA-256, kept in every picture's metadata.
         card: data, licence, recipe, seed, steps, measured quality.
         upscalers: names of the stages after it that the user chose; part of the metadata.
-        beside: pictures the model is shown beside x_t, see `Bound`; set by `Upscaler.given`.
+        beside: pictures the model is shown beside x_t, see `Bound`; set by `Upscaler.conditioned_on`.
         upscaler: loads the next stage of a cascade, None if there is none.
         unit_start: walks start from noise of deviation 1, as every diffusers pipeline does, instead of the first level's sigma
             (.9999 at DeepFloyd IF's timestep 990).
@@ -74,7 +74,7 @@ class Pretrained:
         codec: for models that walk in latents; None for pixels.
         dynamic: quantile and greatest value of the `dynamic` threshold.
         device, dtype: of the pictures that are walked.
-        computes: number type of the network; part of the metadata, since the pictures depend on it.
+        compute_dtype: number type of the network; part of the metadata, since the pictures depend on it.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Pretrained:
     fingerprint: str = ""
     card: dict[str, Any] = field(default_factory=dict)
     upscalers: tuple[str, ...] = ()
-    beside: Condition = ()
+    low_res: Condition = ()
     upscaler: Callable[[], Upscaler] | None = None
     unit_start: bool = False
     parts: Any = None
@@ -95,7 +95,7 @@ class Pretrained:
     dynamic: tuple[float, float] = (0.95, 1.5)
     device: torch.device = torch.device("cpu")
     dtype: torch.dtype = torch.float32
-    computes: torch.dtype = torch.float32
+    compute_dtype: torch.dtype = torch.float32
 
     def bind(self, prompt: str) -> Bound:
         """The model with a prompt bound.
@@ -103,7 +103,7 @@ class Pretrained:
         Raises:
             UserError: the model does not know the prompt.
         """
-        return Bound(self.model, self.encode(prompt), self.beside)
+        return Bound(self.model, self.encode(prompt), self.low_res)
 
     @property
     def walk_shape(self) -> tuple[int, int, int]:
@@ -146,19 +146,19 @@ class Upscaler:
         beside = alpha_k enlarge(low) + sigma_k eps,     k = noise_level
 
     Args:
-        pretrained: the stage's model, called as model(x_t, level, beside, k, *cond) with k (N,) int64 timesteps; its `encode`
+        pretrained: the stage's model, called as model(x_t, level, low_res, k, *cond) with k (N,) int64 timesteps; its `encode`
             gives `cond` alone, its `upscaler` the stage after.
         schedule: of the noise on the small picture.
         noise_level: timestep k used where the user is silent, 0 (almost clean) to 999.
-        most_noise: the greatest k the model was trained on.
+        max_noise_level: the greatest k the model was trained on.
     """
 
     pretrained: Pretrained
     schedule: Schedule
     noise_level: int = 250
-    most_noise: int = 999
+    max_noise_level: int = 999
 
-    def given(self, low: Tensor, noise: Noise, noise_level: int | None = None) -> Pretrained:
+    def conditioned_on(self, low: Tensor, noise: Noise, noise_level: int | None = None) -> Pretrained:
         """The stage's model for pictures to enlarge: to be guided and walked like any other.
 
         Args:
@@ -175,4 +175,4 @@ class Upscaler:
         def encode(prompt: str) -> Condition:
             return (label, *stage.encode(prompt))
 
-        return replace(stage, beside=(add_noise(large, level, noise),), encode=encode)
+        return replace(stage, low_res=(add_noise(large, level, noise),), encode=encode)

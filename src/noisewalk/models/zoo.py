@@ -17,19 +17,19 @@ import torch
 from ..errors import UserError, unknown
 from ..plugins import load_plugins
 from ..walk.noise import LinearPath, Rescaled
-from .checkpoint import RUN_CHECKPOINT, checked, fingerprint, network_weights
-from .diffusers.deepfloyd import NAMED, Named, cascade
+from .checkpoint import RUN_CHECKPOINT, fingerprint, network_weights, verified_card
+from .diffusers.deepfloyd import NAMED, NamedModel, cascade
 from .diffusers.hub import locate
 from .diffusers.memory import Placement, placement
 from .diffusers.pipeline import open_pipeline
 from .names import is_repository, is_there, missing, read_name
 from .nets.build import SCHEDULES, prompts
-from .nets.fitted import Misfit, fitted
-from .nets.packed import pack
+from .nets.from_checkpoint import CheckpointMismatch, build_from_checkpoint
+from .nets.prepacked import prepack
 from .nets.text_unet import TextUNet
 from .nets.upscaler_unet import UpscalerUNet
 from .network import NetworkModel
-from .precision import computing_in, fastest, number_type
+from .precision import convert_precision, dtype_of, fastest_dtype
 from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
 from .pretrained import Upscaler
@@ -101,7 +101,7 @@ def load(
     load_plugins()
     if name in REGISTERED:
         return REGISTERED[name]()
-    kind = number_type(dtype)
+    kind = dtype_of(dtype)
     if is_pipeline(name):
         place = placement(memory, device, kind)
         return _open(name, tuple(upscaler), place, offline, safety_checker, watermark)
@@ -109,7 +109,7 @@ def load(
         raise UserError(f"'{name}' has no safety checker and no watermark; leave out --safety-checker and --watermark")
     path = weights_of(name)
     where = placement(memory, "cpu" if device == "auto" else device).device
-    kind = kind or fastest(where)
+    kind = kind or fastest_dtype(where)
     model = _read(name, path.resolve(), path.stat().st_mtime_ns, where, kind)
     if not upscaler:
         return model
@@ -172,26 +172,28 @@ def is_pipeline(name: str) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _open(name: str, upscalers: tuple[str, ...], place: Placement, offline: bool, checked: bool, marked: bool) -> Pretrained:
+def _open(
+    name: str, upscalers: tuple[str, ...], place: Placement, offline: bool, safety_checker: bool, watermark: bool
+) -> Pretrained:
     """A model in diffusers' format, with the stages after it."""
-    known = NAMED.get(name, Named(name))
+    known = NAMED.get(name, NamedModel(name))
 
     def find(hub: str) -> Path:
         return locate(hub, offline, half=place.dtype.itemsize == 2)
 
-    model = open_pipeline(find(known.hub), name, place, safety_checker=checked, watermark=marked)
+    model = open_pipeline(find(known.hub), name, place, safety_checker=safety_checker, watermark=watermark)
     return replace(cascade(model, upscalers or known.upscalers, find, place), upscalers=upscalers)
 
 
 @lru_cache(maxsize=4)
 def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torch.dtype) -> Pretrained:
-    card = checked(path)
+    card = verified_card(path)
     tensors, config = network_weights(path)
     try:
-        network = fitted(config, tensors)
+        network = build_from_checkpoint(config, tensors)
         model = pretrained(name, network, config, fingerprint(path), device, dtype)
         defaults = defaults_of(card, model.defaults)
-    except (Misfit, KeyError, TypeError, RuntimeError) as error:
+    except (CheckpointMismatch, KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not a picture model of this version of noisewalk: {str(error).splitlines()[0]}") from error
     encode = model.encode
     if isinstance(encode, TextPrompts) and "known" in card:
@@ -204,17 +206,19 @@ def defaults_of(said: dict[str, Any], otherwise: Defaults) -> Defaults:
     """The defaults of walks that a card or a checkpoint states, and others where it is silent; checked.
 
     Raises:
-        Misfit: a value is of another type, or out of bounds.
+        CheckpointMismatch: a value is of another type, or out of bounds.
     """
     stated = said.get("defaults", {})
     if unknown_names := stated.keys() - {field.name for field in fields(Defaults)}:
-        raise Misfit(f"its defaults name '{min(unknown_names)}', which no walk has")
+        raise CheckpointMismatch(f"its defaults name '{min(unknown_names)}', which no walk has")
     try:
         made = msgspec.convert({**asdict(otherwise), **stated}, Defaults)
     except msgspec.ValidationError as error:
-        raise Misfit(f"its defaults are damaged ({error})") from error
+        raise CheckpointMismatch(f"its defaults are damaged ({error})") from error
     if not (1 <= made.steps <= 1000 and 0 <= made.upsample <= 2 and abs(made.guidance_scale) <= 1000):
-        raise Misfit("its defaults are out of bounds (1 to 1000 steps, upsample 0 to 2, guidance_scale -1000 to 1000)")
+        raise CheckpointMismatch(
+            "its defaults are out of bounds (1 to 1000 steps, upsample 0 to 2, guidance_scale -1000 to 1000)"
+        )
     return replace(made, guidance_interval=tuple(made.guidance_interval))
 
 
@@ -237,11 +241,11 @@ def pretrained(
 ) -> Pretrained:
     """A network and what its checkpoint says about it, as a model to draw with."""
     network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    within = computing_in(network, dtype, name)
-    pack(network)
-    encode, call = prompts(config), within(network)
+    cast = convert_precision(network, dtype, name)
+    prepack(network)
+    encode, call = prompts(config), cast(network)
     if isinstance(encode, TextPrompts) and isinstance(network, TextUNet | UpscalerUNet):
-        encode, call = replace(encode, read=within(network.read), device=device), within(network.draw)
+        encode, call = replace(encode, encode_text=cast(network.encode_text), device=device), cast(network.denoise)
     multiple = 1 if dtype == torch.bfloat16 else 4 if torch.get_num_threads() > 1 else 16
     schedule = SCHEDULES[config["schedule"]]()
     unit = (0.5, 0.5) if config.get("unit_range") else (1.0, 0.0)
@@ -258,5 +262,5 @@ def pretrained(
         fingerprint=fingerprint,
         upscaler=partial(load_upscaler, str(next_stage), device, dtype) if next_stage.is_file() else None,
         device=device,
-        computes=dtype,
+        compute_dtype=dtype,
     )

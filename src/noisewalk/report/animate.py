@@ -100,11 +100,11 @@ def frame(x: Tensor, seen: Tensor, motion: Motion, s: float, scale: int, margin:
     first = np.argsort(distance[motion.piece], kind="stable")  # what moves most is drawn last, on top
     pad = math.ceil(margin * max(height, width) * scale)
     canvas = np.full((height * scale + 2 * pad, width * scale + 2 * pad, 3), 255, np.uint8)
-    for some in np.array_split(first, -(-len(first) * len(grid) // AT_ONCE)):
-        points = centres[some, None] + np.einsum("pij,gj->pgi", parts[some], grid)
+    for chunk in np.array_split(first, -(-len(first) * len(grid) // AT_ONCE)):
+        points = centres[chunk, None] + np.einsum("pij,gj->pgi", parts[chunk], grid)
         at = np.floor((points + 0.5) * scale).astype(np.int64) + pad
         inside = ((at >= 0) & (at < canvas.shape[:2])).all(-1)
-        painted = np.broadcast_to(colours[some, None], (*at.shape[:2], 3))[inside]
+        painted = np.broadcast_to(colours[chunk, None], (*at.shape[:2], 3))[inside]
         canvas[at[inside][:, 0], at[inside][:, 1]] = painted.round().astype(np.uint8)
     return canvas
 

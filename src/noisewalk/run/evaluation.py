@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import write_atomic
 from ..images import encode_png
-from ..judge.evaluate import Evaluation, evaluate
+from ..judge.evaluate import Evaluation, evaluate_digits
 from ..lock import held
 from ..models.text.prompts import LabelPrompts
 from ..models.zoo import Pretrained, load
@@ -58,7 +58,7 @@ def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Watch | None, o
     train, test = to_unit(digits.pictures), to_unit(mnist("test").pictures)
     asked = as_often(digits.labels, num)
     drawn, spec = draw_digits(model, asked, walk, watch)
-    found = evaluate(drawn, asked if conditional(model) else None, train, test)
+    found = evaluate_digits(drawn, asked if conditional(model) else None, train, test)
     said = table(model, spec, found) + "\n" + measured_on(Path(name), len(train), len(test))
     if out:
         write_atomic(out / "evaluation.txt", (said + "\n").encode())

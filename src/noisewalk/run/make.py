@@ -17,7 +17,7 @@ from ..techniques.stages import Prepared
 from ..walk.sampling import State
 from .memory import afford
 from .prepare import prepare
-from .result import Result, Walked
+from .result import FinishedPanel, Result
 
 R = TypeVar("R", bound=Request)
 Watch = Callable[[int, int], None]
@@ -65,7 +65,7 @@ class Finished:
     """
 
     panel: Panel
-    walked: Walked
+    walked: FinishedPanel
     part: int
     seeds: tuple[int, ...]
 
@@ -148,7 +148,7 @@ def _events(verb: str, prepared: Prepared[R], model: Pretrained, keep_states: bo
                 states.append(state)
                 done += 1
                 yield Stepped(panel, stage, state, done, total)
-            walked = Walked(panel, panel.decode(_finite(panel, states[-1])), tuple(states))
+            walked = FinishedPanel(panel, panel.decode(_finite(panel, states[-1])), tuple(states))
             finished.append(Finished(panel, walked, number, part.seeds))
             yield finished[-1]
     result = collected(verb, prepared, model, finished)
@@ -183,7 +183,7 @@ def collected(verb: str, prepared: Prepared[R], model: Pretrained, finished: Seq
     return Result(verb, made.record, model, walked)
 
 
-def _merge(parts: Sequence[Sequence[Walked]]) -> tuple[Walked, ...]:
+def _merge(parts: Sequence[Sequence[FinishedPanel]]) -> tuple[FinishedPanel, ...]:
     """Parts of panels -> panels, the pictures of all parts one below the other."""
     merged = []
     for same_panel in zip(*parts, strict=True):
@@ -191,5 +191,5 @@ def _merge(parts: Sequence[Sequence[Walked]]) -> tuple[Walked, ...]:
             State(same[0].step, same[0].level, torch.cat([s.x_t for s in same]), torch.cat([s.x0 for s in same]))
             for same in zip(*(part.states for part in same_panel), strict=True)
         )
-        merged.append(Walked(same_panel[0].panel, torch.cat([part.x for part in same_panel]), states))
+        merged.append(FinishedPanel(same_panel[0].panel, torch.cat([part.x for part in same_panel]), states))
     return tuple(merged)

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from ..errors import UserError
-from ..images import Picture, Shape, open_image, prepare_all, prepare_mask
-from ..images import prepare as prepare_picture
+from ..images import Picture, Shape, open_image, prepare_at_sizes, prepare_mask, prepare_picture
 from ..models.pretrained import Defaults, Pretrained, Upscaler
 from ..techniques.looks import pinned
 from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
@@ -88,9 +87,9 @@ def _upsampling(request: R, upscaler: Upscaler, i: int, kept: dict[str, Any], wi
 def _noise_level(request: Request, upscaler: Upscaler, i: int) -> int:
     asked = _nth(request, "noise_level", i)
     level = upscaler.noise_level if asked is None else asked
-    if level > upscaler.most_noise:
+    if level > upscaler.max_noise_level:
         name = upscaler.pretrained.name
-        raise UserError(f"--noise-level of '{name}' must be at most {upscaler.most_noise}, {level} was asked for")
+        raise UserError(f"--noise-level of '{name}' must be at most {upscaler.max_noise_level}, {level} was asked for")
     return level
 
 
@@ -112,7 +111,7 @@ def _pictures(request: Request, model: Pretrained, shapes: Sequence[Shape]) -> d
             at = partial(_mask, shapes[0], size)
         else:
             size = source.image.size if isinstance(source, Picture) else open_image(source).size
-        read[f.name] = prepare_all(at, source, shapes if f.metadata.get("held") else shapes[:1])
+        read[f.name] = prepare_at_sizes(at, source, shapes if f.metadata.get("held") else shapes[:1])
     return read
 
 

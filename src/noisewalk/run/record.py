@@ -16,7 +16,7 @@ from PIL import Image
 
 from ..errors import UserError, shorten, unknown
 from ..images import encode_png, open_bytes, png, read_file
-from ..models.precision import TYPES
+from ..models.precision import DTYPES
 from ..techniques import TECHNIQUES
 from ..techniques.looks import kept, remember
 from ..techniques.spec import KEPT, from_json, to_json
@@ -145,7 +145,7 @@ def read_record(path: str | Path) -> Record:
         raise UserError(missing)
     try:
         record = replace(msgspec.json.decode(text, type=Record), inputs=inputs)
-        if record.model.dtype not in ("auto", *TYPES):
+        if record.model.dtype not in ("auto", *DTYPES):
             raise ValueError(f"'{shorten(record.model.dtype)}' is no number type")
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise UserError(f"the noisewalk metadata of {path} is damaged: {shorten(str(error), 200)}") from error

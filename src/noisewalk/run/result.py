@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import UserError, shorten
 from ..files import FILES, check_file, distinct, slug, write_atomic
 from ..images import encode_png, enlarge, to_image
-from ..models.precision import type_name
+from ..models.precision import dtype_name
 from ..models.zoo import Pretrained
 from ..report import figures
 from ..techniques.panels import CaptionedViews, Panel
@@ -25,7 +25,7 @@ from .record import FIGURE, ModelRecord, PictureRecord, Record, Safety, write
 
 
 @dataclass(frozen=True, eq=False)
-class Walked:
+class FinishedPanel:
     """A finished panel: its last pictures, and the states on the way (only the last one if they were not kept)."""
 
     panel: Panel
@@ -44,7 +44,7 @@ class Walked:
         return self.panel.outcome
 
     @property
-    def exhibits(self) -> CaptionedViews:
+    def captioned(self) -> CaptionedViews:
         """The ways to look at it."""
         return self.panel.captioned(self.x)
 
@@ -66,7 +66,7 @@ class Result:
     verb: str
     spec: Any
     model: Pretrained
-    panels: tuple[Walked, ...]
+    panels: tuple[FinishedPanel, ...]
 
     @property
     def tensor(self) -> Tensor:
@@ -81,11 +81,11 @@ class Result:
         return [to_image(x) for panel in self.shown if panel.outcome for x in panel.x]
 
     @cached_property
-    def shown(self) -> tuple[Walked, ...]:
+    def shown(self) -> tuple[FinishedPanel, ...]:
         """The panels as they are shown and saved: what was made, with the model's watermark if it was asked for."""
-        if not (self.model.parts and self.model.parts.finishing.watermark):
+        if not (self.model.parts and self.model.parts.post_processing.watermark):
             return self.panels
-        stamped = self.model.parts.finishing.stamped
+        stamped = self.model.parts.post_processing.stamped
         return tuple(replace(walked, x=stamped(walked.x)) if walked.outcome else walked for walked in self.panels)
 
     @property
@@ -100,7 +100,7 @@ class Result:
     @cached_property
     def figure(self) -> Image.Image:
         rows = sorted({walked.panel.row for walked in self.panels})
-        bands = [[e for p in self.shown if p.panel.row == row for e in p.exhibits] for row in rows]
+        bands = [[e for p in self.shown if p.panel.row == row for e in p.captioned] for row in rows]
         if len(self.panels) == len(bands[0]) == 1:  # one way to look at many pictures: side by side
             label, x = bands[0][0]
             names = [f"{label}, seed {seed}" for seed in seeds(self.spec)] if len(x) > 1 else [label]
@@ -110,7 +110,7 @@ class Result:
     @cached_property
     def flagged(self) -> list[bool] | None:
         """For each picture, whether the model's own safety checker objects to it; None if it was not asked."""
-        return self.model.parts.finishing.flagged([to_image(x) for x in self.tensor]) if self.model.parts else None
+        return self.model.parts.post_processing.flagged([to_image(x) for x in self.tensor]) if self.model.parts else None
 
     def __repr__(self) -> str:
         outcomes = [panel for panel in self.panels if panel.outcome]
@@ -151,7 +151,7 @@ class Result:
                 model.name,
                 model.fingerprint,
                 tuple(model.upscalers),
-                type_name(model.computes),
+                dtype_name(model.compute_dtype),
                 absolute(model.name),
                 tuple(absolute(name) for name in model.upscalers),
             ),
@@ -167,7 +167,7 @@ class Result:
         if self.model.parts is None:
             return None
         flagged = None if self.flagged is None else tuple(self.flagged)
-        return Safety(flagged is not None, flagged, self.model.parts.finishing.watermark)
+        return Safety(flagged is not None, flagged, self.model.parts.post_processing.watermark)
 
     def render(self, picture: PictureRecord) -> Image.Image:
         """The picture that a record speaks of: the figure, or outcome number `index`, enlarged to be seen."""

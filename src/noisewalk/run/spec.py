@@ -15,9 +15,9 @@ import msgspec
 from ..errors import UserError, unknown
 from ..files import read_bounded, write_atomic
 from ..models.zoo import bundled
-from ..training.data import whole_mnist
+from ..training.data import has_official_mnist
+from ..training.datasets import BUILT_IN
 from ..training.recipe import OBJECTIVES, OWN_DATA
-from ..training.sources import BUILT_IN
 
 NAME, DATA = "spec.json", "data.json"
 MAX_BYTES = 100_000
@@ -127,7 +127,7 @@ def _bounds(hint: Any) -> str:
 
 def settled(spec: RunSpec) -> RunSpec:
     """The spec as it is kept: a folder by its absolute path, and "mnist-sample" where there is no more of MNIST than that."""
-    if spec.data == "mnist" and spec.objective not in OWN_DATA and not whole_mnist():
+    if spec.data == "mnist" and spec.objective not in OWN_DATA and not has_official_mnist():
         return _absolute(replace(spec, data="mnist-sample"))
     return _absolute(spec)
 
@@ -186,7 +186,7 @@ def keep_digest(folder: Path, spec: RunSpec, digest: str, moved: bool = False) -
     Args:
         folder: the run's folder.
         spec: of the run.
-        digest: of the data, see `Source`.
+        digest: of the data, see `Dataset`.
         moved: whether the user has just said where the data is; a change is then only named.
 
     Raises:

@@ -18,9 +18,10 @@ from ..files import write_atomic
 from ..images import encode_png
 from ..lock import held
 from ..models.checkpoint import RUN_CHECKPOINT, network_weights
-from ..models.precision import fastest
+from ..models.precision import fastest_dtype
 from ..models.zoo import Pretrained, pretrained, weights_of
 from ..training.data import to_unit
+from ..training.datasets import Dataset, open_dataset, what_was_read
 from ..training.loop import TrainConfig, TrainState
 from ..training.memory import check_memory
 from ..training.objectives import Objective
@@ -28,7 +29,6 @@ from ..training.recipe import OWN_DATA, find
 from ..training.recipe_type import Recipe
 from ..training.records import LEVELS, Levels, put_levels
 from ..training.runs import choose_device, run
-from ..training.sources import Source, source, what_was_read
 from ..training.stopping import stop_requests
 from ..training.workers import Workers, launched
 from . import run_page
@@ -82,9 +82,9 @@ def train_into(
     with ExitStack() as stack:
         if workers.main and (folder / RUN_CHECKPOINT).exists():  # refused before the data is read
             stack.enter_context(held(folder, "noisewalk train", option))
-        recipe, data = prepare(spec)
+        recipe, data = recipe_and_dataset(spec)
         if spec.init and not (folder / RUN_CHECKPOINT).exists():
-            recipe = begun_from(spec.init, recipe)
+            recipe = initialized_from(spec.init, recipe)
         config = configure(recipe.config, spec, device)
         check_memory(recipe, config, torch.device(device))
         if workers.main and not (folder / RUN_CHECKPOINT).exists():
@@ -113,7 +113,7 @@ def _until(
     spec: RunSpec,
     recipe: Recipe,
     config: TrainConfig,
-    data: Source | None,
+    data: Dataset | None,
     minutes: float | None,
     workers: Workers,
     watch: Watch | None,
@@ -143,16 +143,16 @@ def configure(config: TrainConfig, spec: RunSpec, device: str = "cpu") -> TrainC
     """A recipe's configuration with what the spec asks for instead; a recipe's bfloat16 only where the device multiplies it."""
     names = ("epochs", "learning_rate", "decay", "batch_size")
     changes: dict[str, Any] = {name: getattr(spec, name) for name in names}
-    able = config.bf16 and fastest(torch.device(device)) == torch.bfloat16  # emulated, it is slower than float32
+    able = config.bf16 and fastest_dtype(torch.device(device)) == torch.bfloat16  # emulated, it is slower than float32
     changes["bf16"] = spec.dtype == "bfloat16" if spec.dtype else able
     return replace(config, seed=spec.seed, **{k: v for k, v in changes.items() if v is not None})
 
 
-def prepare(spec: RunSpec) -> tuple[Recipe, Source | None]:
+def recipe_and_dataset(spec: RunSpec) -> tuple[Recipe, Dataset | None]:
     """The recipe and the data a spec speaks of."""
     if spec.objective in OWN_DATA:
         return find(spec.objective, network=spec.network), None
-    data = source(spec.data, spec.size, spec.channels)
+    data = open_dataset(spec.data, spec.size, spec.channels)
     if spec.batch_size and spec.batch_size > data.count:
         raise UserError(
             f"--batch-size must be at most the {data.count:,} pictures of {data.name}, {spec.batch_size:,} was asked for"
@@ -160,7 +160,7 @@ def prepare(spec: RunSpec) -> tuple[Recipe, Source | None]:
     return find(spec.objective, spec.recipe, data, spec.classes, spec.network), data
 
 
-def begun_from(name: str, recipe: Recipe) -> Recipe:
+def initialized_from(name: str, recipe: Recipe) -> Recipe:
     """A recipe whose network begins with the weights of a model: fine-tuning.
 
     Raises:
@@ -181,7 +181,7 @@ def begun_from(name: str, recipe: Recipe) -> Recipe:
     return replace(recipe, network=network)
 
 
-def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainState, data: Source | None) -> None:
+def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainState, data: Dataset | None) -> None:
     """Save what the averaged network draws now: a sheet of samples, or what the denoiser makes of the test set."""
     with torch.random.fork_rng(devices=[]):  # neither building a network nor drawing may change how the run goes on
         fresh = recipe.network()
@@ -196,7 +196,7 @@ def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainSta
             write_atomic(folder / "samples" / f"{name}-generation.gif", run_page.generation(model, label))
 
 
-def level_losses(name: str, network: torch.nn.Module, objective: Objective, data: Source) -> Levels:
+def level_losses(name: str, network: torch.nn.Module, objective: Objective, data: Dataset) -> Levels:
     """The loss at ten noise levels on 128 held-out pictures (of the training set, if none are held out)."""
     pictures = (data.held_out or data.load)()
     raw, cond = pictures.batch(torch.arange(min(128, len(pictures))), torch.Generator())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import UserError, unknown
-from ..models.precision import type_name
+from ..models.precision import dtype_name
 from ..models.zoo import Pretrained
 from ..run.prepare import prepare
 from ..techniques import TECHNIQUES
@@ -151,7 +151,7 @@ def make_plan(verb: str, spec: Any, model: Pretrained, seeds: Sequence[int], **r
     Raises:
         UserError: something in the spec or at a point of the grid cannot be done, or it makes several pictures a seed.
     """
-    identity = (model.name, model.fingerprint, type_name(model.computes))
+    identity = (model.name, model.fingerprint, dtype_name(model.compute_dtype))
     plan = Plan(verb, prepare(spec, model).record, identity, tuple(seeds), **rest)
     for point in range(len(plan.points)):
         try:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..guidance.components import DIRECTIONS
 from ..guidance.illusions import factorize
-from ..guidance.splits import SPLITS, Knobs, Part, get_split
+from ..guidance.splits import SPLITS, Part, SplitSettings, get_split
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .spec import Source, Walk, argument, option, scaled
@@ -44,8 +44,8 @@ def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> t
         white: (1, C, H, W) the mask, positive where it is white, of any size; None if none was given.
     """
     mask = None if white is None else F.interpolate((white > 0).float(), size=shape[-2:], mode="nearest")
-    knobs = Knobs(tuple(spec.sigmas), spec.kernel_size, spec.length, spec.direction, mask)
-    parts = get_split(spec.split, knobs)
+    settings = SplitSettings(tuple(spec.sigmas), spec.kernel_size, spec.length, spec.direction, mask)
+    parts = get_split(spec.split, settings)
     for part in parts:
         part.component(torch.zeros(1, *shape[-3:]))
     return parts

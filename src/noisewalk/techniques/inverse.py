@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..guidance.components import DIRECTIONS
-from ..guidance.splits import SPLITS, Knobs, Part
+from ..guidance.splits import SPLITS, Part, SplitSettings
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import Step, pin
@@ -39,7 +39,7 @@ class Inverse(Walk):
 def kept_part(stage: Stage[Inverse]) -> Part:
     """The part to keep, checked on a picture of the stage's shape."""
     spec = stage.request
-    parts = SPLITS[KEEPS[spec.keep]](Knobs((spec.sigma,), spec.kernel_size, spec.length, spec.direction))
+    parts = SPLITS[KEEPS[spec.keep]](SplitSettings((spec.sigma,), spec.kernel_size, spec.length, spec.direction))
     part = next(part for part in parts if part.name == spec.keep)
     part.component(torch.zeros(1, *stage.model.shape))
     return part

@@ -170,7 +170,7 @@ def walk_panel(
     paths = [levels(first.model.schedule, grid), *(stage.path for stage in prepared.stages[1:])]
     walks = []
     for stage, path in zip(prepared.stages, paths, strict=True):
-        build_denoiser(guide, stage.enlarging(torch.zeros(1, *first.model.shape), prepared.seeds[:1]))
+        build_denoiser(guide, stage.conditioned_on(torch.zeros(1, *first.model.shape), prepared.seeds[:1]))
         walks.append(_stage_walk(stage, path, prepared.seeds, guide, wrap, image if stage is first else None))
     return Panel(label, tuple(walks), show, prompt_views=tuple(prompt_views))
 
@@ -184,7 +184,7 @@ def _stage_walk(
     image: Tensor | None,
 ) -> StageWalk:
     def start(low: Tensor | None) -> Iterator[State]:
-        here = stage.enlarging(low, seeds)
+        here = stage.conditioned_on(low, seeds)
         step = STEP_RULES[here.settings.step_rule]()
         step = wrap(step, here, here.noise(seeds, "pin")) if wrap else step
         denoiser = build_denoiser(guide, here)

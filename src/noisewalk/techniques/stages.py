@@ -59,11 +59,11 @@ class Stage(Generic[R_co]):
             return SeededNoise(seeds, purpose or "init")
         return SeededNoise(seeds, ", ".join(filter(None, (f"stage {self.number}", purpose))))
 
-    def enlarging(self, low: Tensor | None, seeds: Sequence[int]) -> Stage[R_co]:
+    def conditioned_on(self, low: Tensor | None, seeds: Sequence[int]) -> Stage[R_co]:
         """The stage with its model shown the picture (N, C, h, w) of the stage before; the first stage is shown none."""
         if self.upscaler is None or low is None:
             return self
-        return replace(self, model=self.upscaler.given(low, self.noise(seeds, "low"), self.noise_level))
+        return replace(self, model=self.upscaler.conditioned_on(low, self.noise(seeds, "low"), self.noise_level))
 
 
 Guide = Callable[[Stage[R]], Denoiser]

@@ -21,7 +21,7 @@ from ..judge.reliability import verdict
 from ..judge.scorer import Scorer, get_scorer
 from ..lock import held
 from ..models.loading import CascadeLoading
-from ..models.precision import type_name
+from ..models.precision import dtype_name
 from ..models.zoo import Pretrained, load
 from ..report.page import Shown
 from ..run.make import Watch, run
@@ -63,7 +63,7 @@ def tour(
         parts = [_part(stop, folder, model, flags) for stop in stops] + [_hunt(hunt, folder, model, flags) for hunt in hunts]
         lead = (
             f"Every experiment below was run just now by the command under it, on the model “{html.escape(model_name)}” "
-            f"({'×'.join(map(str, model.shape))} pixels, weights {model.fingerprint}, {type_name(model.computes)})."
+            f"({'×'.join(map(str, model.shape))} pixels, weights {model.fingerprint}, {dtype_name(model.compute_dtype)})."
         )
         return write_page(folder / "index.html", "A tour of noisewalk", lead, parts, watch)
 

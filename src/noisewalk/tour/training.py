@@ -16,7 +16,7 @@ from ..run.evaluation import evaluate_model
 from ..run.make import Watch
 from ..run.run_page import level_curve, loss_curve
 from ..run.training import RunSpec, train_into
-from ..training.data import whole_mnist
+from ..training.data import has_official_mnist
 from ..training.records import LEVELS, METRICS, read_levels, read_metrics
 from ..version import __version__
 from .equations import DDPM, FLOW
@@ -156,7 +156,7 @@ def shown(run: Path, command: str) -> list[Shown]:
 
 
 def _live(run: Path, minutes: float) -> Section:
-    small = not whole_mnist()
+    small = not has_official_mnist()
     passes = PICTURES_SEEN / (5_000 if small else 60_000)
     spec = RunSpec("flow", data="mnist-sample" if small else "mnist", classes=True, epochs=passes, batch_size=64)
     said = train_into(run, spec, minutes, "auto")

@@ -12,10 +12,10 @@ import torch
 
 from ..models.nets.course import CourseUNet, CourseUNetConfig
 from ..walk.noise import VE, LinearPath, NoiseLevel, linear_betas, vp_schedule
+from .datasets import Dataset
 from .loop import TrainConfig
 from .objectives import Objective, discrete_times, fixed_time, uniform_times
 from .recipe_type import Recipe
-from .sources import Source
 
 SIGMA = 0.5
 """The noise the denoiser is trained to remove, on pictures in [0, 1]."""
@@ -23,7 +23,7 @@ SIGMA = 0.5
 _PLAIN = TrainConfig(1, warmup=0, decay="none", optimizer="adam", ema_decay=0, clip=0, bf16=False, compile=False)
 
 
-def denoiser(data: Source, classes: bool) -> Recipe:
+def denoiser(data: Dataset, classes: bool) -> Recipe:
     """z = x + sigma eps, sigma = 0.5; loss || network(z) - x ||^2; D = 128, batch 256, 5 epochs, Adam 1e-4."""
     time = VE().time(NoiseLevel(torch.ones((), dtype=torch.float64), torch.full((), SIGMA, dtype=torch.float64)))
     objective = Objective(VE(), "sample", 0.0, _null(data), fixed_time(float(time)), unit_range=True)
@@ -32,14 +32,14 @@ def denoiser(data: Source, classes: bool) -> Recipe:
     return _recipe(data, shape, objective, config, "ve", {"steps": 1, "step_rule": "ddim"})
 
 
-def mean_of_noise(data: Source, classes: bool) -> Recipe:
+def mean_of_noise(data: Dataset, classes: bool) -> Recipe:
     """The denoiser shown pure noise and nothing else: its best answer is the mean of the training set (course, 1.2.3)."""
     made = denoiser(data, classes)
     objective = Objective(LinearPath(), "sample", 0.0, _null(data), fixed_time(1.0), unit_range=True)
     return replace(made, loss=objective.loss, objective=objective, card=made.card | {"schedule": "linear"})
 
 
-def ddpm(data: Source, classes: bool) -> Recipe:
+def ddpm(data: Dataset, classes: bool) -> Recipe:
     """epsilon prediction, T = 300, beta from 1e-4 to 0.02, t / T fed; D = 64, batch 128, 20 epochs, Adam 1e-3 to a tenth."""
     schedule = vp_schedule(linear_betas(300))
     objective = Objective(schedule, "epsilon", 0.1 * classes, _null(data), discrete_times(300), unit_range=True)
@@ -49,7 +49,7 @@ def ddpm(data: Source, classes: bool) -> Recipe:
     return _recipe(data, shape, objective, config, "ddpm-300", defaults)
 
 
-def flow(data: Source, classes: bool) -> Recipe:
+def flow(data: Dataset, classes: bool) -> Recipe:
     """x_t = (1 - t) x + t eps, target eps - x, t uniform; D = 64, batch 64, 10 epochs, Adam 1e-2 to a tenth.
 
     The course's own flow runs the other way (t = 0 is noise, target x - eps): the network's time is 1 - t of the course's
@@ -63,7 +63,7 @@ def flow(data: Source, classes: bool) -> Recipe:
 
 
 def _recipe(
-    data: Source, shape: CourseUNetConfig, objective: Objective, config: TrainConfig, schedule: str, defaults: dict[str, Any]
+    data: Dataset, shape: CourseUNetConfig, objective: Objective, config: TrainConfig, schedule: str, defaults: dict[str, Any]
 ) -> Recipe:
     card = {
         "network": "unet-course",
@@ -77,13 +77,13 @@ def _recipe(
     return Recipe(lambda: CourseUNet(shape), data.load, objective.loss, config, card, objective)
 
 
-def _shape(data: Source, shape: CourseUNetConfig) -> CourseUNetConfig:
+def _shape(data: Dataset, shape: CourseUNetConfig) -> CourseUNetConfig:
     return replace(shape, in_channels=data.channels, image_size=data.size)
 
 
-def _conditioned(data: Source, classes: bool, shape: CourseUNetConfig) -> CourseUNetConfig:
+def _conditioned(data: Dataset, classes: bool, shape: CourseUNetConfig) -> CourseUNetConfig:
     return _shape(data, replace(shape, num_classes=len(data.names) if classes else 0))
 
 
-def _null(data: Source) -> tuple[torch.Tensor, ...]:
+def _null(data: Dataset) -> tuple[torch.Tensor, ...]:
     return (torch.tensor([len(data.names)]),)

@@ -121,7 +121,7 @@ def mnist_sample(split: Split) -> Labelled:
     return Labelled(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
 
 
-def whole_mnist() -> bool:
+def has_official_mnist() -> bool:
     """Whether the official training digits are at hand or can be downloaded; a warning says why where they are not."""
     try:
         for kind in ("images-idx3", "labels-idx1"):

@@ -53,12 +53,12 @@ class Layout:
     Args:
         names: of the classes, in order; () if the folder has none.
         groups: the files of each class (of the one group, if there are no classes).
-        beside: files beside the folders of the classes.
+        stray: files beside the folders of the classes.
     """
 
     names: tuple[str, ...]
     groups: tuple[tuple[Path, ...], ...]
-    beside: tuple[Path, ...] = ()
+    stray: tuple[Path, ...] = ()
 
     @property
     def files(self) -> list[Path]:
@@ -145,7 +145,7 @@ def folder(path: Path, size: int, channels: int) -> tuple[Labelled, tuple[str, .
         )
     pictures: list[torch.Tensor] = []
     labels: list[int] = []
-    skipped = [f"{file} lies beside the class folders" for file in found.beside]
+    skipped = [f"{file} lies beside the class folders" for file in found.stray]
     for label, group in enumerate(found.groups):
         before = len(pictures)
         for file in group:

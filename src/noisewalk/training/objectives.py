@@ -56,7 +56,7 @@ def drop_condition(cond: Condition, null: Condition, probability: float, generat
     return tuple(torch.where(dropped.view(-1, *[1] * (c.ndim - 1)), n.to(c.device), c) for c, n in zip(cond, null, strict=True))
 
 
-def level_at(schedule: Schedule, t: Tensor) -> NoiseLevel:
+def level_on_device(schedule: Schedule, t: Tensor) -> NoiseLevel:
     """The noise level at times on their device; for Apple's GPU, which has no float64, it is computed on the CPU."""
     if t.device.type != "mps":
         return schedule(t)
@@ -95,7 +95,7 @@ class Objective:
     def loss_at(self, network: Network, x0: Tensor, cond: Condition, t: Tensor, eps: Tensor) -> Tensor:
         """(N,) losses at given times (N,) and noise (N, C, H, W), nothing dropped."""
         x0 = (x0 + 1) / 2 if self.unit_range else x0
-        level = level_at(self.schedule, t[:, None, None, None])
+        level = level_on_device(self.schedule, t[:, None, None, None])
         output = network(level.alpha * x0 + level.sigma * eps, t, *cond)
         target = to_target(x0, eps, level, self.prediction_type)
         return (output.float() - target).square().flatten(1).mean(1)

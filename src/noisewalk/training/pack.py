@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..files import check_file, write_atomic
-from ..models.checkpoint import RUN_CHECKPOINT, half, read_card, save_tensors
+from ..models.checkpoint import RUN_CHECKPOINT, read_card, save_tensors, to_float16
 from .saving import MAX_FILE, Reached, averaged_weights, reached
 
 
@@ -31,7 +31,7 @@ def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"the card would be written over {place}, which is no card; choose another name with --out")
     tensors, config = averaged_weights(run / RUN_CHECKPOINT)
     was = reached(run / RUN_CHECKPOINT, config)
-    save_tensors(weights, half(tensors), {k: v for k, v in config.items() if k not in Reached.__annotations__}, MAX_FILE)
+    save_tensors(weights, to_float16(tensors), {k: v for k, v in config.items() if k not in Reached.__annotations__}, MAX_FILE)
     card = {
         **card,
         "recipe": asdict(was["train"]),

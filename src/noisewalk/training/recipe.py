@@ -17,13 +17,13 @@ from ..models.nets.unet import UNet, UNetConfig
 from ..walk.prediction import Condition
 from . import course
 from .data import mnist
+from .datasets import Dataset, open_dataset
 from .loop import TrainConfig
 from .objectives import Network, Objective, Times, discrete_times, logit_normal_times
 from .recipe_type import Recipe
-from .sources import Source, source
 
 
-def fast(objective: str, data: Source, classes: bool) -> Recipe:
+def fast(objective: str, data: Dataset, classes: bool) -> Recipe:
     """The fast U-Net: AdamW with warm-up and cosine decay, averaged weights, bfloat16, logit-normal times.
 
     Args:
@@ -66,7 +66,7 @@ OWN_DATA: dict[str, Callable[[], Recipe]] = {"classifier": classifier}
 """Recipes that name their own data."""
 
 
-def with_network(recipe: Recipe, name: str, data: Source) -> Recipe:
+def with_network(recipe: Recipe, name: str, data: Dataset) -> Recipe:
     """A recipe with another network: "unet-course" (D = 64, told the time) or "unet-fast" (its default width)."""
     if name == recipe.card["network"]:
         return recipe
@@ -89,7 +89,7 @@ OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", *OWN_DATA)
 
 
 def find(
-    objective: str, style: str = "fast", data: Source | None = None, classes: bool = False, network: str | None = None
+    objective: str, style: str = "fast", data: Dataset | None = None, classes: bool = False, network: str | None = None
 ) -> Recipe:
     """A recipe.
 
@@ -111,7 +111,7 @@ def find(
         if network:
             raise UserError(f"{objective} has a network of its own; leave out --network")
         return OWN_DATA[objective]()
-    data = data or source("mnist")
+    data = data or open_dataset("mnist")
     if classes and len(data.names) < 2:
         raise UserError(f"{data.name} has {len(data.names)} classes; put the pictures of each class into a folder of its own")
     one_step = {"denoiser": course.denoiser, "pure-noise": course.mean_of_noise}  # these have the course's recipe only

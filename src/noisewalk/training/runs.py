@@ -62,7 +62,7 @@ def _steps(
             between_steps = False
             next(steps)
             state.losses.append(state.loss)
-            if due(state.step, state.total_steps):
+            if is_logged(state.step, state.total_steps):
                 if workers.main:
                     mean = sum(state.losses) / len(state.losses)
                     log(folder / METRICS, {"step": state.step, "loss": mean, "seconds": state.seconds})
@@ -77,10 +77,10 @@ def _steps(
             save()
 
 
-def due(step: int, total: int) -> bool:
+def is_logged(step: int, total: int) -> bool:
     """Whether the loss is logged after a step: after each at first, then after every tenth, then after every fiftieth.
 
-    >>> [step for step in range(1, 160) if due(step, 155)]
+    >>> [step for step in range(1, 160) if is_logged(step, 155)]
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 150, 155]
     """
     return step <= 10 or step == total or step % (10 if step <= 100 else 50) == 0

@@ -37,8 +37,8 @@ from .prediction import to_x0 as to_x0
 from .sampling import State as State
 from .sampling import sample as sample
 from .steps import STEP_RULES as STEP_RULES
-from .steps import Past as Past
 from .steps import Step as Step
+from .steps import StepHistory as StepHistory
 from .steps import StepRule as StepRule
 from .steps import ddim as ddim
 from .steps import ddpm as ddpm

@@ -89,7 +89,7 @@ class Bound:
     """A model with its condition bound. Guidance batches the calls of all `Bound`s of one model into one.
 
     Args:
-        model: called as model(x_t, level, *beside, *cond).
+        model: called as model(x_t, level, *low_res, *cond).
         cond: what the prompt became.
         beside: pictures of x_t's size that the model sees beside it (the smaller picture that an upscaler enlarges), each
             (1 or N, C, H, W). Views turn them as they turn x_t.
@@ -97,12 +97,12 @@ class Bound:
 
     model: Model
     cond: Condition = ()
-    beside: Condition = ()
+    low_res: Condition = ()
 
     @property
     def inputs(self) -> Condition:
         """Everything the model is called with after x_t and the level."""
-        return (*self.beside, *self.cond)
+        return (*self.low_res, *self.cond)
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> Prediction:
         """Estimate x0 from x_t (N, C, H, W) at a noise level."""

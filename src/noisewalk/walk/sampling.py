@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .noise import Noise, NoiseLevel
 from .prediction import Denoiser
-from .steps import Past, Step
+from .steps import Step, StepHistory
 
 
 class State(NamedTuple):
@@ -42,9 +42,9 @@ def sample(denoiser: Denoiser, x: Tensor, levels: Sequence[NoiseLevel], step: St
         step: how to go there; wrap it with `pin` to constrain the walk.
         noise: for steps that are random.
     """
-    past: Past | None = None
+    history: StepHistory | None = None
     for i, (t, s) in enumerate(pairwise(levels)):
         with torch.no_grad():  # inside the loop: a generator must not change the caller's grad mode between its yields
-            x, prediction = step(denoiser, x, t, s, noise, past)
-        past = Past(t, prediction)
+            x, prediction = step(denoiser, x, t, s, noise, history)
+        history = StepHistory(t, prediction)
         yield State(i, s, x, prediction.x0)

@@ -1,6 +1,6 @@
 """Steps: one reverse transition x_t -> x_s, and constraints that wrap a step.
 
-A step is a pure function. What a multistep rule remembers is handed to it as `past`: the previous level and prediction
+A step is a pure function. What a multistep rule remembers is handed to it as `history`: the previous level and prediction
 of the same walk, or None at its start.
 """
 
@@ -17,7 +17,7 @@ from .noise import Noise, NoiseLevel, add_noise, renoise
 from .prediction import Denoiser, Prediction
 
 
-class Past(NamedTuple):
+class StepHistory(NamedTuple):
     """The level a walk was at one step ago, and what the denoiser said there."""
 
     level: NoiseLevel
@@ -28,7 +28,7 @@ class Step(Protocol):
     """From a sample x_t of level `t` to a sample of the cleaner level `s`; also returns the prediction made at `t`."""
 
     def __call__(
-        self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None, /
+        self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None, /
     ) -> tuple[Tensor, Prediction]:
         """Take the step; returns x_s and the prediction made at `t`."""
         ...
@@ -46,7 +46,7 @@ def ddpm(variance: Literal["learned", "small", "large"] = "learned") -> Step:
     """
 
     def step(
-        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None
     ) -> tuple[Tensor, Prediction]:
         p = denoiser(x_t, t)
         r = t.alpha / s.alpha
@@ -75,7 +75,7 @@ def ddim(eta: float = 0.0) -> Step:
     """
 
     def step(
-        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None
     ) -> tuple[Tensor, Prediction]:
         p = denoiser(x_t, t)
         if eta == 0:
@@ -99,7 +99,7 @@ def heun() -> Step:
     """
 
     def step(
-        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None
     ) -> tuple[Tensor, Prediction]:
         p = denoiser(x_t, t)
         x_s = _ddim(p.x0, x_t, t, s)
@@ -126,13 +126,13 @@ def dpmpp_2m() -> Step:
     """
 
     def step(
-        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, past: Past | None
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None
     ) -> tuple[Tensor, Prediction]:
         p = denoiser(x_t, t)
-        if past is None or s.sigma == 0 or past.level.alpha == 0:
+        if history is None or s.sigma == 0 or history.level.alpha == 0:
             return _ddim(p.x0, x_t, t, s), p
-        k = _log_snr_between(past.level, t) / _log_snr_between(t, s)
-        return _ddim(p.x0 + (p.x0 - past.prediction.x0) / (2 * k), x_t, t, s), p
+        k = _log_snr_between(history.level, t) / _log_snr_between(t, s)
+        return _ddim(p.x0 + (p.x0 - history.prediction.x0) / (2 * k), x_t, t, s), p
 
     return step
 
@@ -162,10 +162,10 @@ def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], no
         raise ValueError(f"num_resamples counts how often each transition is made, at least 1; got {num_resamples}")
 
     def pinned(
-        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, step_noise: Noise, past: Past | None
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, step_noise: Noise, history: StepHistory | None
     ) -> tuple[Tensor, Prediction]:
         def down(x_t: Tensor) -> tuple[Tensor, Prediction]:
-            x_s, p = step(denoiser, x_t, t, s, step_noise, past)
+            x_s, p = step(denoiser, x_t, t, s, step_noise, history)
             known = add_noise(reference.expand_as(x_s), s, noise)
             return x_s - component(x_s) + component(known), p  # not x_s + component(known - x_s): that rounds
 

@@ -53,13 +53,13 @@ class Listener(nn.Module):
 def test_the_network_is_shown_the_enlarged_small_picture_as_noisy_as_it_is_told() -> None:
     objective = Objective(LinearPath(), "sample", 0.0, SILENT, uniform_times)
     x0 = torch.rand(6, 3, 32, 32) * 2 - 1
-    network, exact = Listener(), Upscaling(objective, NULL, crop=32, dropout=0.0, most_noise=1, blur=0.0)
+    network, exact = Listener(), Upscaling(objective, NULL, crop=32, dropout=0.0, max_noise_level=1, blur=0.0)
     exact.loss(network, x0, WORDS, torch.Generator().manual_seed(0))
     beside, timestep, vectors, mask = network.heard
     assert timestep.tolist() == [0] * 6
     torch.testing.assert_close(beside, enlarge(F.avg_pool2d(x0, 4), 32), atol=0.008, rtol=0)  # sigma is 0.001
     assert bool(vectors.all() and mask.all())
-    replace(exact, most_noise=1000, dropout=1.0).loss(network, x0, WORDS, torch.Generator().manual_seed(0))
+    replace(exact, max_noise_level=1000, dropout=1.0).loss(network, x0, WORDS, torch.Generator().manual_seed(0))
     beside, timestep, vectors, mask = network.heard
     s = ((timestep + 1) / 1000).view(-1, 1, 1, 1)
     noise = (beside - (1 - s) * enlarge(F.avg_pool2d(x0, 4), 32)) / s

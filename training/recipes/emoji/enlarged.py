@@ -54,7 +54,7 @@ def main(
     drawn = []
     for i, row in enumerate(chosen.tolist()):
         noise = SeededNoise([i])
-        stage = upscaler.given(low[i : i + 1], noise.stream("low"), noise_level)
+        stage = upscaler.conditioned_on(low[i : i + 1], noise.stream("low"), noise_level)
         prompt = caption(rows[row]["names"][0], rows[row]["style"])
         path = levels(stage.schedule, linspace(stage.schedule, steps))
         walk = sample(

@@ -13,7 +13,7 @@ import tyro
 from pictures.begin import begun
 from pictures.recipes import RECIPES, stage1
 
-from noisewalk.models.precision import fastest
+from noisewalk.models.precision import fastest_dtype
 from noisewalk.training.recipe_type import Recipe
 from noisewalk.training.runs import choose_device, run
 from noisewalk.training.stopping import stop_requests
@@ -69,7 +69,7 @@ def main(
 def configured(recipe: Recipe, device: str, steps: int | None, **changes: Any) -> Recipe:
     """A recipe with other settings; bfloat16 only where the device multiplies it."""
     config = replace(recipe.config, **{name: value for name, value in changes.items() if value is not None})
-    config = replace(config, bf16=config.bf16 and fastest(torch.device(device)) == torch.bfloat16)
+    config = replace(config, bf16=config.bf16 and fastest_dtype(torch.device(device)) == torch.bfloat16)
     if steps is None:
         return replace(recipe, config=config)
     data = recipe.data()

@@ -13,8 +13,8 @@ from .failures import FAILURES as FAILURES
 from .jigsaw import jigsaw as jigsaw
 from .pieces import patch_permute, pixel_permute, polar_rings, square_hinge
 from .simple import SIMPLE, colour_permute
-from .view import Look as Look
 from .view import View as View
+from .view import ViewLike as ViewLike
 from .view import as_view as as_view
 from .view import check_isometry as check_isometry
 from .view import from_table as from_table
@@ -34,7 +34,7 @@ SEEDED: dict[str, Callable[[int], View]] = {
 """Views drawn from a seed: NAME:SEED; the name alone is seed 0."""
 
 
-def register(look: View | Look | str, name: str | View | Look = "") -> View:
+def register(look: View | ViewLike | str, name: str | View | ViewLike = "") -> View:
     """Make a view known by a name, so that techniques, the command line and the metadata can speak of it.
 
     Args:

@@ -1,7 +1,7 @@
 """A jigsaw: interlocking pieces that fit together in more than one way.
 
 In a 4 x 4 puzzle whose cells have knobs on two opposite sides and holes on the other two, in turn like the squares of a
-chessboard, every inner piece fits every inner place, and so do the corners and the two kinds of edge pieces.
+chessboard, every inner piece fits every inner place, and so do the corners and the two places_by_shape of edge pieces.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def _solution(seed: int) -> tuple[list[int], list[int]]:
     """Another way to put the puzzle together: the piece that goes to each place, and its quarter turns."""
     draw = torch.Generator().manual_seed(seed)
     source, turns = list(range(ACROSS**2)), [0] * ACROSS**2
-    kinds: dict[tuple[int, ...], list[int]] = {}
+    places_by_shape: dict[tuple[int, ...], list[int]] = {}
     for place in range(ACROSS**2):
-        kinds.setdefault(min(_turned(_outline(place), k) for k in range(4)), []).append(place)
-    for places in kinds.values():
+        places_by_shape.setdefault(min(_turned(_outline(place), k) for k in range(4)), []).append(place)
+    for places in places_by_shape.values():
         ring = [places[i] for i in torch.randperm(len(places), generator=draw)]
         for i, place in enumerate(ring):
             piece = ring[i - 1]

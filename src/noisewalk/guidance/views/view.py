@@ -14,7 +14,7 @@ from ...errors import UserError
 from ..terms import Map
 
 
-class Look(Protocol):
+class ViewLike(Protocol):
     """The least a view of your own needs: two methods that undo each other. `as_view` makes it a `View`.
 
     >>> class Shifted:
@@ -119,7 +119,7 @@ def in_blocks(order: Tensor, factor: int) -> Tensor:
     return table.flatten()
 
 
-def as_view(look: View | Look, name: str = "") -> View:
+def as_view(look: View | ViewLike, name: str = "") -> View:
     """A `View` of anything with `forward` and `inverse`; a `View` stays as it is.
 
     Without an `inverse_variance` of its own, the learned variance (of models that have one) is replaced by its mean over
@@ -131,7 +131,7 @@ def as_view(look: View | Look, name: str = "") -> View:
     return View(name, look.forward, look.inverse, getattr(look, "inverse_variance", _mean))
 
 
-def check_isometry(view: View | Look, shape: tuple[int, int, int], draw: Callable[..., Tensor] = torch.randn) -> None:
+def check_isometry(view: View | ViewLike, shape: tuple[int, int, int], draw: Callable[..., Tensor] = torch.randn) -> None:
     """Raise a `UserError` that says what is wrong if a view is not a linear isometry with an exact inverse at `shape`."""
     view = as_view(view)
     x, y = draw(1, *shape), draw(1, *shape)

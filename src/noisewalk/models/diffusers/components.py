@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from ...errors import UserError
 from .classes import class_of, need
-from .configs import LARGEST_MAP, Index, Network, Scheduler, WeightMap, bounded, checked, read_json, reading
+from .configs import LARGEST_MAP, Index, Network, Scheduler, WeightMap, bounded, read_json, reading, validate
 
 log = logging.getLogger("noisewalk")
 _EDGE = 1 << 20
@@ -44,7 +44,7 @@ class Folder:
     @cached_property
     def options(self) -> Index:
         """What model_index.json says beside the components."""
-        return checked(self.index, Index, self.path / "model_index.json")
+        return validate(self.index, Index, self.path / "model_index.json")
 
     @property
     def pipeline(self) -> str:
@@ -68,12 +68,12 @@ class Folder:
 
     def network(self, component: str) -> Network:
         """What a network's configuration says of its pictures, within bounds."""
-        return checked(self.config(component), Network, self.of(component) / "config.json")
+        return validate(self.config(component), Network, self.of(component) / "config.json")
 
     def scheduler(self, component: str = "scheduler") -> Scheduler:
         """A scheduler's configuration, within bounds."""
         name = "scheduler_config.json"
-        return checked(self.config(component, name), Scheduler, self.of(component) / name)
+        return validate(self.config(component, name), Scheduler, self.of(component) / name)
 
     def read(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder.
@@ -111,7 +111,7 @@ class Folder:
             for name in (f"{stem}.safetensors.index{end}.json" for stem in stems):
                 if (folder / name).is_file():
                     found = read_json(self.inside(folder / name), LARGEST_MAP)
-                    shards = checked(found, WeightMap, folder / name)["weight_map"]
+                    shards = validate(found, WeightMap, folder / name)["weight_map"]
                     return [_whole(self.inside(folder / shard)) for shard in sorted(set(shards.values()))]
             for name in (f"{stem}{end}.{kind}" for kind in ("safetensors", "bin") for stem in stems):
                 if (folder / name).is_file():

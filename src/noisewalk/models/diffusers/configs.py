@@ -143,7 +143,7 @@ def read_json(file: Path, most: int = LARGEST) -> dict[str, Any]:
         return found
 
 
-def checked(found: dict[str, Any], schema: type[T], file: Path) -> T:
+def validate(found: dict[str, Any], schema: type[T], file: Path) -> T:
     """What noisewalk uses of a file, of the right types and within bounds; other keys are left out.
 
     Raises:

@@ -21,7 +21,7 @@ from .schedulers import read_scheduler
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedModel:
     """A model known by a short name.
 
     Args:
@@ -38,8 +38,8 @@ class Named:
 _X4 = "hub:stabilityai/stable-diffusion-x4-upscaler"
 
 
-def _if(stage1: str, stage2: str, what: str) -> Named:
-    return Named(f"hub:DeepFloyd/IF-I-{stage1}-v1.0", (f"hub:DeepFloyd/IF-II-{stage2}-v1.0", _X4), what)
+def _if(stage1: str, stage2: str, what: str) -> NamedModel:
+    return NamedModel(f"hub:DeepFloyd/IF-I-{stage1}-v1.0", (f"hub:DeepFloyd/IF-II-{stage2}-v1.0", _X4), what)
 
 
 NAMED = {
@@ -47,15 +47,15 @@ NAMED = {
     "deepfloyd-m": _if("M", "M", "DeepFloyd IF, small"),
     "deepfloyd-l": _if("L", "L", "DeepFloyd IF, middle"),
     "deepfloyd-xl": _if("XL", "L", "DeepFloyd IF, large"),
-    "prxpixel": Named("hub:Photoroom/prxpixel-t2i", (), "PRXPixel: a flow model in pixels, 1024x1024"),
-    "ddpm-cifar10": Named("hub:google/ddpm-cifar10-32", (), "DDPM of CIFAR-10: pixels, no prompts"),
-    "ddpm-celebahq": Named("hub:google/ddpm-celebahq-256", (), "DDPM of faces: pixels, no prompts"),
-    "ddpm-church": Named("hub:google/ddpm-church-256", (), "DDPM of churches: pixels, no prompts"),
-    "sd15": Named("hub:stable-diffusion-v1-5/stable-diffusion-v1-5", (), "Stable Diffusion 1.5: latents"),
-    "sdxl": Named("hub:stabilityai/stable-diffusion-xl-base-1.0", (), "Stable Diffusion XL: latents"),
-    "sd3": Named("hub:stabilityai/stable-diffusion-3-medium-diffusers", (), "Stable Diffusion 3: a flow model in latents"),
-    "flux": Named("hub:black-forest-labs/FLUX.1-dev", (), "Flux: a flow model in latents, guidance distilled"),
-    "z-image": Named("hub:Tongyi-MAI/Z-Image-Turbo", (), "Z-Image Turbo: a flow model in latents, few steps"),
+    "prxpixel": NamedModel("hub:Photoroom/prxpixel-t2i", (), "PRXPixel: a flow model in pixels, 1024x1024"),
+    "ddpm-cifar10": NamedModel("hub:google/ddpm-cifar10-32", (), "DDPM of CIFAR-10: pixels, no prompts"),
+    "ddpm-celebahq": NamedModel("hub:google/ddpm-celebahq-256", (), "DDPM of faces: pixels, no prompts"),
+    "ddpm-church": NamedModel("hub:google/ddpm-church-256", (), "DDPM of churches: pixels, no prompts"),
+    "sd15": NamedModel("hub:stable-diffusion-v1-5/stable-diffusion-v1-5", (), "Stable Diffusion 1.5: latents"),
+    "sdxl": NamedModel("hub:stabilityai/stable-diffusion-xl-base-1.0", (), "Stable Diffusion XL: latents"),
+    "sd3": NamedModel("hub:stabilityai/stable-diffusion-3-medium-diffusers", (), "Stable Diffusion 3: a flow model in latents"),
+    "flux": NamedModel("hub:black-forest-labs/FLUX.1-dev", (), "Flux: a flow model in latents, guidance distilled"),
+    "z-image": NamedModel("hub:Tongyi-MAI/Z-Image-Turbo", (), "Z-Image Turbo: a flow model in latents, few steps"),
 }
 """Models known by a short name; any other hub id or local folder works too."""
 

@@ -11,12 +11,12 @@ import torch
 
 from ...errors import UserError, install
 from ..names import SITE, read_name
-from ..precision import type_name
+from ..precision import dtype_name
 from ..text.embeddings import cache_folder
 from ..zoo import is_pipeline, load, weights_of
 from .components import Folder
 from .configs import first_line
-from .deepfloyd import NAMED, Named
+from .deepfloyd import NAMED, NamedModel
 from .families import FAMILIES
 from .hub import cached
 from .memory import GIB, free_memory, placement
@@ -60,7 +60,7 @@ def examine(model: str = "", offline: bool = False) -> Iterator[Finding]:
     if not offline:
         yield from _hub()
     if model:
-        known = NAMED.get(model, Named(model))
+        known = NAMED.get(model, NamedModel(model))
         for name in (known.hub, *known.upscalers):
             yield from _stage(name, offline)
 
@@ -89,7 +89,7 @@ def _libraries() -> Iterator[Finding]:
 
 def _device() -> Finding:
     place = placement()
-    kind = type_name(place.dtype)
+    kind = dtype_name(place.dtype)
     try:
         free = f"{free_memory(place.device) / GIB:.1f} GiB free"
     except UserError:

@@ -13,7 +13,7 @@ from ...walk.prediction import Condition
 from ..pretrained import Defaults
 
 Call = Callable[..., Any]
-"""(network, x (N, C, H, W), timestep (N,), *beside, *cond) -> output."""
+"""(network, x (N, C, H, W), timestep (N,), *low_res, *cond) -> output."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Family:
         defaults: of walks; the step rule and threshold come from the scheduler.
         network: the component that is the network.
         latent: "" for pixels; "scale" or "shift" for the latents of an autoencoder, scaled, or shifted too.
-        clock: what flow networks are told: "thousand" 1000 t, "unit" t, "reverse" 1 - t.
+        time_conditioning: what flow networks are told: "timestep" 1000 t, "unit" t, "reverse" 1 - t.
         even: flow grids start evenly from 1 to 1 / steps, as the pipeline sets them, rather than as the scheduler does.
         packs: side of the squares of latents that are one token, where the network's `patch_size` does not say it.
         predicts: the target, where the scheduler's configuration does not say it.
@@ -44,7 +44,7 @@ class Family:
     defaults: Defaults = Defaults(grid="native")
     network: Literal["unet", "transformer"] = "unet"
     latent: Literal["", "scale", "shift"] = ""
-    clock: Literal["thousand", "unit", "reverse"] = "thousand"
+    time_conditioning: Literal["timestep", "unit", "reverse"] = "timestep"
     even: bool = False
     packs: int = 1
     predicts: str = ""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 
 from ...errors import UserError, unknown
-from ..precision import type_name
+from ..precision import dtype_name
 from .classes import need
 from .components import Folder
 from .configs import first_line
@@ -45,7 +45,7 @@ class Placement:
             UserError: it does not fit, or a file of it is missing.
         """
         needed, free = self.estimate(folder, family) / GIB, free_memory(self.device) / GIB
-        kind = type_name(self.dtype)
+        kind = dtype_name(self.dtype)
         if self.mode != "sequential" and needed > free:
             way = "--memory sequential, or a smaller model" if self.device.type == "cuda" else "a smaller model"
             there = f"{free:.1f} GiB are free on {self.device}"

@@ -18,8 +18,8 @@ from ..text.embeddings import EmbeddingCache, cache_folder
 from .components import Folder
 from .configs import reading
 from .families import Family
-from .finishing import Finishing
 from .memory import Placement
+from .post_processing import PostProcessing
 
 log = logging.getLogger("noisewalk")
 
@@ -31,13 +31,13 @@ class Parts:
     Args:
         folder, family: of the pipeline.
         place: where and in which type they compute.
-        finishing: what is done with finished pictures.
+        post_processing: what is done with finished pictures.
     """
 
     folder: Folder
     family: Family
     place: Placement
-    finishing: Finishing
+    post_processing: PostProcessing
     _loaded: dict[str, Any] = field(default_factory=dict)
     _prompts: dict[str, Condition] = field(default_factory=dict)
 

@@ -20,9 +20,9 @@ from ..pretrained import Codec, Pretrained
 from .components import Folder
 from .configs import Network, reading
 from .families import FAMILIES, Family
-from .finishing import Finishing
 from .memory import Placement
 from .parts import Parts
+from .post_processing import PostProcessing
 from .schedulers import Sampling, read_scheduler
 
 
@@ -40,7 +40,7 @@ def open_pipeline(
     Args:
         name: what it was asked for by.
         size: side of its pictures, pixels; None for the model's own.
-        safety_checker, watermark: see `Finishing`.
+        safety_checker, watermark: see `PostProcessing`.
 
     Raises:
         UserError: the folder is no whole model, or one of a kind or with a scheduler not known.
@@ -50,7 +50,7 @@ def open_pipeline(
         raise unknown("kind of pipeline", folder.pipeline, FAMILIES)
     family = FAMILIES[folder.pipeline]
     folder.kind(family.network)
-    parts = Parts(folder, family, place, Finishing(folder, safety_checker, watermark))
+    parts = Parts(folder, family, place, PostProcessing(folder, safety_checker, watermark))
     place.check(name, folder, family)
     config = folder.network(family.network)
     channels, codec, side = _shape(parts, config, size)
@@ -70,7 +70,7 @@ def open_pipeline(
         dynamic=sampling.dynamic,
         device=place.device,
         dtype=torch.float64 if place.dtype == torch.float64 else torch.float32,
-        computes=place.dtype,
+        compute_dtype=place.dtype,
     )
 
 
@@ -140,16 +140,16 @@ def _sampling(folder: Folder, family: Family, config: Network, side: int) -> Sam
 
 def _network(parts: Parts, family: Family, sampling: Sampling) -> NetworkModel:
     num = sampling.num
-    clocks: dict[str, Callable[[Tensor], Tensor]] = {
-        "thousand": sampling.clock,
-        "unit": lambda t: sampling.clock(t) / num,
-        "reverse": lambda t: 1 - sampling.clock(t) / num,
+    time_conditionings: dict[str, Callable[[Tensor], Tensor]] = {
+        "timestep": sampling.time_conditioning,
+        "unit": lambda t: sampling.time_conditioning(t) / num,
+        "reverse": lambda t: 1 - sampling.time_conditioning(t) / num,
     }
     told = torch.float64 if parts.place.dtype == torch.float64 else torch.float32
     return NetworkModel(
         parts.ask,
         sampling.schedule,
         family.predicts or sampling.prediction_type,
-        clock=lambda t: clocks[family.clock](t).to(told),
+        time_conditioning=lambda t: time_conditionings[family.time_conditioning](t).to(told),
         learned_variance=sampling.learned_variance,
     )

@@ -17,7 +17,7 @@ from ...walk.prediction import TARGETS
 
 Config = Mapping[str, Any]
 
-STEP_RULES = {
+SCHEDULER_STEP_RULES = {
     "DDPMScheduler": "ddpm",
     "DDIMScheduler": "ddim",
     "EulerDiscreteScheduler": "euler",
@@ -51,9 +51,9 @@ class Sampling:
         schedule: the path, with the scheduler's own grid.
         prediction_type: a key of `TARGETS`.
         learned_variance: whether half of the output's channels are a variance.
-        clock: time -> the timestep the network is told, of the type of the time.
+        time_conditioning: time -> the timestep the network is told, of the type of the time.
         num: number of timesteps.
-        step_rule, threshold: keys of `STEP_RULES` and `THRESHOLDS`.
+        step_rule, threshold: keys of `SCHEDULER_STEP_RULES` and `THRESHOLDS`.
         dynamic: quantile and greatest value of dynamic thresholding.
         unit_start: see `Pretrained`.
     """
@@ -61,7 +61,7 @@ class Sampling:
     schedule: Schedule
     prediction_type: str
     learned_variance: bool
-    clock: Callable[[Tensor], Tensor]
+    time_conditioning: Callable[[Tensor], Tensor]
     num: int
     step_rule: str
     threshold: str
@@ -80,8 +80,8 @@ def read_scheduler(config: Config, tokens: int = 0, even: bool = False) -> Sampl
         UserError: the scheduler, or an option of it, is not known; it is named.
     """
     name = str(config.get("_class_name", "without a name"))
-    if name not in STEP_RULES:
-        raise UserError(f"the scheduler {name} is not known to noisewalk; known are {', '.join(sorted(STEP_RULES))}")
+    if name not in SCHEDULER_STEP_RULES:
+        raise UserError(f"the scheduler {name} is not known to noisewalk; known are {', '.join(sorted(SCHEDULER_STEP_RULES))}")
     ignored = [option for option in _SIGMA_GRIDS if config.get(option)]
     if ignored:
         warnings.warn(f"the scheduler's {', '.join(ignored)} is not followed; its plain grid is walked", stacklevel=2)
@@ -124,7 +124,7 @@ def _variance_preserving(name: str, config: Config) -> Sampling:
         variance == "learned_range",
         lambda t: t * num - 1,
         num,
-        _VARIANCES[variance] if name == "DDPMScheduler" else STEP_RULES[name],
+        _VARIANCES[variance] if name == "DDPMScheduler" else SCHEDULER_STEP_RULES[name],
         "dynamic" if config.get("thresholding") else "clip" if clip else "none",
         (float(config.get("dynamic_thresholding_ratio", 0.995)), float(config.get("sample_max_value", 1.0))),
         start,

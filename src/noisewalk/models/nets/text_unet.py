@@ -75,7 +75,7 @@ def unseen(mask: Tensor) -> Tensor:
     return F.pad(torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, -math.inf), (1, 0))[:, None, None]
 
 
-class ReaderLayer(nn.Module):
+class TextEncoderLayer(nn.Module):
     """A transformer layer, normalised first: h + attention(h), then h + perceptron(h)."""
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -94,7 +94,7 @@ class ReaderLayer(nn.Module):
         return out
 
 
-class Reader(nn.Module):
+class TextEncoder(nn.Module):
     """Word vectors (N, L, D) and their mask (N, L) -> words as read (N, 1 + L, text_dim).
 
     A learned start token stands before the words and is never masked: with no words at all it is the unconditional
@@ -106,7 +106,7 @@ class Reader(nn.Module):
         self.words = nn.Linear(c.word_dim, c.text_dim)
         self.start = nn.Parameter(torch.randn(1, 1, c.text_dim) * 0.02)
         self.positions = nn.Parameter(torch.randn(1, c.max_tokens, c.text_dim) * 0.02)
-        self.layers = nn.ModuleList([ReaderLayer(c.text_dim, c.text_heads) for _ in range(c.text_layers)])
+        self.layers = nn.ModuleList([TextEncoderLayer(c.text_dim, c.text_heads) for _ in range(c.text_layers)])
         self.norm = nn.LayerNorm(c.text_dim)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ class Attention(nn.Module):
     """
 
     columns: slice
-    """Where the words' keys and values for this attention, made by `text`, are in what `TextUNet.read` returns."""
+    """Where the words' keys and values for this attention, made by `text`, are in what `TextUNet.encode_text` returns."""
 
     def __init__(self, channels: int, head_dim: int, text_dim: int) -> None:
         super().__init__()
@@ -140,11 +140,11 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, read: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, encoded: Tensor, bias: Tensor) -> Tensor:
         """Let the positions of x (N, C, H, W) attend to each other and to the words; `bias` is -inf where there is none."""
         n, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
-        words = read[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
+        words = encoded[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
         q, kv = qkv[:, :, 0].transpose(1, 2), qkv[:, :, 1:].permute(2, 0, 3, 1, 4)  # (N, heads, HW, C / heads), twice for kv
         k, v = torch.cat([kv, words.permute(2, 0, 3, 1, 4)], 3)
         y = attend(q, k, v, F.pad(bias, (h * w, 0)))
@@ -161,10 +161,10 @@ class Block(nn.Module):
         self.residual = ResBlock(c_in, c_out, c.embed_dim, c.dropout)
         self.attention = Attention(c_out, head_dim, c.text_dim) if head_dim else None
 
-    def forward(self, x: Tensor, embedding: Tensor, read: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor, encoded: Tensor, bias: Tensor) -> Tensor:
         """Compute the block's features (N, C', H, W) from x (N, C, H, W) and the embedding of time and condition (N, D)."""
         h: Tensor = self.residual(x, embedding)
-        return h if self.attention is None else self.attention(h, read, bias)
+        return h if self.attention is None else self.attention(h, encoded, bias)
 
 
 class TextUNet(nn.Module):
@@ -175,7 +175,7 @@ class TextUNet(nn.Module):
         self.config = c = config
         folded, widths = c.in_channels * c.patch**2, c.channels
         self.time = TimeEmbedding(c.embed_dim)
-        self.reader = Reader(c)
+        self.reader = TextEncoder(c)
         self.sentence = nn.Linear(c.text_dim, c.embed_dim)
         self.stem = nn.Conv2d(folded + c.beside_channels * c.patch**2, widths[0], 3, padding=1)
         self.down, self.up, skips, width = nn.ModuleList(), nn.ModuleList(), [widths[0]], widths[0]
@@ -206,23 +206,23 @@ class TextUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
         """Predict (N, C, H, W) from x_t, the time t (N,) and the word vectors (N, L, D) with their mask (N, L)."""
-        return self.draw(x, t, self.read(vectors, mask), mask)
+        return self.denoise(x, t, self.encode_text(vectors, mask), mask)
 
-    def read(self, vectors: Tensor, mask: Tensor) -> Tensor:
+    def encode_text(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """All that depends on the words alone, for a walk to compute once and not at every step: the words as read, text_dim
         numbers each, and after them their keys and values for every attention; (N, 1 + L, D)."""
         words = self.reader(vectors, mask).to(self.sentence.weight.dtype)  # as the products take it
         return torch.cat([words, *(attention.text(words) for attention in self.attentions)], -1)
 
-    def draw(self, x: Tensor, t: Tensor, read: Tensor, mask: Tensor) -> Tensor:
+    def denoise(self, x: Tensor, t: Tensor, encoded: Tensor, mask: Tensor) -> Tensor:
         """The output for words that have been read."""
-        return self.draw_from(x, self.time(t), read, mask)
+        return self.denoise_from(x, self.time(t), encoded, mask)
 
-    def draw_from(self, x: Tensor, embedding: Tensor, read: Tensor, mask: Tensor) -> Tensor:
+    def denoise_from(self, x: Tensor, embedding: Tensor, encoded: Tensor, mask: Tensor) -> Tensor:
         """The output for (N, in_channels + beside_channels, H, W) and the embedding (N, E) of all but the words."""
-        embedding = F.silu(embedding + self.sentence(read[:, 0, : self.config.text_dim]))
+        embedding = F.silu(embedding + self.sentence(encoded[:, 0, : self.config.text_dim]))
         bias = unseen(mask)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
-        h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, read, bias))
+        h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, encoded, bias))
         out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
         return out

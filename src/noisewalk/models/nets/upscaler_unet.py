@@ -1,4 +1,4 @@
-"""The upscaler: a text U-Net that is shown a smaller picture, enlarged and a little noisy, beside the one it draws."""
+"""The upscaler: a text U-Net that is shown a smaller picture, enlarged and a little noisy, low_res the one it draws."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class UpscalerUNet(nn.Module):
         self.unet = TextUNet(config)
         self.noise_level = TimeEmbedding(config.embed_dim)
 
-    def forward(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, low_res: Tensor, timestep: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
         """Predict (N, C, H, W) from x_t, its time t (N,), the enlarged low-res picture, its noise level (N,), and the words."""
-        return self.draw(x, t, beside, timestep, self.read(vectors, mask), mask)
+        return self.denoise(x, t, low_res, timestep, self.encode_text(vectors, mask), mask)
 
-    def read(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """See `TextUNet.read`."""
-        return self.unet.read(vectors, mask)
+    def encode_text(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """See `TextUNet.encode_text`."""
+        return self.unet.encode_text(vectors, mask)
 
-    def draw(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, read: Tensor, mask: Tensor) -> Tensor:
+    def denoise(self, x: Tensor, t: Tensor, low_res: Tensor, timestep: Tensor, encoded: Tensor, mask: Tensor) -> Tensor:
         """The output for words that have been read."""
         embedding = self.unet.time(t) + self.noise_level((timestep + 1) / 1000)
-        return self.unet.draw_from(torch.cat([x, beside], 1), embedding, read, mask)
+        return self.unet.denoise_from(torch.cat([x, low_res], 1), embedding, encoded, mask)

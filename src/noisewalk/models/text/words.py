@@ -118,25 +118,25 @@ class WordTable:
 
 @dataclass(frozen=True, eq=False)
 class TextPrompts:
-    """Prompt -> condition (vectors (1, L, D) float32, mask (1, L) bool): what a `TextUNet` is told; with `read`, what its
-    `TextUNet.read` made of the vectors, (1, 1 + L, D), in their place.
+    """Encodes a prompt as the condition of a `TextUNet`: word vectors (1, L, D) float32 and their mask (1, L) bool.
 
-    The empty prompt is a mask without a single token; so is a dropped caption in training. What is not understood of a
-    prompt is logged as a warning, once.
+    With `encode_text`, the network's own encoding of the words, (1, 1 + L, D'), takes the place of the word vectors. The empty
+    prompt is a mask without a single token, and so is a caption that is dropped in training. If a part of a prompt is not
+    understood, a warning is logged once.
 
     Args:
         table: the words' vectors.
         max_tokens: L; what is longer is cut off.
         vocabulary: what the model knows, to tell prompts that are far from it; None if that is not known.
-        read: of a network, (vectors, mask) -> words as read, so that a walk has a prompt read once, and not at every step;
-            each prompt alone, so that it does not depend on the others.
+        encode_text: the text encoder of a network, (vectors, mask) -> encoded words. A walk then encodes a prompt once, and not
+            at every step. Each prompt is encoded alone, so that it does not depend on the others.
         device: of the condition.
     """
 
     table: WordTable
     max_tokens: int = 24
     vocabulary: Vocabulary | None = None
-    read: Callable[[Tensor, Tensor], Tensor] | None = None
+    encode_text: Callable[[Tensor, Tensor], Tensor] | None = None
     device: torch.device | str = "cpu"
     _told: set[str] = field(default_factory=set, init=False, repr=False)
 
@@ -154,10 +154,10 @@ class TextPrompts:
             for note in self.notes(prompt):
                 _log.warning(note)
         vectors, mask = self.table.vectors(rows).to(self.device), mask.to(self.device)
-        if self.read is None:
+        if self.encode_text is None:
             return vectors, mask
         with torch.no_grad():
-            return self.read(vectors, mask), mask
+            return self.encode_text(vectors, mask), mask
 
     def notes(self, prompt: str) -> list[str]:
         """What will not be understood of a prompt, in sentences for the user."""

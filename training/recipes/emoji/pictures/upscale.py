@@ -20,7 +20,7 @@ from .pairs import soften
 class Upscaling:
     """The objective of an upscaler, on crops.
 
-        beside = (1 - s) enlarge(soften(average(x0))) + s eps',    s = (k + 1) / 1000,    k uniform in 0 ... most_noise - 1
+        beside = (1 - s) enlarge(soften(average(x0))) + s eps',    s = (k + 1) / 1000,    k uniform in 0 ... max_noise_level - 1
 
     Softening and noise stand for the faults of the stage before; the network is told k.
 
@@ -30,7 +30,7 @@ class Upscaling:
         factor: how many times smaller the small picture is.
         crop: side of the crops trained on, pixels; the network is a convolution, so a crop teaches it as much as a picture.
         dropout: share of captions dropped.
-        most_noise: timesteps of noise trained on.
+        max_noise_level: timesteps of noise trained on.
         blur: the strongest softening, in halvings of the small picture's resolution; half of the pictures get none.
     """
 
@@ -39,7 +39,7 @@ class Upscaling:
     factor: int = 4
     crop: int = 64
     dropout: float = 0.1
-    most_noise: int = 600
+    max_noise_level: int = 600
     blur: float = 1.0
 
     def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
@@ -48,7 +48,7 @@ class Upscaling:
         level = self.blur * (2 * torch.rand(n, generator=generator, device=device) - 1).clamp(min=0)
         large = enlarge(soften(F.avg_pool2d(x0, self.factor), level), x0.shape[-1])
         x0, large = crops(torch.cat([x0, large], 1), self.crop, generator).chunk(2, dim=1)
-        timestep = torch.randint(0, self.most_noise, (n,), generator=generator, device=device)
+        timestep = torch.randint(0, self.max_noise_level, (n,), generator=generator, device=device)
         s = ((timestep + 1) / 1000).view(-1, 1, 1, 1)
         noisy = NoiseLevel(1 - s, s)
         beside = noisy.alpha * large + noisy.sigma * torch.randn(large.shape, generator=generator, device=device)

@@ -7,7 +7,7 @@ import platform
 import torch
 from torch import Tensor, nn
 
-from ..precision import fastest
+from ..precision import fastest_dtype
 
 _ABLE = (
     platform.machine() in ("x86_64", "AMD64")
@@ -19,7 +19,7 @@ _ABLE = (
 _ROWS = 4
 
 
-class PackedConv2d(nn.Conv2d):
+class PrepackedConv2d(nn.Conv2d):
     """`nn.Conv2d`, without gradients, whose weights are put into oneDNN's order once instead of at every call.
 
     For the few rows of a walk that ordering costs more than the products: 256 channels on 4x4 positions of two pictures
@@ -27,7 +27,7 @@ class PackedConv2d(nn.Conv2d):
     In bfloat16 nothing changes to the bit; in float32 oneDNN may sum in another order.
     """
 
-    packed: Tensor | None = None
+    prepacked: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute what the layer of the same name in `torch.nn` computes, without gradients from packed weights."""
@@ -35,43 +35,43 @@ class PackedConv2d(nn.Conv2d):
             return super().forward(x)
         x = x.to(self.weight.dtype)  # as autocast would
         how = (self.padding, self.stride, self.dilation, self.groups)
-        if self.packed is None:
+        if self.prepacked is None:
             shape = (_ROWS, *x.shape[1:])  # not x's own rows: in float32 the order, and so the last digits, may depend on them
-            self.packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *how, shape)
-        out: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self.packed, self.bias, *how, "none", [], "")
+            self.prepacked = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *how, shape)
+        out: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self.prepacked, self.bias, *how, "none", [], "")
         return out
 
 
-class PackedLinear(nn.Linear):
+class PrepackedLinear(nn.Linear):
     """`nn.Linear` in bfloat16, in the same way, to the bit."""
 
-    packed: Tensor | None = None
+    prepacked: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute what the layer of the same name in `torch.nn` computes, without gradients from packed weights."""
         if _differentiated(x, self.weight):
             return super().forward(x)
-        if self.packed is None:
-            self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight)
-        out: Tensor = torch.ops.mkldnn._linear_pointwise(x.to(self.weight.dtype), self.packed, self.bias, "none", [], "")
+        if self.prepacked is None:
+            self.prepacked = torch.ops.mkldnn._reorder_linear_weight(self.weight)
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x.to(self.weight.dtype), self.prepacked, self.bias, "none", [], "")
         return out
 
 
-def pack(network: nn.Module) -> None:
+def prepack(network: nn.Module) -> None:
     """Pack the weights of a network that only draws, in place; its parameters and their names stay.
 
     The weights must not change afterwards. In float32 only those of convolutions are packed: there PyTorch's matrix products
     are not oneDNN's, and their last digits differ. Nothing changes on GPUs, where PyTorch has no oneDNN, on processors other
     than x86, and in bfloat16 on those that do not multiply it.
     """
-    types = (torch.float32, fastest(torch.device("cpu")))
+    types = (torch.float32, fastest_dtype(torch.device("cpu")))
     for module in network.modules() if _ABLE else ():
         if not isinstance(module, nn.Conv2d | nn.Linear) or module.weight.device.type != "cpu":
             continue
         if type(module) is nn.Conv2d and module.padding_mode == "zeros" and module.weight.dtype in types:
-            module.__class__ = PackedConv2d
+            module.__class__ = PrepackedConv2d
         elif type(module) is nn.Linear and module.weight.dtype == torch.bfloat16 and torch.bfloat16 in types:
-            module.__class__ = PackedLinear
+            module.__class__ = PrepackedLinear
 
 
 def _differentiated(x: Tensor, weight: Tensor) -> bool:

@@ -52,11 +52,11 @@ class Described(TypedDict):
     defaults: NotRequired[dict[str, Any]]
 
 
-class Misfit(ValueError):
+class CheckpointMismatch(ValueError):
     """A checkpoint does not describe the network that its tensors are of."""
 
 
-def fitted(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
+def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
     """The network that a checkpoint describes, with its weights.
 
     The network is first built with shapes and no memory, so that no number in a file can ask for more than its tensors have.
@@ -66,7 +66,7 @@ def fitted(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Modul
         tensors: its weights by name.
 
     Raises:
-        Misfit: a field is missing, of another type or out of bounds, or the tensors are of another network.
+        CheckpointMismatch: a field is missing, of another type or out of bounds, or the tensors are of another network.
     """
     try:
         said = msgspec.convert(config, Described)
@@ -75,12 +75,14 @@ def fitted(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Modul
         with torch.device("meta"):
             wanted = {name: tensor.shape for name, tensor in build(dict(config)).state_dict().items()}
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, ArithmeticError, IndexError, RuntimeError) as error:
-        raise Misfit(str(error) or type(error).__name__) from error
+        raise CheckpointMismatch(str(error) or type(error).__name__) from error
     except (AssertionError, AttributeError) as error:
-        raise Misfit(f"the network cannot be built of its configuration ({error})") from error
+        raise CheckpointMismatch(f"the network cannot be built of its configuration ({error})") from error
     there = {name: tensor.shape for name, tensor in tensors.items()}
     if differ := sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name)):
-        raise Misfit(f"{len(differ)} of its tensors are missing, foreign or of another shape, such as '{differ[0]}'")
+        raise CheckpointMismatch(
+            f"{len(differ)} of its tensors are missing, foreign or of another shape, such as '{differ[0]}'"
+        )
     network = build(dict(config))
     network.load_state_dict(dict(tensors))
     return network
@@ -94,7 +96,7 @@ def _known(said: Described) -> None:
     }
     for field, table in tables.items():
         if said[field] not in table:
-            raise Misfit(f"unknown {field} '{said[field][:40]}'")
+            raise CheckpointMismatch(f"unknown {field} '{said[field][:40]}'")
 
 
 def _bounded(shape: dict[str, Any], count: int) -> None:
@@ -104,6 +106,6 @@ def _bounded(shape: dict[str, Any], count: int) -> None:
         least = 0 if name in MAY_BE_ZERO or isinstance(value, bool) else 1
         for number in value if isinstance(value, list | tuple) else [value]:
             if isinstance(number, int | float) and not (math.isfinite(number) and least <= number <= most):
-                raise Misfit(f"{name} is {number:g}, which is no size of a network")
+                raise CheckpointMismatch(f"{name} is {number:g}, which is no size of a network")
         if isinstance(value, list | tuple) and len(value) > 16:
-            raise Misfit(f"{name} has {len(value)} entries")
+            raise CheckpointMismatch(f"{name} has {len(value)} entries")

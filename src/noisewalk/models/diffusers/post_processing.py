@@ -17,7 +17,7 @@ from .components import Folder, quiet
 
 
 @dataclass(eq=False)
-class Finishing:
+class PostProcessing:
     """A pipeline's safety checker and watermark, loaded when first needed.
 
     Args:

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from noisewalk.models.checkpoint import network_weights
-from noisewalk.models.nets import packed
+from noisewalk.models.nets import prepacked
 from noisewalk.models.nets.build import build
-from noisewalk.models.nets.packed import PackedConv2d, PackedLinear, pack
-from noisewalk.models.precision import fastest
+from noisewalk.models.nets.prepacked import PrepackedConv2d, PrepackedLinear, prepack
+from noisewalk.models.precision import fastest_dtype
 from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.models.zoo import WEIGHTS, load
 
-HARDWARE = fastest(torch.device("cpu")) == torch.bfloat16
+HARDWARE = fastest_dtype(torch.device("cpu")) == torch.bfloat16
 LAYERS = {
     "stem": (nn.Conv2d(12, 64, 3, padding=1), (16, 16)),
     "same": (nn.Conv2d(64, 64, 3, padding=1), (16, 16)),
@@ -31,7 +31,7 @@ LAYERS = {
 BFLOAT16 = pytest.param(torch.bfloat16, marks=pytest.mark.skipif(not HARDWARE, reason="this CPU has no bfloat16"))
 
 
-@pytest.mark.skipif(not packed._ABLE, reason="this PyTorch has no oneDNN on x86")
+@pytest.mark.skipif(not prepacked._ABLE, reason="this PyTorch has no oneDNN on x86")
 @pytest.mark.parametrize("dtype", [torch.float32, BFLOAT16])
 @pytest.mark.parametrize("name", LAYERS)
 @torch.no_grad()
@@ -40,8 +40,8 @@ def test_a_packed_convolution_is_the_convolution(name: str, dtype: torch.dtype) 
     conv, size = LAYERS[name]
     plain = copy.deepcopy(conv).to(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     wrapped = nn.Sequential(copy.deepcopy(plain))
-    pack(wrapped)
-    assert type(wrapped[0]) is PackedConv2d
+    prepack(wrapped)
+    assert type(wrapped[0]) is PrepackedConv2d
     assert list(wrapped.state_dict()) == [f"0.{key}" for key in plain.state_dict()]
     for rows in (8, 1, 2, 3, 16, 4):
         x = torch.randn(rows, conv.in_channels, *size).to(dtype).contiguous(memory_format=torch.channels_last)
@@ -51,14 +51,14 @@ def test_a_packed_convolution_is_the_convolution(name: str, dtype: torch.dtype) 
             torch.testing.assert_close(wrapped(x), plain(x), rtol=0, atol=1e-5)
 
 
-@pytest.mark.skipif(not packed._ABLE or not HARDWARE, reason="this CPU has no bfloat16, or PyTorch no oneDNN on x86")
+@pytest.mark.skipif(not prepacked._ABLE or not HARDWARE, reason="this CPU has no bfloat16, or PyTorch no oneDNN on x86")
 @torch.no_grad()
 def test_a_packed_matrix_product_is_the_product_to_the_bit() -> None:
     torch.manual_seed(0)
     plain = nn.Linear(256, 512).to(torch.bfloat16)
     wrapped = nn.Sequential(copy.deepcopy(plain), nn.Linear(512, 4))
-    pack(wrapped)
-    assert type(wrapped[0]) is PackedLinear
+    prepack(wrapped)
+    assert type(wrapped[0]) is PrepackedLinear
     assert type(wrapped[1]) is nn.Linear  # float32: not oneDNN's
     for shape in ((1, 256), (50, 256), (3, 25, 256)):
         x = torch.randn(*shape).to(torch.bfloat16)
@@ -67,9 +67,9 @@ def test_a_packed_matrix_product_is_the_product_to_the_bit() -> None:
 
 @torch.no_grad()
 def test_bfloat16_is_left_alone_where_it_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "fastest", lambda device: torch.float32)
+    monkeypatch.setattr(prepacked, "fastest_dtype", lambda device: torch.float32)
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(4, 4)).to(torch.bfloat16)
-    pack(network)
+    prepack(network)
     assert [type(layer) for layer in network] == [nn.Conv2d, nn.Linear]
 
 
@@ -78,7 +78,7 @@ def test_what_is_differentiated_is_not_packed() -> None:
     conv = nn.Conv2d(3, 4, 3)
     x = torch.randn(1, 3, 8, 8, requires_grad=True)
     (plain,) = torch.autograd.grad(conv(x).square().sum(), x)
-    pack(conv)
+    prepack(conv)
     conv(x).square().sum().backward()
     assert x.grad is not None
     assert torch.equal(x.grad, plain)

@@ -15,7 +15,7 @@ BUILT_IN = ("mnist", "mnist-sample", "fashion-mnist")
 
 
 @dataclass(frozen=True)
-class Source:
+class Dataset:
     """A data set.
 
     Args:
@@ -40,7 +40,7 @@ class Source:
     count: int = 60_000
 
 
-def source(name: str, size: int = 28, channels: int = 3) -> Source:
+def open_dataset(name: str, size: int = 28, channels: int = 3) -> Dataset:
     """A data set by name.
 
     Args:
@@ -51,17 +51,17 @@ def source(name: str, size: int = 28, channels: int = 3) -> Source:
         UserError: it is not to be had, or not to be used.
     """
     if name == "mnist":
-        return Source(name, 1, 28, DIGITS, lambda: mnist("train"), held_out=lambda: mnist("test"))
+        return Dataset(name, 1, 28, DIGITS, lambda: mnist("train"), held_out=lambda: mnist("test"))
     if name == "mnist-sample":
-        return Source(name, 1, 28, DIGITS, lambda: mnist_sample("train"), held_out=lambda: mnist_sample("test"), count=5_000)
+        return Dataset(name, 1, 28, DIGITS, lambda: mnist_sample("train"), held_out=lambda: mnist_sample("test"), count=5_000)
     if name == "fashion-mnist":
-        return Source(name, 1, 28, GARMENTS, lambda: fashion_mnist("train"), held_out=lambda: fashion_mnist("test"))
+        return Dataset(name, 1, 28, GARMENTS, lambda: fashion_mnist("train"), held_out=lambda: fashion_mnist("test"))
     digest = digest_of(Path(name))
     data, names, skipped = folder(Path(name), size, channels)
-    return Source(name, channels, size, names, lambda: data, skipped, digest=digest, count=len(data))
+    return Dataset(name, channels, size, names, lambda: data, skipped, digest=digest, count=len(data))
 
 
-def what_was_read(data: Source) -> str:
+def what_was_read(data: Dataset) -> str:
     """How many pictures of which classes a data set has, and what was left out of it and why, by name for the first few."""
     classes = ", ".join(data.names[:5]) + (", …" if len(data.names) > 5 else "")
     text = f"{data.name}: {data.count:,} pictures"
