@@ -38,7 +38,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noisewalk.guidance import VIEWS, anagram, cfg, dynamic_threshold
+from noisewalk.guidance import VIEWS, cfg, combine_views, dynamic_threshold
 from noisewalk.models.diffusers.families import FAMILIES
 from noisewalk.models.diffusers.memory import Placement
 from noisewalk.models.diffusers.schedulers import read_scheduler
@@ -206,7 +206,7 @@ def main() -> None:
     draw = torch.Generator().manual_seed(0)
     conds = [torch.randn(1, 77, 512, generator=draw).to(options.device, dtype) for _ in range(3)]
     pipe = pipeline(copy.deepcopy(network))  # as diffusers loads it
-    network = Placement(torch.device(options.device), dtype).put(network, "unet")  # as noisewalk does
+    network = Placement(torch.device(options.device), dtype).to_device(network, "unet")  # as noisewalk does
     if options.device == "cuda":
         pipe.unet, network = torch.compile(pipe.unet), torch.compile(network)
     empty, first, _ = conds
@@ -220,7 +220,7 @@ def main() -> None:
         return pipe(num_inference_steps=steps, **kwargs).images  # type: ignore[no-any-return]
 
     def two(e: Denoiser, a: Denoiser, b: Denoiser) -> Denoiser:
-        return anagram([cfg(a, e, 7), cfg(b, e, 7)], [VIEWS["identity"], VIEWS["rotate180"]])
+        return combine_views([cfg(a, e, 7), cfg(b, e, 7)], [VIEWS["identity"], VIEWS["rotate180"]])
 
     print(f"{'':<24} {'noisewalk':>10} {'diffusers':>10} {'ratio':>6}")
     took = compare("generate", ours, theirs, options.pairs, 1.0)

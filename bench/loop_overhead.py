@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 import noisewalk
-from noisewalk.guidance import VIEWS, anagram, cfg
+from noisewalk.guidance import VIEWS, cfg, combine_views
 from noisewalk.models.network import NetworkModel
 from noisewalk.walk import Bound, Denoiser, SeededNoise, ddim, levels, linspace, sample
 
@@ -54,7 +54,7 @@ class Row:
 
 def guided_anagram(prompt: Callable[[str], Bound]) -> Denoiser:
     empty = prompt("")
-    return anagram([cfg(prompt("6"), empty, 3), cfg(prompt("9"), empty, 3)], [VIEWS["identity"], VIEWS["rotate180"]])
+    return combine_views([cfg(prompt("6"), empty, 3), cfg(prompt("9"), empty, 3)], [VIEWS["identity"], VIEWS["rotate180"]])
 
 
 def measure(name: str, guide: Callable[[Callable[[str], Bound]], Denoiser], batch: int, steps: int, pairs: int) -> Row:

@@ -31,13 +31,13 @@ from course_loop import CONFIG, training
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from noisewalk.judge.digits import features, read
+from noisewalk.judge.digits import digit_features, digit_probabilities
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.models.nets.course import CourseUNet
 from noisewalk.models.precision import fastest_dtype
 from noisewalk.models.zoo import Pretrained, load, pretrained
 from noisewalk.run.evaluation import as_often, draw_digits
-from noisewalk.training.data import mnist, to_unit
+from noisewalk.training.data import from_uint8, mnist
 from noisewalk.training.loop import start, train
 from noisewalk.training.recipe import find
 from noisewalk.training.runs import run
@@ -76,7 +76,9 @@ def quality(model: Pretrained, scale: float, sampler: Walk, samples: int, target
     """(Fréchet distance to the test digits, share read as asked)."""
     asked = as_often(mnist("train").labels, samples)
     drawn, _ = draw_digits(model, asked, {"guidance_scale": scale, "steps": 20, **sampler})
-    return frechet(moments(features(drawn)), target), float((read(drawn).argmax(1) == asked).float().mean())
+    return frechet(moments(digit_features(drawn)), target), float(
+        (digit_probabilities(drawn).argmax(1) == asked).float().mean()
+    )
 
 
 def record(folder: Path, samples: int, target: Moments) -> None:
@@ -129,7 +131,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--record", type=Path)
     args = parser.parse_args()
-    target = moments(features(to_unit(mnist("test").pictures)))
+    target = moments(digit_features(from_uint8(mnist("test").pictures)))
     if args.record:
         record(args.record, args.samples, target)
         return

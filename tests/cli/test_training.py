@@ -209,14 +209,16 @@ def test_evaluate_says_how_it_was_measured_and_what_to_read_it_against(
 ) -> None:
     """On 100 digits and a part of MNIST; the real figures are bench/digits_quality.py's."""
     from noisewalk.run import evaluation
-    from noisewalk.training.data import Labelled, mnist
+    from noisewalk.training.data import LabelledPictures, mnist
 
     try:
         test = mnist("test")
     except (nw.UserError, UserWarning) as error:
         pytest.skip(str(error))
     halves = {"train": slice(0, 5000), "test": slice(5000, None)}
-    monkeypatch.setattr(evaluation, "mnist", lambda split: Labelled(test.pictures[halves[split]], test.labels[halves[split]]))
+    monkeypatch.setattr(
+        evaluation, "mnist", lambda split: LabelledPictures(test.pictures[halves[split]], test.labels[halves[split]])
+    )
     assert main(["evaluate", "digits", "--num", "100", "--steps", "8"]) == 0
     rows = dict(line.rsplit("  ", 1) for line in capsys.readouterr().out.splitlines()[2:4])
     assert float(rows[next(row for row in rows if row.startswith("read as asked"))]) >= 0.95
@@ -246,7 +248,7 @@ def test_either_network_trains_by_either_recipe(shapes: str) -> None:
         assert nw.generate(nw.load(recipe), "", steps=2).tensor.isfinite().all()
 
 
-def test_the_number_type_is_the_recipes_where_the_hardware_has_it_and_the_users_everywhere(
+def test_the_dtype_is_the_recipes_where_the_hardware_has_it_and_the_users_everywhere(
     shapes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fast, course = (recipe_and_dataset(RunSpec("flow", recipe, shapes, size=8))[0].config for recipe in ("fast", "course"))
@@ -260,7 +262,7 @@ def test_the_number_type_is_the_recipes_where_the_hardware_has_it_and_the_users_
     assert _train(*line, "--dtype", "float32", "--out", "plain") == 0
     assert not load_tensors("plain" / RUN_CHECKPOINT)[1]["train"]["bf16"]
     assert _train(*line, "--dtype", "int8", "--out", "other") == 2
-    assert "unknown number type 'int8'" in capsys.readouterr().err
+    assert "unknown dtype 'int8'" in capsys.readouterr().err
     assert not Path("other").exists()
 
 
@@ -343,7 +345,7 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
     line = ["flow", "--recipe", "course", "--data", shapes, "--size", "8", "--epochs", "20", "--out", "run"]
     assert _train(*line, "--minutes", "0.0001") == 0
     before = ("run" / RUN_CHECKPOINT).read_bytes()
-    monkeypatch.setattr("noisewalk.training.loop.to_unit", lambda raw: torch.full(raw.shape, torch.nan))
+    monkeypatch.setattr("noisewalk.training.loop.from_uint8", lambda raw: torch.full(raw.shape, torch.nan))
     capsys.readouterr()
     assert _train(*line) == 2
     assert "the loss became nan at step 1" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from oracles import F64, Counting, TinyNet, at, path_between, tape, walked
 from torch import Tensor
 
 from noisewalk import UserError
-from noisewalk.guidance import VIEWS, Balanced, alternate, anagram, cfg, dynamic_threshold
+from noisewalk.guidance import VIEWS, Balanced, alternate_views, cfg, combine_views, dynamic_threshold
 from noisewalk.guidance.balance import rectification
 from noisewalk.guidance.illusions import turn_order
 from noisewalk.models.network import NetworkModel
@@ -32,7 +32,7 @@ def prompts(count: int) -> tuple[Counting, list[Bound], Bound]:
 def test_with_neither_rule_it_is_the_anagram(count: int, weights: tuple[float, ...] | None) -> None:
     _, conds, empty = prompts(count)
     weights = weights and weights[:count]
-    plain = anagram([cfg(cond, empty, 7) for cond in conds], LOOKS[:count], weights)(X, HALF).x0
+    plain = combine_views([cfg(cond, empty, 7) for cond in conds], LOOKS[:count], weights)(X, HALF).x0
     x0 = Balanced(tuple(conds), empty, 7, LOOKS[:count], weights, vectors=False, variance=False)(X, HALF).x0
     torch.testing.assert_close(x0, plain, rtol=0, atol=1e-11)
 
@@ -41,7 +41,7 @@ def test_prompts_that_agree_are_left_alone() -> None:
     """Twice the same prompt and view: no weight matters, and no contrast is lost."""
     _, (cond,), empty = prompts(1)
     x0 = Balanced((cond, cond), empty, 7, (LOOKS[1], LOOKS[1]))(X, HALF).x0
-    torch.testing.assert_close(x0, anagram([cfg(cond, empty, 7)], [LOOKS[1]])(X, HALF).x0, rtol=0, atol=1e-11)
+    torch.testing.assert_close(x0, combine_views([cfg(cond, empty, 7)], [LOOKS[1]])(X, HALF).x0, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("rules", [(True, False), (False, True), (True, True)])
@@ -122,7 +122,7 @@ def test_the_prompt_left_behind_gets_the_say() -> None:
     second = -cfg(plus, both, 2)(-x, HALF).x0
     balanced = Balanced((plus, plus), both, 2, views, variance=False)(x, HALF).x0
     torch.testing.assert_close(balanced, second, rtol=0, atol=1e-5)  # sizes are kept off 0 by 1e-6
-    assert (anagram([cfg(plus, both, 2)] * 2, views)(x, HALF).x0 - second).abs().max() > 0.3
+    assert (combine_views([cfg(plus, both, 2)] * 2, views)(x, HALF).x0 - second).abs().max() > 0.3
 
 
 def test_one_call_a_step_and_every_row_once() -> None:
@@ -166,11 +166,11 @@ def test_prompts_that_alternate_are_asked_one_at_a_time() -> None:
     model, conds, empty = prompts(2)
     path = path_between(LinearPath(), 1, 0, 6)
     guided = [cfg(cond, empty, 7) for cond in conds]
-    taking_turns = alternate(guided, LOOKS[:2], path)
+    taking_turns = alternate_views(guided, LOOKS[:2], path)
     walked(taking_turns, X, path, ddim(), tape(0))
     assert model.rows == [2 * len(X)] * 6
     for i, level in enumerate(path[:-1]):
-        alone = anagram([guided[i % 2]], [LOOKS[i % 2]])(X, level).x0
+        alone = combine_views([guided[i % 2]], [LOOKS[i % 2]])(X, level).x0
         assert torch.equal(taking_turns(X, level).x0, alone)
 
 
@@ -178,7 +178,7 @@ def test_one_prompt_taking_all_turns_is_that_prompt() -> None:
     _, (cond,), empty = prompts(1)
     path = path_between(LinearPath(), 1, 0, 5)
     guided = cfg(cond, empty, 7)
-    whole = walked(alternate([guided], LOOKS[:1], path), X, path, ddim(), tape(0))
+    whole = walked(alternate_views([guided], LOOKS[:1], path), X, path, ddim(), tape(0))
     assert torch.equal(whole, walked(guided, X, path, ddim(), tape(0)))
 
 
@@ -188,7 +188,7 @@ def test_weights_that_are_none_are_refused(weights: tuple[float, ...]) -> None:
     with pytest.raises(UserError, match="needs 2 weights"):
         Balanced(tuple(conds), empty, 7, LOOKS[:2], weights)
     with pytest.raises(UserError, match="needs 2 weights"):
-        alternate(conds, LOOKS[:2], path_between(LinearPath(), 1, 0, 2), weights)
+        alternate_views(conds, LOOKS[:2], path_between(LinearPath(), 1, 0, 2), weights)
 
 
 def test_prompts_and_views_must_match() -> None:

@@ -14,11 +14,11 @@ from noisewalk.guidance import (
     VIEWS,
     Mixture,
     Term,
-    anagram,
     cfg,
+    combine_components,
+    combine_views,
     compose,
     dynamic_threshold,
-    factorize,
     get_view,
     high_pass,
     low_pass,
@@ -116,16 +116,16 @@ def test_an_anagram_averages_what_each_view_says() -> None:
     """Geng et al. 2024, eq. 4, with weights that are divided by their sum."""
     flip = get_view("rotate90")
     by_hand = (x0(A) + 3 * flip.inverse(x0(B, flip.forward(X)))) / 4
-    close(x0(anagram([A, B], [VIEWS["identity"], flip], [1, 3])), by_hand)
+    close(x0(combine_views([A, B], [VIEWS["identity"], flip], [1, 3])), by_hand)
 
 
 def test_views_nest_from_the_outside_in() -> None:
     """The inner view sees what the outer one shows; with views that do not commute the order matters."""
     turn, skew = get_view("rotate90"), get_view("skew")
-    nested = anagram([anagram([A], [skew])], [turn])
+    nested = combine_views([combine_views([A], [skew])], [turn])
     by_hand = turn.inverse(skew.inverse(x0(A, skew.forward(turn.forward(X)))))
     close(x0(nested), by_hand)
-    assert (x0(anagram([anagram([A], [turn])], [skew])) - by_hand).abs().max() > 0.1
+    assert (x0(combine_views([combine_views([A], [turn])], [skew])) - by_hand).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -135,19 +135,19 @@ def test_a_denoiser_that_does_not_mind_a_view_is_not_changed_by_it(name: str) ->
     def isotropic(x_t: Tensor, level: NoiseLevel) -> Prediction:
         return Prediction(0.7 * x_t)
 
-    close(x0(anagram([isotropic, isotropic], [VIEWS["identity"], VIEWS[name]])), 0.7 * X)
+    close(x0(combine_views([isotropic, isotropic], [VIEWS["identity"], VIEWS[name]])), 0.7 * X)
 
 
 def test_a_hybrid_takes_a_component_from_each() -> None:
-    close(x0(factorize([A, B], [LOW, HIGH])), LOW(x0(A)) + HIGH(x0(B)))
-    close(x0(factorize([A, A], [LOW, HIGH])), x0(A))
+    close(x0(combine_components([A, B], [LOW, HIGH])), LOW(x0(A)) + HIGH(x0(B)))
+    close(x0(combine_components([A, A], [LOW, HIGH])), x0(A))
 
 
 def nested(model: NetworkModel) -> Denoiser:
     """An anagram of a guided prompt and a hybrid of two guided prompts, itself guided again, thresholds left out."""
     a, b, c, empty = prompts(model)
-    hybrid = factorize([cfg(b, empty, 5), cfg(c, empty, 3)], [LOW, HIGH])
-    pair = anagram([cfg(a, empty, 7), hybrid], [VIEWS["identity"], VIEWS["rotate90"]], [2, 1])
+    hybrid = combine_components([cfg(b, empty, 5), cfg(c, empty, 3)], [LOW, HIGH])
+    pair = combine_views([cfg(a, empty, 7), hybrid], [VIEWS["identity"], VIEWS["rotate90"]], [2, 1])
     return cfg(pair, empty, 1.5)
 
 
@@ -192,7 +192,7 @@ def test_averaging_estimates_shrinks_their_noise_and_we_do_not_hide_it() -> None
     def estimates(eps: Tensor) -> Denoiser:
         return lambda x, level: Prediction((x - level.sigma * eps) / level.alpha)
 
-    both = anagram([estimates(first), estimates(second)], [VIEWS["identity"]] * 2)
+    both = combine_views([estimates(first), estimates(second)], [VIEWS["identity"]] * 2)
     eps = both(x_t, LEVEL).eps(x_t, LEVEL)
     close(eps, (first + second) / 2)
     assert eps.std().item() == pytest.approx(0.5**0.5, abs=0.01)
@@ -225,14 +225,14 @@ def test_the_variance_of_an_anagram_is_turned_back_and_averaged() -> None:
     """A map of variances moves with its pixels."""
     frac = tape(1)(X).sigmoid()
     turn = VIEWS["rotate90"]
-    pair = fraction(anagram([says(0, frac), says(0, frac)], [VIEWS["identity"], turn], [1, 3]))
+    pair = fraction(combine_views([says(0, frac), says(0, frac)], [VIEWS["identity"], turn], [1, 3]))
     assert pair is not None
     close(pair, (frac + 3 * torch.rot90(frac, -1, (2, 3))) / 4)
 
 
 def test_a_negated_pictures_variance_is_not_negated() -> None:
     """The variance of -z is that of z. Negated, a fraction of .9 would mean a deviation below `small`."""
-    pair = fraction(anagram([says(0, 0.2), says(0, 0.9)], [VIEWS["identity"], VIEWS["negate"]]))
+    pair = fraction(combine_views([says(0, 0.2), says(0, 0.9)], [VIEWS["identity"], VIEWS["negate"]]))
     assert pair is not None
     close(pair, torch.full_like(X, 0.55))
 
@@ -240,14 +240,14 @@ def test_a_negated_pictures_variance_is_not_negated() -> None:
 def test_the_variance_of_a_hybrid_is_the_mean_and_is_not_filtered() -> None:
     """A filtered variance could be negative."""
     frac = tape(1)(X).sigmoid()
-    hybrid = fraction(factorize([cfg(says(0, frac), says(0, 0.0), 7), says(0, 0.5)], [LOW, HIGH]))
+    hybrid = fraction(combine_components([cfg(says(0, frac), says(0, 0.0), 7), says(0, 0.5)], [LOW, HIGH]))
     assert hybrid is not None
     close(hybrid, (frac + 0.5) / 2)
 
 
 def test_the_variance_passes_through_nesting_and_thresholds() -> None:
     inner = cfg(says(0, 0.2), says(0, 0.9), 7)
-    outer = dynamic_threshold(cfg(anagram([inner, says(0, 0.6)], [VIEWS["identity"], VIEWS["negate"]]), says(0, 1.0), 3))
+    outer = dynamic_threshold(cfg(combine_views([inner, says(0, 0.6)], [VIEWS["identity"], VIEWS["negate"]]), says(0, 1.0), 3))
     frac = fraction(outer)
     assert frac is not None
     close(frac, torch.full_like(X, 0.4))
@@ -255,7 +255,7 @@ def test_the_variance_passes_through_nesting_and_thresholds() -> None:
 
 def test_a_variance_only_some_models_know_is_no_variance() -> None:
     """Half a sum of fractions would be a fraction nobody predicted; `ddpm` then falls back to `small`."""
-    mixed = anagram([says(0.5, 0.8), says(0.5)], [VIEWS["identity"], VIEWS["negate"]])
+    mixed = combine_views([says(0.5, 0.8), says(0.5)], [VIEWS["identity"], VIEWS["negate"]])
     assert fraction(mixed) is None
     small = ddpm("small")(mixed, X, LEVEL, at(LinearPath(), 0.25), torch.ones_like, None)[0]
     close(ddpm("learned")(mixed, X, LEVEL, at(LinearPath(), 0.25), torch.ones_like, None)[0], small)
@@ -267,14 +267,14 @@ def test_a_variance_only_some_models_know_is_no_variance() -> None:
 @pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [1, 1, 1]])
 def test_anagrams_refuse_weights_that_are_none(weights: list[float]) -> None:
     with pytest.raises(UserError, match="2 weights, none negative, not all 0"):
-        anagram([A, B], [VIEWS["identity"], VIEWS["negate"]], weights)
+        combine_views([A, B], [VIEWS["identity"], VIEWS["negate"]], weights)
 
 
 def test_prompts_views_and_components_must_match_in_number() -> None:
     with pytest.raises(UserError, match="2 prompts and 1 views"):
-        anagram([A, B], [VIEWS["identity"]])
+        combine_views([A, B], [VIEWS["identity"]])
     with pytest.raises(UserError, match="2 prompts need as many components, got 1"):
-        factorize([A, B], [LOW])
+        combine_components([A, B], [LOW])
     with pytest.raises(ValueError, match="1 prompts need as many guidance scales, got 2"):
         compose([A], EMPTY, [1, 2])
 

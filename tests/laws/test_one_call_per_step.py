@@ -8,7 +8,17 @@ import pytest
 import torch
 from oracles import Counting, TinyNet, at, path_between, tape, walked
 
-from noisewalk.guidance import VIEWS, anagram, cfg, compose, dynamic_threshold, factorize, high_pass, low_pass, within
+from noisewalk.guidance import (
+    VIEWS,
+    cfg,
+    combine_components,
+    combine_views,
+    compose,
+    dynamic_threshold,
+    high_pass,
+    low_pass,
+    within,
+)
 from noisewalk.models.network import NetworkModel
 from noisewalk.walk import Bound, Denoiser, LinearPath, ddim, heun, sample
 
@@ -31,7 +41,7 @@ def guided(p: Prompt, *labels: int) -> list[Denoiser]:
 
 def hybrid_and_prompt(p: Prompt) -> Denoiser:
     far, near, other = guided(p, 0, 1, 2)
-    return anagram([factorize([far, near], [LOW, HIGH]), other], [IDENTITY, TURN])
+    return combine_views([combine_components([far, near], [LOW, HIGH]), other], [IDENTITY, TURN])
 
 
 CASES: dict[str, tuple[int, Callable[[Prompt], Denoiser]]] = {
@@ -39,14 +49,14 @@ CASES: dict[str, tuple[int, Callable[[Prompt], Denoiser]]] = {
     "cfg": (2, lambda p: guided(p, 0)[0]),
     "cfg by 1 needs no other branch": (1, lambda p: cfg(p(0), p(9), 1)),
     "two prompts composed": (3, lambda p: compose([p(0), p(1)], p(9), [2, 3])),
-    "anagram": (2, lambda p: anagram([p(0), p(1)], [IDENTITY, TURN])),
-    "anagram under cfg": (4, lambda p: anagram(guided(p, 0, 1), [IDENTITY, TURN])),
-    "three views under cfg": (6, lambda p: anagram(guided(p, 0, 1, 2), [IDENTITY, TURN, NEGATE])),
-    "one view twice shares the unconditional row": (3, lambda p: anagram(guided(p, 0, 1), [TURN, TURN])),
-    "hybrid under cfg shares the unconditional row": (3, lambda p: factorize(guided(p, 0, 1), [LOW, HIGH])),
-    "cfg of a hybrid": (3, lambda p: cfg(factorize([p(0), p(1)], [LOW, HIGH]), p(9), 7)),
+    "anagram": (2, lambda p: combine_views([p(0), p(1)], [IDENTITY, TURN])),
+    "anagram under cfg": (4, lambda p: combine_views(guided(p, 0, 1), [IDENTITY, TURN])),
+    "three views under cfg": (6, lambda p: combine_views(guided(p, 0, 1, 2), [IDENTITY, TURN, NEGATE])),
+    "one view twice shares the unconditional row": (3, lambda p: combine_views(guided(p, 0, 1), [TURN, TURN])),
+    "hybrid under cfg shares the unconditional row": (3, lambda p: combine_components(guided(p, 0, 1), [LOW, HIGH])),
+    "cfg of a hybrid": (3, lambda p: cfg(combine_components([p(0), p(1)], [LOW, HIGH]), p(9), 7)),
     "anagram of a hybrid and a prompt": (5, hybrid_and_prompt),
-    "thresholds ask nothing": (4, lambda p: dynamic_threshold(anagram(guided(p, 0, 1), [IDENTITY, TURN]))),
+    "thresholds ask nothing": (4, lambda p: dynamic_threshold(combine_views(guided(p, 0, 1), [IDENTITY, TURN]))),
 }
 
 
@@ -76,7 +86,7 @@ def test_heun_asks_twice_but_once_on_landing() -> None:
 def test_every_model_is_asked_once() -> None:
     """Two networks in one picture (another model's prompt in a hybrid) are two calls, not one for each branch."""
     (first, p), (second, q) = counting(), counting()
-    anagram([*guided(p, 0), *guided(q, 1)], [IDENTITY, TURN])(X, at(LinearPath(), 0.5))
+    combine_views([*guided(p, 0), *guided(q, 1)], [IDENTITY, TURN])(X, at(LinearPath(), 0.5))
     assert (first.rows, second.rows) == ([4], [4])
 
 
@@ -97,7 +107,7 @@ def test_max_batch_bounds_the_rows_of_a_guided_step(max_batch: int) -> None:
     net = TinyNet()
 
     def picture(model: NetworkModel) -> torch.Tensor:
-        pair = anagram(guided(lambda label: Bound(model, (torch.tensor([label]),)), 0, 1), [IDENTITY, TURN])
+        pair = combine_views(guided(lambda label: Bound(model, (torch.tensor([label]),)), 0, 1), [IDENTITY, TURN])
         return walked(pair, X, path_between(LinearPath(), 1, 0, 3), ddim(), tape(0))
 
     whole = picture(NetworkModel(TinyNet(), LinearPath(), "flow_prediction"))

@@ -8,7 +8,7 @@ from oracles import Gaussian, path_between, tape, walked
 from torch import Tensor
 
 from noisewalk import UserError
-from noisewalk.guidance import SPLITS, SplitSettings, factorize, get_split, motion_blur
+from noisewalk.guidance import SPLITS, SplitSettings, combine_components, get_split, motion_blur
 from noisewalk.guidance.splits import Part, shrink_and_restore
 from noisewalk.walk import LinearPath, NoiseLevel, Prediction, ddim, pin
 
@@ -44,7 +44,7 @@ def test_one_prompt_for_all_parts_is_that_prompt(name: str) -> None:
 
     x, level = tape(0)(torch.empty(1, 3, 28, 28)), LinearPath()(torch.tensor(0.5, dtype=torch.float64))
     parts = get_split(name, settings(28))
-    x0 = factorize([ask] * len(parts), [part.component for part in parts])(x, level).x0
+    x0 = combine_components([ask] * len(parts), [part.component for part in parts])(x, level).x0
     torch.testing.assert_close(x0, x.tanh(), rtol=0, atol=1e-14)
 
 

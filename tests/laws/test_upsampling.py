@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 import noisewalk as nw
-from noisewalk.guidance import VIEWS, anagram, cfg, factorize, get_view, high_pass, low_pass
+from noisewalk.guidance import VIEWS, cfg, combine_components, combine_views, get_view, high_pass, low_pass
 from noisewalk.guidance.balance import _LEAST
 from noisewalk.images import to_tensor
 from noisewalk.models.pretrained import Defaults, Pretrained, Upscaler
@@ -60,7 +60,7 @@ def test_the_small_picture_is_seen_through_the_same_views(names: tuple[str, ...]
     x, low = tape(1)(torch.empty(2, 3, 8, 8)), tape(2)(torch.empty(2, 3, 8, 8))
     prompts = ("a", "bb", "ccc")
     views = [get_view(name) for name in names]
-    ours = anagram([cfg(bound(p, low), bound("", low), 7) for p in prompts], views)(x, LEVEL).x0
+    ours = combine_views([cfg(bound(p, low), bound("", low), 7) for p in prompts], views)(x, LEVEL).x0
     parts = []
     for prompt, view in zip(prompts, views, strict=True):
         seen, k = (view.forward(x), LEVEL, view.forward(low)), torch.full((2,), 250)
@@ -73,7 +73,7 @@ def test_the_small_picture_is_seen_through_the_same_views(names: tuple[str, ...]
 def test_a_stage_costs_one_call_a_step() -> None:
     low = tape(2)(torch.empty(2, 3, 8, 8))
     empty = bound("", low)
-    both = factorize([cfg(bound(p, low), empty, 4) for p in ("a", "bb")], [low_pass(1, 5), high_pass(1, 5)])
+    both = combine_components([cfg(bound(p, low), empty, 4) for p in ("a", "bb")], [low_pass(1, 5), high_pass(1, 5)])
     NET.rows.clear()
     both(tape(1)(torch.empty(2, 3, 8, 8)), LEVEL)
     assert NET.rows == [6]  # the two prompts and the shared empty one, two pictures each
@@ -107,7 +107,7 @@ def test_upsampling_is_the_walk_of_the_next_stage() -> None:
     large = F.interpolate(low, (16, 16), mode="bilinear", align_corners=True)
     beside = add_noise(large, at(cosine_schedule(), 0.301), noise.stream("stage 2, low"))
     far, near, empty = (Bound(upscale, (torch.tensor([300]), *label(p)), (beside,)) for p in ("a", "bb", ""))
-    hybrid = factorize([cfg(far, empty, 4.0), cfg(near, empty, 4.0)], [low_pass(2, 13), high_pass(2, 13)])
+    hybrid = combine_components([cfg(far, empty, 4.0), cfg(near, empty, 4.0)], [low_pass(2, 13), high_pass(2, 13)])
     path = levels(cosine_schedule(), leading(cosine_schedule(), 4))
     x = path[0].sigma * noise(torch.empty(2, 3, 16, 16, dtype=F64))
     *_, last = sample(hybrid, x, path, ddim(), noise.stream("stage 2, step"))
@@ -217,6 +217,6 @@ def test_views_of_any_name_turn_the_small_picture_too() -> None:
     """For one prompt and one view, walking the turned pair and turning back is walking the pair as the view shows it."""
     x, low = tape(3)(torch.empty(1, 3, 8, 8)), tape(4)(torch.empty(1, 3, 8, 8))
     for view in VIEWS.values():
-        through = anagram([bound("a", low)], [view])(x, LEVEL).x0
+        through = combine_views([bound("a", low)], [view])(x, LEVEL).x0
         direct = view.inverse(bound("a", view.forward(low))(view.forward(x), LEVEL).x0)
         torch.testing.assert_close(through, direct, rtol=0, atol=1e-12, msg=view.name)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from noisewalk import UserError
-from noisewalk.training.data import Labelled, mnist
+from noisewalk.training.data import LabelledPictures, mnist
 
 
 @pytest.fixture(scope="session")
-def mnist_test() -> Labelled:
+def mnist_test() -> LabelledPictures:
     """The official test digits; skipped where they are neither at hand nor to be downloaded (never in CI)."""
     try:
         return mnist("test")
@@ -18,7 +18,7 @@ def mnist_test() -> Labelled:
 
 
 @pytest.fixture(scope="session")
-def mnist_train() -> Labelled:
+def mnist_train() -> LabelledPictures:
     try:
         return mnist("train")
     except (UserError, UserWarning) as error:

@@ -14,7 +14,7 @@ import noisewalk as nw
 from noisewalk.cli.main import main
 from noisewalk.guidance import VIEWS, get_view
 from noisewalk.images import enlarge, to_image
-from noisewalk.report.animate import frame, motion_of, partly
+from noisewalk.report.animate import frame, motion_of, partial_turn
 from noisewalk.report.figures import sheet, shortened
 from noisewalk.run.film import Film, Frame, original, save
 
@@ -61,8 +61,8 @@ def test_a_rotation_turns_and_a_flip_turns_over() -> None:
     for k in range(4):
         turn = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), k)
         for symmetry in (turn, turn @ np.diag([1.0, -1.0])):
-            assert np.allclose(partly(symmetry, 0), np.eye(2))
-            assert np.allclose(partly(symmetry, 1), symmetry)
+            assert np.allclose(partial_turn(symmetry, 0), np.eye(2))
+            assert np.allclose(partial_turn(symmetry, 1), symmetry)
 
 
 def test_a_saved_picture_is_found_again_under_its_enlargement() -> None:

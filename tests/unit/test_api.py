@@ -16,7 +16,7 @@ from PIL import Image
 import noisewalk as nw
 from noisewalk.guidance import VIEWS, register
 from noisewalk.images import to_image
-from noisewalk.judge.digits import read
+from noisewalk.judge.digits import digit_probabilities
 from noisewalk.run.make import Interrupted, run
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.techniques.checking import checked
@@ -190,7 +190,7 @@ def test_the_documented_call(model: nw.Pretrained) -> None:
 
 def test_the_digits_model_draws_what_it_is_asked_for(model: nw.Pretrained) -> None:
     drawn = torch.cat([nw.generate(model, str(digit), num=10).tensor for digit in range(10)])
-    agree = read(drawn).argmax(1) == torch.arange(10).repeat_interleave(10)
+    agree = digit_probabilities(drawn).argmax(1) == torch.arange(10).repeat_interleave(10)
     assert agree.float().mean() >= 0.97  # 2,000 samples are measured in bench/digits_quality.py
 
 

@@ -19,7 +19,7 @@ from noisewalk.models.checkpoint import load_tensors, read_card, save_tensors
 from noisewalk.models.zoo import WEIGHTS, load
 from noisewalk.run.spec import RunSpec, checked, keep_digest, keep_spec, read_spec, settled
 from noisewalk.training.datasets import open_dataset, what_was_read
-from noisewalk.training.folder import folder, layout
+from noisewalk.training.folder import read_folder, read_layout
 from noisewalk.training.records import keep_until, put_levels, read_levels, read_metrics
 
 HOSTILE: list[Any] = [None, True, -1, 0, 10**9, 10**30, 1e308, "64", "", "x" * 10**5, [], [1] * 50, {}, {"a": {}}, [[[]]]]
@@ -148,8 +148,8 @@ def test_folders_are_read_in_the_one_way_they_can_be_meant(tmp_path: Path, monke
     pictures("loose/1.png", "loose/2.png", "classes/a/1.png", "classes/a/2.png", "classes/b/1.png", "classes/b/2.png")
     Path("classes/README.txt").write_text("how they were made")
     Path("classes/a/broken.png").write_bytes(Path("classes/a/1.png").read_bytes()[:40])
-    assert len(folder(Path("loose"), 8, 1)[0]) == 2
-    data, names, skipped = folder(Path("classes"), 8, 1)
+    assert len(read_folder(Path("loose"), 8, 1)[0]) == 2
+    data, names, skipped = read_folder(Path("classes"), 8, 1)
     assert (len(data), names) == (4, ("a", "b"))
     assert len(skipped) == 2
     said = what_was_read(open_dataset("classes", 8, 1))
@@ -158,7 +158,7 @@ def test_folders_are_read_in_the_one_way_they_can_be_meant(tmp_path: Path, monke
     pictures("both/1.png", "both/2.png", "both/x/1.png", "both/x/2.png", "deep/a/b/1.png", "twin/Cat/1.png", "twin/cat/1.png")
     for name, why in (("both", "2 pictures .* beside 1 folders"), ("deep", "holds folders itself"), ("twin", "same name")):
         with pytest.raises(UserError, match=why) as error:
-            layout(Path(name))
+            read_layout(Path(name))
         one_line(error.value)
 
 

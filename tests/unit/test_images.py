@@ -265,10 +265,10 @@ def test_pillow_opens_files_in_one_place_only() -> None:
 
 
 def test_training_pictures_of_light_strokes_on_transparency_are_no_blanks(tmp_path: Path) -> None:
-    from noisewalk.training.folder import folder
+    from noisewalk.training.folder import read_folder
 
     for i in range(2):
         _seven((255, 255, 255)).save(tmp_path / f"{i}.png")
-    pictures = folder(tmp_path, 28, 1)[0].pictures
+    pictures = read_folder(tmp_path, 28, 1)[0].pictures
     assert pictures.min() == 0
     assert pictures.max() == 255

@@ -9,12 +9,12 @@ import torch
 
 from noisewalk import UserError, load
 from noisewalk.images import prepare_picture
-from noisewalk.judge.digits import features, read
+from noisewalk.judge.digits import digit_features, digit_probabilities
 from noisewalk.judge.evaluate import evaluate_digits, nearest_neighbours
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.judge.scorer import DigitScorer, get_scorer
 from noisewalk.tour.experiments import PICTURES
-from noisewalk.training.data import Labelled, to_unit
+from noisewalk.training.data import LabelledPictures, from_uint8
 
 
 def test_frechet_of_diagonal_gaussians_has_its_closed_form() -> None:
@@ -38,12 +38,12 @@ def test_frechet_of_correlated_gaussians_agrees_with_a_general_matrix_root() -> 
 @pytest.mark.parametrize("digit", [4, 5, 7, 8])
 def test_the_reader_reads_real_digits(digit: int) -> None:
     picture = prepare_picture(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor
-    assert read(picture)[0, digit] > 0.8
-    assert features(picture).shape == (1, 128)
+    assert digit_probabilities(picture)[0, digit] > 0.8
+    assert digit_features(picture).shape == (1, 128)
 
 
-def test_the_readers_accuracy_on_the_whole_test_set(mnist_test: Labelled) -> None:
-    assert (read(to_unit(mnist_test.pictures)).argmax(1) == mnist_test.labels).float().mean() >= 0.995
+def test_the_readers_accuracy_on_the_whole_test_set(mnist_test: LabelledPictures) -> None:
+    assert (digit_probabilities(from_uint8(mnist_test.pictures)).argmax(1) == mnist_test.labels).float().mean() >= 0.995
 
 
 def test_nearest_neighbours_find_a_planted_copy() -> None:
@@ -58,8 +58,8 @@ def test_nearest_neighbours_find_a_planted_copy() -> None:
     assert rows[1] == brute.argmin()
 
 
-def test_copies_of_the_training_set_are_called_copies(mnist_test: Labelled) -> None:
-    real = to_unit(mnist_test.pictures[:3000])
+def test_copies_of_the_training_set_are_called_copies(mnist_test: LabelledPictures) -> None:
+    real = from_uint8(mnist_test.pictures[:3000])
     train, test = real[:2000], real[2000:]
     asked = mnist_test.labels[:300]
     found = evaluate_digits(train[:300], asked, train, test)
@@ -74,7 +74,7 @@ def test_the_digit_scorer_scores_what_the_reader_reads() -> None:
     """Columns follow the prompts, however they are put; '' takes the clearest digit."""
     pictures = torch.cat([prepare_picture(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor for digit in (4, 5, 7)])
     scores = get_scorer("auto", load("digits")).score(pictures, ["seven", "4", "", "a handwritten 5"])
-    torch.testing.assert_close(scores.exp()[:, [1, 3, 0]], read(pictures)[:, [4, 5, 7]])
+    torch.testing.assert_close(scores.exp()[:, [1, 3, 0]], digit_probabilities(pictures)[:, [4, 5, 7]])
     assert torch.equal(scores[:, 2], scores[:, [1, 3, 0]].diagonal())
 
 

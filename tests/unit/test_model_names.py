@@ -104,9 +104,9 @@ def test_the_doctor_finds_the_bundled_models_well(name: str, capsys: pytest.Capt
 
 
 def test_the_doctor_looks_into_a_file(capsys: pytest.CaptureFixture[str]) -> None:
-    from noisewalk.models.zoo import weights_of
+    from noisewalk.models.zoo import weights_path
 
-    whole = weights_of("digits").read_bytes()
+    whole = weights_path("digits").read_bytes()
     Path("copy.safetensors").write_bytes(whole)
     assert main(["doctor", "--model", "copy.safetensors"]) == 0
     Path("run/checkpoints").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The number type networks compute in: chosen by hardware, recorded, and with bfloat16 indifferent to the batch."""
+"""The dtype networks compute in: chosen by hardware, recorded, and with bfloat16 indifferent to the batch."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_the_type_is_recorded_and_replayed(tmp_path: Path) -> None:
 def test_what_is_not_possible_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert dtype_of("auto") is None
     assert dtype_of(torch.float64) == dtype_of("float64") == torch.float64
-    with pytest.raises(UserError, match="unknown number type 'bf16'"):
+    with pytest.raises(UserError, match="unknown dtype 'bf16'"):
         dtype_of("bf16")
     out = ["--out", str(tmp_path / "x.png")]
     assert main(["generate", "7", "--dtype", "float16", *out]) == 2

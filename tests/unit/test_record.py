@@ -210,7 +210,7 @@ def test_a_view_by_a_file_is_replayed_from_the_picture(
         permutation.unlink()
     if happened == "changed":
         np.save("mine.npy", np.arange(28 * 28))
-    monkeypatch.setattr("noisewalk.techniques.looks._tables", {})  # as in another process
+    monkeypatch.setattr("noisewalk.techniques.view_files._tables", {})  # as in another process
     for name in ("figure", "seed1"):
         again = nw.replay(f"made/{name}.png")
         assert again.agrees
@@ -223,7 +223,7 @@ def test_a_changed_permutation_is_named_where_no_picture_keeps_it(
 ) -> None:
     spec = nw.anagram(model, ["6", "9"], ["identity", "file:mine.npy"], steps=2).spec
     np.save("mine.npy", np.arange(28 * 28))
-    monkeypatch.setattr("noisewalk.techniques.looks._tables", {})
+    monkeypatch.setattr("noisewalk.techniques.view_files._tables", {})
     with pytest.raises(UserError, match=r"mine\.npy has changed: its digest is"):
         nw.anagram(model, spec.prompts, spec.views, steps=2)
 
@@ -232,9 +232,9 @@ def test_a_changed_permutation_is_named_where_no_picture_keeps_it(
 def run(model: nw.Pretrained) -> Path:
     """A model of one's own in a folder as training writes it, with a picture of it in another folder."""
     from noisewalk.models.checkpoint import network_weights
-    from noisewalk.models.zoo import weights_of
+    from noisewalk.models.zoo import weights_path
 
-    tensors, config = network_weights(weights_of("digits"))
+    tensors, config = network_weights(weights_path("digits"))
     save_tensors(Path("runs/mine/checkpoints/last.safetensors"), tensors, config)
     assert main(["generate", "7", "--steps", "2", "--model", "runs/mine", "--out", "out/a.png"]) == 0
     return Path("runs/mine").absolute()

@@ -33,7 +33,7 @@ from noisewalk.techniques.anagram import Anagram
 from noisewalk.techniques.edit import Edit
 from noisewalk.techniques.generate import Generate
 from noisewalk.tour.experiments import PICTURES
-from noisewalk.training.data import Labelled, to_unit
+from noisewalk.training.data import LabelledPictures, from_uint8
 
 SPEC = Anagram(("6", "9"), steps=2)
 
@@ -339,8 +339,8 @@ def test_a_search_that_finds_nothing_good_says_so() -> None:
     assert "has not been measured" in verdict(object(), 3.0)
 
 
-def test_the_scorer_is_as_reliable_on_real_digits_as_it_says(mnist_test: Labelled) -> None:
-    scores = DigitScorer().score(to_unit(mnist_test.pictures[:2000]), [str(digit) for digit in range(10)])
+def test_the_scorer_is_as_reliable_on_real_digits_as_it_says(mnist_test: LabelledPictures) -> None:
+    scores = DigitScorer().score(from_uint8(mnist_test.pictures[:2000]), [str(digit) for digit in range(10)])
     true = mnist_test.labels[:2000, None] == torch.arange(10)
     assert true[scores >= DigitScorer.reliable.least].float().mean() >= DigitScorer.reliable.right
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from noisewalk import UserError
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors, save_tensors
-from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig, attend, text_unet_config
+from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig, attention, text_unet_config
 from noisewalk.models.text.words import TextPrompts, WordTable, load_words
 from noisewalk.models.zoo import load
 from noisewalk.training.loop import TrainConfig, start
@@ -71,8 +71,8 @@ def test_attention_is_pytorchs() -> None:
     seen[:, 0] = True
     expected = nn.functional.scaled_dot_product_attention(q, k, v, seen[:, None, None])
     bias = torch.zeros(2, 7).masked_fill(~seen, -torch.inf)[:, None, None]
-    torch.testing.assert_close(attend(q, k, v, bias), expected, atol=1e-6, rtol=1e-5)
-    coarse = attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), bias)
+    torch.testing.assert_close(attention(q, k, v, bias), expected, atol=1e-6, rtol=1e-5)
+    coarse = attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), bias)
     assert coarse.dtype == torch.bfloat16
     torch.testing.assert_close(coarse.float(), expected, atol=3 * 2**-8, rtol=0)  # of numbers about 1, rounded thrice
 

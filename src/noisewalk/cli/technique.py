@@ -36,9 +36,9 @@ def run_technique(verb: str, rest: list[str]) -> int:
         raise
     _tell(result, result.save(out, wanted.trajectory), out)
     if model.parts is not None:
-        from ..models.diffusers.memory import tell_peak
+        from ..models.diffusers.memory import log_peak_memory
 
-        tell_peak(model.device)
+        log_peak_memory(model.device)
     return 0
 
 

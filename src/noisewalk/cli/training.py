@@ -60,14 +60,14 @@ class TrainCommand:
 def run_train(rest: list[str]) -> int:
     from ..run.spec import checked
     from ..run.training import train_into
-    from ..training.stopping import caught, interrupt
+    from ..training.stopping import handle_signals, interrupt
 
     asked = parse(TrainCommand, rest, "noisewalk train")
     folder, values, moved = _wanted(asked)
     spec = checked(values)
     option = "--resume" if asked.resume else "--out"
     folder_to_write(folder, "a training run", option)
-    with caught(interrupt), progress(f"train {spec.objective}") as watch:
+    with handle_signals(interrupt), progress(f"train {spec.objective}") as watch:
         said = train_into(folder, spec, asked.minutes, asked.device, watch, option, moved)
     if said:
         print(said)

@@ -31,7 +31,7 @@ class Balanced:
     d_i is proportional to the gradient of log p(prompt_i | view_i(x_t)): it vanishes for a prompt that the picture shows
     already, so the weight goes to the one that is left behind. And K prompts that want unrelated things get 1/K of their
     guidance each from a mean; r is the factor by which the power of the mean is less than the mean of the powers, K if the d_i
-    are orthogonal, 1 if they agree. With neither rule this is `anagram` of the prompts under `cfg`.
+    are orthogonal, 1 if they agree. With neither rule this is `combine_views` of the prompts under `cfg`.
 
     The ideas are known as noise vector balancing and noise variance rectification (Xu et al., *Diffusion-based Visual Anagram
     as Multi-task Learning*, 2025, where they act on the noise). The rules here are this project's own; `bench/illusions.py`

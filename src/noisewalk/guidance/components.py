@@ -102,7 +102,7 @@ def motion_blur(length: int, direction: str = "diagonal") -> Map:
     return blur
 
 
-def rest_of(part: Map) -> Map:
+def complement(part: Map) -> Map:
     """What a component leaves: x - part(x)."""
     return lambda x: x - part(x)
 

@@ -13,7 +13,7 @@ from .terms import Map, Mixture, Scale, Term
 from .views import View, ViewLike, as_view
 
 
-def anagram(
+def combine_views(
     denoisers: Sequence[Denoiser], views: Sequence[View | ViewLike], weights: Sequence[float] | None = None
 ) -> Denoiser:
     """One picture, several views, a denoiser for each:
@@ -37,7 +37,7 @@ def anagram(
     return Mixture(tuple(term(d, v, w) for d, v, w in each))
 
 
-def alternate(
+def alternate_views(
     denoisers: Sequence[Denoiser],
     views: Sequence[View | ViewLike],
     path: Sequence[NoiseLevel],
@@ -54,7 +54,7 @@ def alternate(
         path: the levels of the walk; a level between two of them belongs to the noisier.
     """
     check_one_view_per_prompt(len(denoisers), len(views))
-    alone = [anagram([d], [v]) for d, v in zip(denoisers, views, strict=True)]
+    alone = [combine_views([d], [v]) for d, v in zip(denoisers, views, strict=True)]
     order = turn_order(normalized_weights(len(denoisers), weights), len(path))
     ratios = [float(level.sigma / (level.alpha + level.sigma)) for level in path]
 
@@ -66,7 +66,7 @@ def alternate(
     return denoise
 
 
-def factorize(denoisers: Sequence[Denoiser], components: Sequence[Map]) -> Denoiser:
+def combine_components(denoisers: Sequence[Denoiser], components: Sequence[Map]) -> Denoiser:
     """One picture whose parts are decided by different denoisers:
 
         x0 = sum_i component_i( denoiser_i(x_t) ),     sum_i component_i = identity

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError, unknown
-from .components import band_split, colour, gaussian_blur, grey, masked, motion_blur, rest_of
+from .components import band_split, colour, complement, gaussian_blur, grey, masked, motion_blur
 from .terms import Map
 
 
@@ -101,7 +101,7 @@ def colours(_: SplitSettings) -> tuple[Part, ...]:
 def motion(settings: SplitSettings) -> tuple[Part, ...]:
     """Moving and still."""
     blur = motion_blur(settings.length, settings.direction)
-    return Part("moving", blur, blur), Part("still", rest_of(blur), _identity)
+    return Part("moving", blur, blur), Part("still", complement(blur), _identity)
 
 
 def spatial(settings: SplitSettings) -> tuple[Part, ...]:

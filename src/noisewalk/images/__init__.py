@@ -4,7 +4,7 @@ from .convert import enlarge as enlarge
 from .convert import to_image as to_image
 from .convert import to_tensor as to_tensor
 from .masks import prepare_mask as prepare_mask
-from .modes import on_ground as on_ground
+from .modes import flatten_transparency as flatten_transparency
 from .png import encode_png as encode_png
 from .preparing import Picture as Picture
 from .preparing import Shape as Shape

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UserError
-from .preparing import Picture, Shape, fitting
+from .preparing import Picture, Shape, check_shape
 from .reading import open_picture
 
 White = tuple[NDArray[Any], tuple[str, ...]]
@@ -33,7 +33,7 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, origi
     """
     _, height, width = shape
     if isinstance(source, Picture):
-        return fitting(source, (1, height, width))
+        return check_shape(source, (1, height, width))
     name = Path(source).name if isinstance(source, str | Path) else "mask"
     opened = open_picture(source)
     if original is not None and opened.image.size not in (original, (width, height)):
@@ -43,7 +43,7 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, origi
         )
     white, notes = _white(opened.image, name)
     if white.shape != (height, width):
-        white = shrunk(white, width, height)
+        white = shrink_mask(white, width, height)
         notes += (f"resized to {width}x{height}, where each pixel that its white touches is repainted",)
     if not white.any():
         raise UserError(f"the mask {name} is white only outside of the middle part of the picture, which is what is used")
@@ -52,7 +52,7 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, origi
     return Picture(Image.fromarray(white.astype(np.uint8) * 255), name, opened.notes + notes)
 
 
-def shrunk(white: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+def shrink_mask(white: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     """The middle part of a mask in other proportions and size, as `ImageOps.fit` cuts it; true where any of it is."""
     rows, columns = white.shape
     across, down = (rows * width / height, rows) if columns * height >= rows * width else (columns, columns * height / width)

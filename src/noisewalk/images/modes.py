@@ -35,7 +35,7 @@ def eight_bit(image: Image.Image, name: str) -> tuple[Image.Image, tuple[str, ..
     return image.convert("L" if image.mode in _GREY else "RGB"), ()
 
 
-def on_ground(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def flatten_transparency(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """A picture of mode RGBA without transparency: on white, or on black if all that is visible is too light for white."""
     alpha = np.asarray(image.getchannel("A"), dtype=np.float64)
     if alpha.min() == 255:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from .convert import to_tensor
-from .modes import on_ground
+from .modes import flatten_transparency
 from .reading import open_picture
 
 Shape = tuple[int, int, int]
@@ -85,12 +85,12 @@ def prepare_picture(
     """
     channels, height, width = shape
     if isinstance(source, Picture):
-        return fitting(source, shape)
+        return check_shape(source, shape)
     name = Path(source).name if isinstance(source, str | Path) else "picture"
     opened = open_picture(source)
     image, notes = opened.image, list(opened.notes)
     if image.mode == "RGBA":
-        image, put = on_ground(image)
+        image, put = flatten_transparency(image)
         notes += put
     if channels == 1 and image.mode != "L":
         notes.append("turned grey")
@@ -106,7 +106,7 @@ def prepare_picture(
     return Picture(image, name, tuple(notes))
 
 
-def fitting(picture: Picture, shape: Shape) -> Picture:
+def check_shape(picture: Picture, shape: Shape) -> Picture:
     """The picture as it is, if it has that shape.
 
     Raises:

@@ -44,7 +44,7 @@ class DigitReader(nn.Module):
 
 
 @dataclass(frozen=True)
-class Warp:
+class RandomAffine:
     """Random affine warps, the augmentation the reader is trained with.
 
     Args:
@@ -60,7 +60,7 @@ class Warp:
     shear: float = 0.15
 
     def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Warp pictures (N, C, H, W) at random; the shape stays."""
+        """RandomAffine pictures (N, C, H, W) at random; the shape stays."""
         n, _, height, _ = pictures.shape
 
         def symmetric(size: float) -> Tensor:
@@ -86,14 +86,14 @@ def load_reader() -> DigitReader:
 
 
 @torch.no_grad()
-def read(pictures: Tensor, batch: int = 500) -> Tensor:
+def digit_probabilities(pictures: Tensor, batch: int = 500) -> Tensor:
     """(N, 1, 28, 28) in [-1, 1] -> (N, 10) probabilities of each digit."""
     reader = load_reader()
     return torch.cat([reader(part).softmax(1) for part in torch.split(pictures.float(), batch)])
 
 
 @torch.no_grad()
-def features(pictures: Tensor, batch: int = 500) -> Tensor:
+def digit_features(pictures: Tensor, batch: int = 500) -> Tensor:
     """(N, 1, 28, 28) in [-1, 1] -> (N, 128) features of the bundled reader."""
     reader = load_reader()
     return torch.cat([reader.features(part) for part in torch.split(pictures.float(), batch)])

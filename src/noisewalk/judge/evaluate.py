@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .digits import features, read
+from .digits import digit_features, digit_probabilities
 from .frechet import frechet, moments
 
 
@@ -51,16 +51,16 @@ def evaluate_digits(drawn: Tensor, asked: Tensor | None, train: Tensor, test: Te
         asked: (N,) the digit each was drawn for, or None.
         train, test: (M, 1, 28, 28) real digits in [-1, 1].
     """
-    said = read(drawn).argmax(1)
-    real = features(train)
-    target = moments(features(test))
+    said = digit_probabilities(drawn).argmax(1)
+    real = digit_features(train)
+    target = moments(digit_features(test))
     picked = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[: len(drawn)]
     distances, rows = nearest_neighbours(drawn, train)
     return Evaluation(
         count=len(drawn),
         agreement=None if asked is None else float((said == asked).float().mean()),
         per_digit=tuple((torch.bincount(said, minlength=10) / len(said)).tolist()),
-        distance=frechet(moments(features(drawn)), target),
+        distance=frechet(moments(digit_features(drawn)), target),
         real_distance=frechet(moments(real), target),
         alike_distance=frechet(moments(real[picked]), target),
         nearest=distances,

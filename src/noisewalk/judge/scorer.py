@@ -13,7 +13,7 @@ from ..errors import UserError, unknown
 from ..models.text.prompts import DigitPrompts
 from ..models.text.words import TextPrompts
 from ..models.zoo import Pretrained
-from .digits import read
+from .digits import digit_probabilities
 from .image_text import BUNDLED, load_scorer
 from .reliability import Reliability
 
@@ -61,7 +61,7 @@ class DigitScorer:
             raise UserError(f"the digit reader reads pictures of 1x28x28, not of {shape}; choose another --scorer")
         encoder = DigitPrompts()
         labels = [encoder.label(prompt) for prompt in prompts]
-        logs = read(pictures.cpu().clamp(-1, 1)).clamp(min=1e-12).log()
+        logs = digit_probabilities(pictures.cpu().clamp(-1, 1)).clamp(min=1e-12).log()
         clearest = logs.max(1).values
         return torch.stack([clearest if label == encoder.null_label else logs[:, label] for label in labels], dim=1)
 

@@ -1,4 +1,4 @@
-"""The number type that a trained network computes in."""
+"""The dtype that a trained network computes in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def dtype_of(name: str | torch.dtype | None) -> torch.dtype | None:
-    """A number type by its name; None for "auto".
+    """A dtype by its name; None for "auto".
 
     Raises:
         UserError: there is none of that name.
@@ -26,12 +26,12 @@ def dtype_of(name: str | torch.dtype | None) -> torch.dtype | None:
     if name == "auto":
         return None
     if name not in DTYPES:
-        raise unknown("number type", name, ["auto", *DTYPES])
+        raise unknown("dtype", name, ["auto", *DTYPES])
     return DTYPES[name]
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """The name of a number type.
+    """The name of a dtype.
 
     >>> dtype_name(torch.bfloat16)
     'bfloat16'

@@ -74,7 +74,7 @@ class Pretrained:
         codec: for models that walk in latents; None for pixels.
         dynamic: quantile and greatest value of the `dynamic` threshold.
         device, dtype: of the pictures that are walked.
-        compute_dtype: number type of the network; part of the metadata, since the pictures depend on it.
+        compute_dtype: dtype of the network; part of the metadata, since the pictures depend on it.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Pretrained:
         """(C, H, W) of what is walked: of its pictures, or of their latents."""
         return self.codec.shape if self.codec else self.shape
 
-    def blank(self, num: int) -> Tensor:
+    def empty(self, num: int) -> Tensor:
         """An unset (num, C, H, W) of what is walked."""
         return torch.empty(num, *self.walk_shape, device=self.device, dtype=self.dtype)
 
@@ -123,13 +123,13 @@ class Pretrained:
         """The way back; what already has the shape of a picture stays."""
         return self.codec.decode(x) if self.codec and tuple(x.shape[1:]) == self.codec.shape else x
 
-    def thresholded(self, denoiser: Denoiser, threshold: str) -> Denoiser:
+    def with_threshold(self, denoiser: Denoiser, threshold: str) -> Denoiser:
         """A denoiser under one of `THRESHOLDS`, the dynamic one with this model's own numbers."""
         return dynamic_threshold(denoiser, *self.dynamic) if threshold == "dynamic" else THRESHOLDS[threshold](denoiser)
 
     def start(self, level: NoiseLevel, num: int, noise: Noise) -> Tensor:
         """(num, C, H, W) noise to start a walk from at `level`."""
-        drawn = noise(self.blank(num))
+        drawn = noise(self.empty(num))
         return drawn if self.unit_start else level.sigma * drawn
 
     def __repr__(self) -> str:
@@ -170,9 +170,9 @@ class Upscaler:
         stage = self.pretrained
         large = F.interpolate(low, stage.walk_shape[1:], mode="bilinear", align_corners=True).to(stage.device, stage.dtype)
         level = self.schedule(torch.tensor((k + 1) / 1000, dtype=torch.float64))
-        label = torch.tensor([k])
+        timestep = torch.tensor([k])
 
         def encode(prompt: str) -> Condition:
-            return (label, *stage.encode(prompt))
+            return (timestep, *stage.encode(prompt))
 
         return replace(stage, low_res=(add_noise(large, level, noise),), encode=encode)

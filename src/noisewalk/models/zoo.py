@@ -88,7 +88,7 @@ def load(
         upscaler: hub ids or folders of the stages after a diffusers model; () for those known to follow it.
         memory: see `Placement`; noisewalk's own models, being small, are always whole on the device.
         device: where it computes. "auto" takes the GPU for diffusers models, and the CPU for noisewalk's own small ones.
-        dtype: number type of the network, a torch type or its name. "auto": for diffusers models see `Placement`; for
+        dtype: dtype of the network, a torch type or its name. "auto": for diffusers models see `Placement`; for
             noisewalk's own bfloat16 where the hardware has it, else float32.
         offline: use what is on this machine only.
         safety_checker: show pictures to the pipeline's own safety checker, which reports in the metadata and changes nothing.
@@ -107,7 +107,7 @@ def load(
         return _open(name, tuple(upscaler), place, offline, safety_checker, watermark)
     if safety_checker or watermark:
         raise UserError(f"'{name}' has no safety checker and no watermark; leave out --safety-checker and --watermark")
-    path = weights_of(name)
+    path = weights_path(name)
     where = placement(memory, "cpu" if device == "auto" else device).device
     kind = kind or fastest_dtype(where)
     model = _read(name, path.resolve(), path.stat().st_mtime_ns, where, kind)
@@ -115,7 +115,7 @@ def load(
         return model
     if len(upscaler) > 1:
         raise UserError(f"one --upscaler can follow '{name}', {len(upscaler)} were given")
-    weights_of(upscaler[0])  # now, rather than after the walk of the stage before
+    weights_path(upscaler[0])  # now, rather than after the walk of the stage before
     return replace(model, upscaler=partial(load_upscaler, upscaler[0], where, kind), upscalers=tuple(upscaler))
 
 
@@ -133,7 +133,7 @@ def model_for(prompts: Sequence[str]) -> str:
     return "digits" if labels else "emoji"
 
 
-def weights_of(name: str) -> Path:
+def weights_path(name: str) -> Path:
     """The file of a bundled model, a run folder, or a .safetensors file.
 
     Raises:
@@ -192,7 +192,7 @@ def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torc
     try:
         network = build_from_checkpoint(config, tensors)
         model = pretrained(name, network, config, fingerprint(path), device, dtype)
-        defaults = defaults_of(card, model.defaults)
+        defaults = read_defaults(card, model.defaults)
     except (CheckpointMismatch, KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is not a picture model of this version of noisewalk: {str(error).splitlines()[0]}") from error
     encode = model.encode
@@ -202,7 +202,7 @@ def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torc
     return replace(model, card=card, encode=encode, defaults=defaults)
 
 
-def defaults_of(said: dict[str, Any], otherwise: Defaults) -> Defaults:
+def read_defaults(said: dict[str, Any], otherwise: Defaults) -> Defaults:
     """The defaults of walks that a card or a checkpoint states, and others where it is silent; checked.
 
     Raises:
@@ -257,7 +257,7 @@ def pretrained(
         encode,
         Rescaled(schedule, 2.0) if config.get("unit_range") else schedule,
         (shape["in_channels"], shape["image_size"], shape["image_size"]),
-        defaults_of(config, Defaults()),
+        read_defaults(config, Defaults()),
         dark_background=shape["in_channels"] == 1,
         fingerprint=fingerprint,
         upscaler=partial(load_upscaler, str(next_stage), device, dtype) if next_stage.is_file() else None,

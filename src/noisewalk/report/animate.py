@@ -45,7 +45,7 @@ class Motion:
 
     def at(self, s: float) -> tuple[Array, Array]:
         """(P, 2) positions and (P, 2, 2) orientations of the pixels at s in [0, 1]."""
-        parts = np.stack([partly(turn, s) for turn in self.turn])[self.piece]
+        parts = np.stack([partial_turn(turn, s) for turn in self.turn])[self.piece]
         offset = self.source - self.middle[self.piece]
         moved = np.einsum("pij,pj->pi", parts, offset) + (self.middle + s * self.shift)[self.piece]
         return moved, parts
@@ -68,7 +68,7 @@ def motion_of(view: View, channels: int, height: int, width: int) -> Motion:
     return Motion(source, target, piece, middle, after - middle, turn[first])
 
 
-def partly(turn: Array, s: float) -> Array:
+def partial_turn(turn: Array, s: float) -> Array:
     """A symmetry of the square carried out by the share s: a rotation by a part of its angle, a reflection as turning over."""
     if np.linalg.det(turn) > 0:
         angle = s * math.atan2(turn[1, 0], turn[0, 0])

@@ -20,7 +20,7 @@ from ..models.text.prompts import LabelPrompts
 from ..models.zoo import Pretrained, load
 from ..report.figures import sheet
 from ..techniques.generate import Generate
-from ..training.data import mnist, to_unit
+from ..training.data import from_uint8, mnist
 from . import run_page
 from . import spec as spec_file
 from .make import Watch, run
@@ -55,7 +55,7 @@ def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Watch | None, o
         Generate("0" if conditional(model) else "", **walk), model
     )  # what cannot be drawn is said before the digits are read
     digits = mnist("train")
-    train, test = to_unit(digits.pictures), to_unit(mnist("test").pictures)
+    train, test = from_uint8(digits.pictures), from_uint8(mnist("test").pictures)
     asked = as_often(digits.labels, num)
     drawn, spec = draw_digits(model, asked, walk, watch)
     found = evaluate_digits(drawn, asked if conditional(model) else None, train, test)

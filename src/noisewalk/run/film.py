@@ -21,7 +21,7 @@ from ..report.animate import frame, motion_of
 from ..report.figures import INK, PAPER, shortened
 from ..techniques.anagram import Anagram
 from ..techniques.hybrid import Hybrid
-from ..techniques.looks import views_for
+from ..techniques.view_files import find_views
 from .make import Watch
 from .record import read_record
 
@@ -148,7 +148,7 @@ def _noting(frames: Iterator[Frame], durations: list[int]) -> Iterator[Image.Ima
 def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
     """Through every view and back; (image, whether it rests there)."""
     shape = (x.shape[1], x.shape[2], x.shape[3])
-    views = views_for(spec.views, shape)
+    views = find_views(spec.views, shape)
     upright = next((p for v, p in zip(views, spec.prompts, strict=True) if v.name == "identity"), "")
     for view, prompt in zip(views, spec.prompts, strict=True):
         if view.name == "identity" and len(views) > 1:

@@ -15,7 +15,7 @@ from ..techniques.panels import Panel
 from ..techniques.spec import Request
 from ..techniques.stages import Prepared
 from ..walk.sampling import State
-from .memory import afford
+from .memory import check_memory
 from .prepare import prepare
 from .result import FinishedPanel, Result
 
@@ -135,7 +135,7 @@ def _events(verb: str, prepared: Prepared[R], model: Pretrained, keep_states: bo
     # A picture depends on its seed alone, so pictures made in parts are those made together.
     parts = [prepared.take(i, batch) for i in range(0, len(prepared.seeds), batch)]
     panels = TECHNIQUES[verb].panels(parts[0])
-    afford(panels, len(parts[0].seeds), len(prepared.seeds), keep_states)
+    check_memory(panels, len(parts[0].seeds), len(prepared.seeds), keep_states)
     total, done = len(parts) * sum(panel.steps for panel in panels), 0
     finished: list[Finished] = []
     yield Started(total)
@@ -159,7 +159,7 @@ def _events(verb: str, prepared: Prepared[R], model: Pretrained, keep_states: bo
 def _finite(panel: Panel, state: State) -> torch.Tensor:
     if not bool(state.x_t.isfinite().all()):
         raise UserError(
-            f"'{panel.label}' came out with values that are not finite: the model overflows in its number type "
+            f"'{panel.label}' came out with values that are not finite: the model overflows in its dtype "
             "or its weights are damaged; try --device cpu, or another model"
         )
     return state.x_t

@@ -32,7 +32,7 @@ def estimate(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -
     return _BYTES * states * num // count
 
 
-def afford(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -> None:
+def check_memory(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -> None:
     """Raise a `UserError` if the results of a request would not fit into the memory that is free; see `estimate`."""
     needed, free = estimate(panels, count, num, keep_states), psutil.virtual_memory().available
     if needed > free:

@@ -12,9 +12,9 @@ from torch import Tensor
 from ..errors import UserError
 from ..images import Picture, Shape, open_image, prepare_at_sizes, prepare_mask, prepare_picture
 from ..models.pretrained import Defaults, Pretrained, Upscaler
-from ..techniques.looks import pinned
 from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
 from ..techniques.stages import Prepared, Stage
+from ..techniques.view_files import with_digests
 
 R = TypeVar("R", bound=Request)
 
@@ -39,7 +39,7 @@ def prepare(request: R, model: Pretrained) -> Prepared[R]:
 def _pinned(request: R) -> R:
     """The request with the digests of its permutation files."""
     views = getattr(request, "views", None)
-    own: dict[str, Any] = {} if views is None else {"views": pinned(views)}
+    own: dict[str, Any] = {} if views is None else {"views": with_digests(views)}
     return replace(request, **own)
 
 

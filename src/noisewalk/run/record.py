@@ -18,8 +18,8 @@ from ..errors import UserError, shorten, unknown
 from ..images import encode_png, open_bytes, png, read_file
 from ..models.precision import DTYPES
 from ..techniques import TECHNIQUES
-from ..techniques.looks import kept, remember
 from ..techniques.spec import KEPT, from_json, to_json
+from ..techniques.view_files import keep_permutation, permutation_of
 from ..version import __version__
 
 KEY = "noisewalk"
@@ -38,7 +38,7 @@ class ModelRecord:
         name: by which it was loaded.
         weights: its fingerprint.
         upscaler: names of the stages after it that the user chose.
-        dtype: number type in which it computed.
+        dtype: dtype in which it computed.
         path: where its file or folder was, absolute; "" for a model that has a name everywhere, None in old records.
         upscaler_paths: the same of each upscaler.
     """
@@ -98,7 +98,7 @@ class Record:
         for name in getattr(spec, "views", ()):
             _, _, digest = name.rpartition("@")
             for data in (data for key, data in self.inputs.items() if key.startswith(KEPT + digest) and len(digest) == 16):
-                remember(data)
+                keep_permutation(data)
         return spec
 
 
@@ -116,7 +116,7 @@ def write(image: Image.Image, spec: Any, record: Record) -> bytes:
         return key
 
     said = to_json(spec, keep)
-    for table in (kept(name) for name in getattr(spec, "views", ())):
+    for table in (permutation_of(name) for name in getattr(spec, "views", ())):
         if table is not None and len(table) <= SMALL:
             keep(table)
     built = msgspec.to_builtins(replace(record, spec=said, inputs={}))
@@ -146,7 +146,7 @@ def read_record(path: str | Path) -> Record:
     try:
         record = replace(msgspec.json.decode(text, type=Record), inputs=inputs)
         if record.model.dtype not in ("auto", *DTYPES):
-            raise ValueError(f"'{shorten(record.model.dtype)}' is no number type")
+            raise ValueError(f"'{shorten(record.model.dtype)}' is not a dtype")
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise UserError(f"the noisewalk metadata of {path} is damaged: {shorten(str(error), 200)}") from error
     return record

@@ -14,8 +14,8 @@ from ..errors import UserError, shorten
 from ..images import open_image
 from ..models.zoo import Pretrained, load
 from ..techniques import TECHNIQUES
-from ..techniques.looks import FILE, changed, where
 from ..techniques.spec import seeds
+from ..techniques.view_files import FILE, has_changed, split_name
 from .locate import locate_model, locate_upscalers
 from .make import Watch, run
 from .prepare import prepare
@@ -87,8 +87,8 @@ def _changes(record: Record, model: Pretrained, spec: Any) -> Iterator[str]:
     if model.fingerprint != record.model.weights:
         yield f"the model's weights are {model.fingerprint}, they were {shorten(record.model.weights)}"
     for name in getattr(spec, "views", ()):
-        if name.startswith(FILE) and changed(name):
-            yield f"the permutation file {where(name)[0]} has changed since; the one kept in the picture is used"
+        if name.startswith(FILE) and has_changed(name):
+            yield f"the permutation file {split_name(name)[0]} has changed since; the one kept in the picture is used"
 
 
 def _check_index(record: Record, spec: Any, model: Pretrained, path: str | Path) -> None:

@@ -18,7 +18,7 @@ from ..report.figures import contact, gif, sheet
 from ..report.page import Section, Shown, render
 from ..techniques.denoise import psnr
 from ..techniques.generate import Generate
-from ..training.data import mnist, to_unit
+from ..training.data import from_uint8, mnist
 from ..training.records import LEVELS, METRICS, Levels, read_levels, read_metrics
 from ..walk.noise import NoiseLevel, SeededNoise, add_noise
 from .make import run
@@ -114,7 +114,7 @@ def generation(model: Pretrained, label: str) -> bytes:
 def denoising(model: Pretrained) -> dict[str, Image.Image]:
     """The figures of the one-step denoiser on the first test digits: the noising process, and what it makes of every level
     of noise (it is trained on sigma 0.5 alone)."""
-    digits = to_unit(mnist("test").pictures[:4])
+    digits = from_uint8(mnist("test").pictures[:4])
     noisy, clean = [], []
     for sigma in SIGMAS:
         level, x_t = noised(digits, sigma)
@@ -126,7 +126,7 @@ def denoising(model: Pretrained) -> dict[str, Image.Image]:
 
 def means(model: Pretrained) -> dict[str, Image.Image]:
     """What a network trained on pure noise makes of it, beside the mean of the training set."""
-    pure, mean, apart = pure_noise(model, to_unit(mnist("train").pictures))
+    pure, mean, apart = pure_noise(model, from_uint8(mnist("train").pictures))
     return {"pure-noise": sheet([[("of pure noise", pure), (f"mean digit, {apart:.4f} rms apart", mean[:1])]], 112)}
 
 

@@ -27,7 +27,7 @@ KNOWN = {
     "recipe": ("recipe", ("course", "fast")),
     "network": ("network", ("unet-course", "unet-fast")),
     "decay": ("decay", ("cosine", "exponential", "none")),
-    "dtype": ("number type", ("float32", "bfloat16")),
+    "dtype": ("dtype", ("float32", "bfloat16")),
 }
 """The names that a field may have, and what such a name is called."""
 

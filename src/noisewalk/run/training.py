@@ -19,8 +19,8 @@ from ..images import encode_png
 from ..lock import held
 from ..models.checkpoint import RUN_CHECKPOINT, network_weights
 from ..models.precision import fastest_dtype
-from ..models.zoo import Pretrained, pretrained, weights_of
-from ..training.data import to_unit
+from ..models.zoo import Pretrained, pretrained, weights_path
+from ..training.data import from_uint8
 from ..training.datasets import Dataset, open_dataset, what_was_read
 from ..training.loop import TrainConfig, TrainState
 from ..training.memory import check_memory
@@ -30,7 +30,7 @@ from ..training.recipe_type import Recipe
 from ..training.records import LEVELS, Levels, put_levels
 from ..training.runs import choose_device, run
 from ..training.stopping import stop_requests
-from ..training.workers import Workers, launched
+from ..training.workers import Workers, launched_workers
 from . import run_page
 from .make import Watch
 from .spec import RunSpec as RunSpec
@@ -78,7 +78,7 @@ def train_into(
     if minutes is not None and not 0 < minutes < 1e9:
         raise UserError(f"--minutes must be more than 0, {minutes:g} was asked for")
     spec = settled(checked(asdict(spec)))
-    workers, device = launched(choose_device(device))
+    workers, device = launched_workers(choose_device(device))
     with ExitStack() as stack:
         if workers.main and (folder / RUN_CHECKPOINT).exists():  # refused before the data is read
             stack.enter_context(held(folder, "noisewalk train", option))
@@ -166,7 +166,7 @@ def initialized_from(name: str, recipe: Recipe) -> Recipe:
     Raises:
         UserError: there is no such model, or its network is another one.
     """
-    tensors, config = network_weights(weights_of(name))
+    tensors, config = network_weights(weights_path(name))
     there = {"network": config["network"], **config["config"]}
     here = {"network": recipe.card["network"], **json.loads(json.dumps(recipe.card["config"]))}
     differ = [f"{key} is {there.get(key)} there and {value} here" for key, value in here.items() if there.get(key) != value]
@@ -200,7 +200,7 @@ def level_losses(name: str, network: torch.nn.Module, objective: Objective, data
     """The loss at ten noise levels on 128 held-out pictures (of the training set, if none are held out)."""
     pictures = (data.held_out or data.load)()
     raw, cond = pictures.batch(torch.arange(min(128, len(pictures))), torch.Generator())
-    times, losses = objective.loss_by_level(network, to_unit(raw), cond)
+    times, losses = objective.loss_by_level(network, from_uint8(raw), cond)
     return {"at": name, "held_out": data.held_out is not None, "t": times, "loss": losses}
 
 

@@ -47,7 +47,7 @@ class Plan:
 
     Args:
         verb, spec: the technique and what to make; the spec is ready for the model, its seed and num do not matter.
-        model: name and fingerprint of the model, and the number type it computes in.
+        model: name and fingerprint of the model, and the dtype it computes in.
         seeds: to try, each at every point of the grid.
         grid: fields of the spec and the values to try; all combinations are tried.
         scorer: name of the scorer, see `get_scorer`.

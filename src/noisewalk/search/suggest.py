@@ -15,7 +15,7 @@ from ..models.text.prompts import DigitPrompts, LabelPrompts
 from ..models.zoo import Pretrained
 from ..run.make import run
 from ..techniques.generate import Generate
-from ..techniques.looks import views_for
+from ..techniques.view_files import find_views
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def suggest(
     Raises:
         UserError: the model or the scorer does not know a prompt, there is no such view, or there is nothing to choose from.
     """
-    (through,) = views_for([view], model.shape)
+    (through,) = find_views([view], model.shape)
     others = list(dict.fromkeys(among or vocabulary(model)))
     if num < 1:
         raise UserError("--num must be at least 1")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from ..errors import UserError
 from ..guidance.balance import Balanced
-from ..guidance.illusions import alternate, anagram
+from ..guidance.illusions import alternate_views, combine_views
 from ..walk.prediction import Denoiser
-from .looks import views_for
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .spec import Walk, argument, option
 from .stages import Prepared, Stage
+from .view_files import find_views
 
 REDUCTIONS = ("mean", "alternate")
 BALANCES = {"none": (False, False), "vectors": (True, False), "variance": (False, True), "auto": (True, True)}
@@ -44,12 +44,12 @@ class Anagram(Walk):
 
 def guide(stage: Stage[Anagram]) -> Denoiser:
     spec, model = stage.request, stage.model
-    views = views_for(spec.views, model.shape)
+    views = find_views(spec.views, model.shape)
     weights = spec.weights or None
     if spec.reduction == "alternate":
-        return alternate(guided_all(stage, spec.prompts), views, stage.path, weights)
+        return alternate_views(guided_all(stage, spec.prompts), views, stage.path, weights)
     if spec.balance == "none":
-        return anagram(guided_all(stage, spec.prompts), views, weights)
+        return combine_views(guided_all(stage, spec.prompts), views, weights)
     conds = tuple(model.bind(prompt) for prompt in spec.prompts)
     uncond = model.bind(spec.negative_prompt)
     given = None if weights is None else tuple(weights)
@@ -66,6 +66,6 @@ def panels(prepared: Prepared[Anagram]) -> list[Panel]:
         raise UserError(f"{len(spec.prompts)} prompts need as many --weights, {len(spec.weights)} were given")
     if spec.reduction == "alternate" and spec.balance != "none":
         raise UserError(f"--balance {spec.balance} weighs a mean; with --reduction alternate there is none to weigh")
-    views = views_for(spec.views, prepared.first.model.shape)
+    views = find_views(spec.views, prepared.first.model.shape)
     seen = tuple(PromptView(view.name, prompt, view.forward) for view, prompt in zip(views, spec.prompts, strict=True))
     return [walk_panel(" / ".join(spec.prompts), prepared, guide, prompt_views=seen)]

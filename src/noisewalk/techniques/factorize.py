@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..guidance.components import DIRECTIONS
-from ..guidance.illusions import factorize
+from ..guidance.illusions import combine_components
 from ..guidance.splits import SPLITS, Part, SplitSettings, get_split
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
@@ -53,7 +53,7 @@ def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> t
 
 def guide(stage: Stage[Factorize]) -> Denoiser:
     parts = parts_of(stage.request, stage.pictures.get("mask"), stage.model.walk_shape)
-    return factorize(guided_all(stage, stage.request.prompts), [part.component for part in parts])
+    return combine_components(guided_all(stage, stage.request.prompts), [part.component for part in parts])
 
 
 def panels(prepared: Prepared[Factorize]) -> list[Panel]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ..guidance.components import high_pass, low_pass
-from ..guidance.illusions import factorize
+from ..guidance.illusions import combine_components
 from ..guidance.splits import from_afar
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
@@ -33,7 +33,7 @@ class Hybrid(Walk):
 def guide(stage: Stage[Hybrid]) -> Denoiser:
     spec = stage.request
     parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
-    return factorize(guided_all(stage, (spec.far, spec.near)), parts)
+    return combine_components(guided_all(stage, (spec.far, spec.near)), parts)
 
 
 def panels(prepared: Prepared[Hybrid]) -> list[Panel]:

@@ -107,7 +107,7 @@ def build_denoiser(guide: Guide[R], stage: Stage[R]) -> Denoiser:
         last, first = (level_at(stage.model, timestep) for timestep in settings.guidance_interval)
         plain = guide(replace(stage, settings=replace(settings, guidance_scale=1.0)))
         denoiser = within(denoiser, plain, first, last)
-    return stage.model.thresholded(denoiser, settings.threshold)
+    return stage.model.with_threshold(denoiser, settings.threshold)
 
 
 def time_of(timestep: int) -> Tensor:

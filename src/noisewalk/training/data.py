@@ -59,7 +59,7 @@ class Data(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledPictures:
     """Pictures and their labels.
 
     Args:
@@ -77,12 +77,12 @@ class Labelled:
         """The condition is the label; nothing is drawn."""
         return self.pictures[rows], (self.labels[rows],)
 
-    def to(self, device: torch.device) -> Labelled:
+    def to(self, device: torch.device) -> LabelledPictures:
         """The same digits on a device."""
-        return Labelled(self.pictures.to(device), self.labels.to(device))
+        return LabelledPictures(self.pictures.to(device), self.labels.to(device))
 
 
-def mnist(split: Split) -> Labelled:
+def mnist(split: Split) -> LabelledPictures:
     """The official MNIST files: 60,000 training or 10,000 test digits, 28x28, white on black.
 
     Looked for in `$NOISEWALK_DATA/mnist` (or `$NOISEWALK_DATA`), then in the user's cache, then downloaded there with
@@ -95,12 +95,12 @@ def mnist(split: Split) -> Labelled:
     return _idx("mnist", split)
 
 
-def fashion_mnist(split: Split) -> Labelled:
+def fashion_mnist(split: Split) -> LabelledPictures:
     """Fashion-MNIST (Xiao et al. 2017): 60,000 training or 10,000 test garments of 10 classes, 28x28; found as MNIST is."""
     return _idx("fashion-mnist", split)
 
 
-def _idx(name: str, split: Split) -> Labelled:
+def _idx(name: str, split: Split) -> LabelledPictures:
     prefix = _PREFIX[split]
     try:
         images, labels = (
@@ -112,13 +112,13 @@ def _idx(name: str, split: Split) -> Labelled:
         sample = mnist_sample(split)
         warnings.warn(f"{error}. Until then: the {len(sample):,} {split} digits that come with noisewalk", stacklevel=3)
         return sample
-    return Labelled(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
+    return LabelledPictures(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
 
 
-def mnist_sample(split: Split) -> Labelled:
+def mnist_sample(split: Split) -> LabelledPictures:
     """The first 5,000 training or 1,000 test digits of MNIST, which come with noisewalk."""
     images, labels = (_read_idx(SAMPLE / f"{_PREFIX[split]}-{kind}-ubyte.gz", "") for kind in ("images-idx3", "labels-idx1"))
-    return Labelled(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
+    return LabelledPictures(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
 
 
 def has_official_mnist() -> bool:
@@ -136,7 +136,7 @@ class NotFound(UserError):
     """Data that is nowhere and cannot be downloaded."""
 
 
-def to_unit(pictures: Tensor) -> Tensor:
+def from_uint8(pictures: Tensor) -> Tensor:
     """uint8 0..255 -> float32 -1..1."""
     return pictures.float() / 127.5 - 1
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .data import Labelled, fashion_mnist, mnist, mnist_sample
-from .folder import digest_of, folder
+from .data import LabelledPictures, fashion_mnist, mnist, mnist_sample
+from .folder import digest_of, read_folder
 
 GARMENTS = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 DIGITS = tuple(str(digit) for digit in range(10))
@@ -33,9 +33,9 @@ class Dataset:
     channels: int
     size: int
     names: tuple[str, ...]
-    load: Callable[[], Labelled]
+    load: Callable[[], LabelledPictures]
     skipped: tuple[str, ...] = ()
-    held_out: Callable[[], Labelled] | None = None
+    held_out: Callable[[], LabelledPictures] | None = None
     digest: str = ""
     count: int = 60_000
 
@@ -57,7 +57,7 @@ def open_dataset(name: str, size: int = 28, channels: int = 3) -> Dataset:
     if name == "fashion-mnist":
         return Dataset(name, 1, 28, GARMENTS, lambda: fashion_mnist("train"), held_out=lambda: fashion_mnist("test"))
     digest = digest_of(Path(name))
-    data, names, skipped = folder(Path(name), size, channels)
+    data, names, skipped = read_folder(Path(name), size, channels)
     return Dataset(name, channels, size, names, lambda: data, skipped, digest=digest, count=len(data))
 
 

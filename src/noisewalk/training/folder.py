@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageOps
 
 from ..errors import UserError
-from ..images import on_ground, open_image
-from .data import Labelled
+from ..images import flatten_transparency, open_image
+from .data import LabelledPictures
 
 MAX_BYTES = 4 * 10**9
 """Most bytes of prepared pictures."""
@@ -65,7 +65,7 @@ class Layout:
         return [file for group in self.groups for file in group]
 
 
-def layout(path: Path) -> Layout:
+def read_layout(path: Path) -> Layout:
     """How the pictures lie in a folder; what tools leave behind (hidden names, `@eaDir`, `__MACOSX`, `Thumbs.db`) is not seen.
 
     Raises:
@@ -113,7 +113,7 @@ def _ignored(name: str) -> bool:
 
 def digest_of(path: Path) -> str:
     """A digest of the names and sizes of a folder's files."""
-    return _digest(path, layout(path))
+    return _digest(path, read_layout(path))
 
 
 def _digest(path: Path, found: Layout) -> str:
@@ -121,7 +121,7 @@ def _digest(path: Path, found: Layout) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def folder(path: Path, size: int, channels: int) -> tuple[Labelled, tuple[str, ...], tuple[str, ...]]:
+def read_folder(path: Path, size: int, channels: int) -> tuple[LabelledPictures, tuple[str, ...], tuple[str, ...]]:
     """Pictures of a folder, cropped to squares and resized; what cannot be read is left out and named.
 
     Args:
@@ -136,7 +136,7 @@ def folder(path: Path, size: int, channels: int) -> tuple[Labelled, tuple[str, .
         UserError: there is no such folder, its layout is ambiguous, nothing in it can be read, a class has fewer than two
             pictures, or there are more pictures than memory is set aside for.
     """
-    found = layout(path)
+    found = read_layout(path)
     most = MAX_BYTES // (size * size * channels)
     if (count := sum(file.suffix.lower() in PICTURES for file in found.files)) > most:
         raise UserError(
@@ -164,13 +164,13 @@ def folder(path: Path, size: int, channels: int) -> tuple[Labelled, tuple[str, .
         raise UserError(
             f"{path} has {len(pictures)} readable pictures ({len(skipped)} could not be read{why}); it needs at least 2"
         )
-    return Labelled(torch.stack(pictures), torch.tensor(labels)), found.names, tuple(skipped)
+    return LabelledPictures(torch.stack(pictures), torch.tensor(labels)), found.names, tuple(skipped)
 
 
 def _prepared(file: Path, size: int, channels: int) -> torch.Tensor:
     image = open_image(file)
     if image.mode == "RGBA":
-        image, _ = on_ground(image)
+        image, _ = flatten_transparency(image)
     image = ImageOps.fit(image.convert("L" if channels == 1 else "RGB"), (size, size), Image.Resampling.LANCZOS)
     values = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return values.view(size, size, channels).permute(2, 0, 1).contiguous()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..walk.prediction import Condition
-from .data import Data, to_unit
+from .data import Data, from_uint8
 from .workers import Workers
 
 Loss = Callable[[Callable[..., Tensor], Tensor, Condition, torch.Generator], Tensor]
@@ -119,7 +119,7 @@ def train(
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, state.total_steps, config)
         raw, cond = data.batch(epoch_rows(state.step, len(data), config).to(device), state.generator)
-        pictures = to_unit(raw).contiguous(memory_format=memory_format(device))
+        pictures = from_uint8(raw).contiguous(memory_format=memory_format(device))
         with torch.autocast(device.type, torch.bfloat16) if config.bf16 else nullcontext():
             value = loss(call, pictures, cond, state.generator).mean()
         state.optimizer.zero_grad()

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import UserError
 from ..files import check_file, write_atomic
 from ..models.checkpoint import RUN_CHECKPOINT, read_card, save_tensors, to_float16
-from .saving import MAX_FILE, Reached, averaged_weights, reached
+from .saving import MAX_FILE, RunProgress, averaged_weights, read_progress
 
 
 def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
@@ -30,8 +30,10 @@ def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
     if place.exists() and "sha256" not in read_card(place):
         raise UserError(f"the card would be written over {place}, which is no card; choose another name with --out")
     tensors, config = averaged_weights(run / RUN_CHECKPOINT)
-    was = reached(run / RUN_CHECKPOINT, config)
-    save_tensors(weights, to_float16(tensors), {k: v for k, v in config.items() if k not in Reached.__annotations__}, MAX_FILE)
+    was = read_progress(run / RUN_CHECKPOINT, config)
+    save_tensors(
+        weights, to_float16(tensors), {k: v for k, v in config.items() if k not in RunProgress.__annotations__}, MAX_FILE
+    )
     card = {
         **card,
         "recipe": asdict(was["train"]),

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError, unknown
-from ..judge.digits import DigitReader, Warp
+from ..judge.digits import DigitReader, RandomAffine
 from ..models.nets.build import SCHEDULES, build
 from ..models.nets.course import CourseUNetConfig
 from ..models.nets.unet import UNet, UNetConfig
@@ -52,7 +52,7 @@ def fast(objective: str, data: Dataset, classes: bool) -> Recipe:
 
 def classifier() -> Recipe:
     """The digit reader, with random affine warps and smoothed labels."""
-    warp = Warp()
+    warp = RandomAffine()
 
     def loss(network: Network, pictures: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
         logits = network(warp(pictures, generator))

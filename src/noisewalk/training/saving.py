@@ -23,7 +23,7 @@ MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """What Adam keeps of each parameter."""
 
 
-class Reached(TypedDict):
+class RunProgress(TypedDict):
     """How far a run was when its checkpoint was written.
 
     Args:
@@ -43,14 +43,14 @@ class Reached(TypedDict):
     device: NotRequired[str]
 
 
-def reached(path: Path, config: dict[str, Any]) -> Reached:
+def read_progress(path: Path, config: dict[str, Any]) -> RunProgress:
     """What the configuration of a checkpoint says about its run.
 
     Raises:
         UserError: it is the checkpoint of no run, or a value in it is damaged.
     """
     try:
-        return msgspec.convert(config, Reached)
+        return msgspec.convert(config, RunProgress)
     except msgspec.ValidationError as error:
         raise UserError(f"{path} is not the checkpoint of a training run ({error}); make it again, or name another") from error
 
@@ -67,7 +67,7 @@ def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str
     device = state.generator.device
     if device.type != "cpu":
         tensors[f"rng.{device.type}"] = torch.get_device_module(device).get_rng_state()
-    said: Reached = {
+    said: RunProgress = {
         "step": state.step,
         "total_steps": state.total_steps,
         "train": config,
@@ -90,7 +90,7 @@ def load_run(path: Path, state: TrainState, config: TrainConfig) -> TrainState:
             now.
     """
     tensors, saved = load_tensors(path)
-    was = reached(path, saved)
+    was = read_progress(path, saved)
     step, total = was["step"], was["total_steps"]
     if total != state.total_steps and learning_rate(step, total, config) != learning_rate(step, state.total_steps, config):
         raise UserError(

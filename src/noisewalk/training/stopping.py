@@ -17,7 +17,7 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 @contextmanager
-def caught(handler: Handler) -> Iterator[None]:
+def handle_signals(handler: Handler) -> Iterator[None]:
     """Give the signals that ask to stop to a handler, except those that are ignored (under `nohup`, for example)."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield
@@ -44,7 +44,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         first.append(now)
 
-    with caught(ask):
+    with handle_signals(ask):
         yield lambda: bool(first)
 
 

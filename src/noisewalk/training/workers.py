@@ -76,7 +76,7 @@ class Workers:
             torch.distributed.destroy_process_group()
 
 
-def launched(device: str) -> tuple[Workers, str]:
+def launched_workers(device: str) -> tuple[Workers, str]:
     """The processes that `accelerate launch` (or torchrun) started, if it did, and the device of this one.
 
     Raises:

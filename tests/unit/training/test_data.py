@@ -9,7 +9,7 @@ import torch
 
 from noisewalk import UserError
 from noisewalk.training import data
-from noisewalk.training.data import SAMPLE, Labelled, fashion_mnist, mnist
+from noisewalk.training.data import SAMPLE, LabelledPictures, fashion_mnist, mnist
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_there_is_no_sample_of_other_data() -> None:
         fashion_mnist("test")
 
 
-def test_the_sample_is_the_head_of_the_official_files(mnist_test: Labelled) -> None:
+def test_the_sample_is_the_head_of_the_official_files(mnist_test: LabelledPictures) -> None:
     sample = data._read_idx(SAMPLE / "t10k-images-idx3-ubyte.gz", "")
     assert torch.equal(torch.from_numpy(sample), mnist_test.pictures[:1000, 0])
 

@@ -14,7 +14,7 @@ from pictures.pairs import Pairs
 from pictures.recipes import RECIPES
 
 from noisewalk.models.text.words import load_words
-from noisewalk.training.data import Data, Labelled
+from noisewalk.training.data import Data, LabelledPictures
 from noisewalk.training.loop import start, train
 from noisewalk.training.recipe import find
 
@@ -55,7 +55,7 @@ def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def digits() -> Data:
-    return Labelled(torch.zeros(8, 1, 28, 28, dtype=torch.uint8), torch.arange(8))
+    return LabelledPictures(torch.zeros(8, 1, 28, 28, dtype=torch.uint8), torch.arange(8))
 
 
 def captioned(size: int) -> Captioned:

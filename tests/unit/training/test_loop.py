@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from noisewalk import UserError
-from noisewalk.training.data import Labelled
+from noisewalk.training.data import LabelledPictures
 from noisewalk.training.loop import TrainConfig, epoch_rows, learning_rate, start, train
 
-DATA = Labelled(torch.arange(40, dtype=torch.uint8).view(10, 1, 2, 2), torch.arange(10))
+DATA = LabelledPictures(torch.arange(40, dtype=torch.uint8).view(10, 1, 2, 2), torch.arange(10))
 
 
 def test_an_epoch_is_every_row_once_in_an_order_of_its_own() -> None:

@@ -17,7 +17,7 @@ from noisewalk.guidance import cfg
 from noisewalk.images import encode_png, to_image
 from noisewalk.models.nets.upscaler_unet import enlarge
 from noisewalk.models.zoo import load_upscaler
-from noisewalk.training.data import to_unit
+from noisewalk.training.data import from_uint8
 from noisewalk.walk import SeededNoise, ddim, levels, linspace, sample
 
 
@@ -48,7 +48,7 @@ def main(
     size = upscaler.pretrained.shape[-1]
     pictures, rows = select(size, World(), "held out")
     chosen = torch.linspace(0, len(rows) - 1, num).long()
-    real = to_unit(pictures[chosen])
+    real = from_uint8(pictures[chosen])
     low = soften(F.avg_pool2d(real, 4), torch.full((num,), blur))
     noise = SeededNoise(range(num))
     drawn = []

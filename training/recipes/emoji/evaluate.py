@@ -19,7 +19,7 @@ from noisewalk.files import write_atomic
 from noisewalk.images import encode_png, to_image
 from noisewalk.judge.image_text import BUNDLED, ImageTextScorer, load_scorer
 from noisewalk.models.zoo import Pretrained, load
-from noisewalk.training.data import to_unit
+from noisewalk.training.data import from_uint8
 
 SECOND = Path(__file__).parent / "second-scorer.safetensors"
 
@@ -57,7 +57,7 @@ def main(
     size = found.shape[-1] if found else 32
     train, train_rows = select(size, world)
     rest, rest_rows = select(size, world, "held out")
-    real, unseen = to_unit(train), to_unit(rest)
+    real, unseen = from_uint8(train), from_uint8(rest)
     chosen = random.Random(0).sample(range(len(train_rows)), min(num, len(train_rows)))
     asked = questions([train_rows[i] for i in chosen], train_rows, seed=1)
     asked_unseen = questions(rest_rows, train_rows, seed=2)

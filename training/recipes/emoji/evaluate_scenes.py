@@ -20,7 +20,7 @@ from noisewalk.files import write_atomic
 from noisewalk.images import encode_png, to_image
 from noisewalk.judge.image_text import BUNDLED, ImageTextScorer, load_scorer
 from noisewalk.models.zoo import Pretrained, load
-from noisewalk.training.data import to_unit
+from noisewalk.training.data import from_uint8
 
 HERE = Path(__file__).parent
 SECOND = HERE / "second-scorer.safetensors"
@@ -84,7 +84,7 @@ def scenes(model: Pretrained, walk: Walk, scorers: dict[str, ImageTextScorer], n
     """Both things of held-out pairs found, and the relation, in drawn scenes and in real ones."""
     pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), 64, "held out")
     asked = pairs(index, num)
-    made, real = draw(model, walk, [pair.prompt for pair in asked]), to_unit(pictures[[pair.row for pair in asked]])
+    made, real = draw(model, walk, [pair.prompt for pair in asked]), from_uint8(pictures[[pair.row for pair in asked]])
     for name, scorer in scorers.items():
         for kind, shown in (("drawn", made), ("real", real)):
             found = seen(scorer, shown, asked).float()

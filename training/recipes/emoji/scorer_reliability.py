@@ -18,13 +18,13 @@ from torch import Tensor
 
 from noisewalk.judge.image_text import load_scorer
 from noisewalk.judge.scorer import DigitScorer
-from noisewalk.training.data import mnist, to_unit
+from noisewalk.training.data import from_uint8, mnist
 
 
 def digits() -> tuple[Tensor, Tensor]:
     """Scores (N, 10) of the test digits for the ten prompts, and which are true."""
     test = mnist("test")
-    scores = DigitScorer().score(to_unit(test.pictures), [str(digit) for digit in range(10)])
+    scores = DigitScorer().score(from_uint8(test.pictures), [str(digit) for digit in range(10)])
     return scores, test.labels[:, None] == torch.arange(10)
 
 
@@ -37,7 +37,7 @@ def emoji() -> tuple[Tensor, Tensor]:
     names = [[caption.removesuffix(caption[caption.rfind(",") :]) for caption in question.captions] for question in asked]
     texts = sorted({name for each in names for name in each})
     column = {text: i for i, text in enumerate(texts)}
-    every = scorer.score(to_unit(pictures), texts)
+    every = scorer.score(from_uint8(pictures), texts)
     scores = torch.stack([every[i, [column[name] for name in each]] for i, each in enumerate(names)])
     return scores, (torch.arange(20) == 0).expand_as(scores)
 

@@ -17,9 +17,9 @@ from .view import View as View
 from .view import ViewLike as ViewLike
 from .view import as_view as as_view
 from .view import check_isometry as check_isometry
+from .view import from_order as from_order
 from .view import from_table as from_table
 from .view import permutation as permutation
-from .view import reordered as reordered
 
 VIEWS: dict[str, View] = {
     view.name: view for view in (*SIMPLE, patch_permute(), pixel_permute(), jigsaw(), square_hinge(), polar_rings())

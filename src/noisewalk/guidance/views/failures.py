@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..components import gaussian_blur
-from .simple import same
+from .simple import identity
 from .view import View
 
 _GAINS = (0.7, 0.9, 1.4)
@@ -32,7 +32,7 @@ def bilinear_circle(degrees: float) -> View:
         inside = line[0][:, None] + line[1][None, :] < (min(x.shape[2:]) / 2) ** 2
         return torch.where(inside, turned, x)
 
-    return View("failure:bilinear-circle", lambda x: turn(degrees, x), lambda x: turn(-degrees, x), same)
+    return View("failure:bilinear-circle", lambda x: turn(degrees, x), lambda x: turn(-degrees, x), identity)
 
 
 def _blur(x: Tensor) -> Tensor:
@@ -48,8 +48,8 @@ FAILURES: dict[str, View] = {
     view.name.removeprefix("failure:"): view
     for view in (
         bilinear_circle(45.0),
-        View("failure:blur", _blur, same, same),
-        View("failure:white-balance", lambda x: _balanced(1, x), lambda x: _balanced(-1, x), same),
+        View("failure:blur", _blur, identity, identity),
+        View("failure:white-balance", lambda x: _balanced(1, x), lambda x: _balanced(-1, x), identity),
     )
 }
 """By name. The blur's way back is the identity: a blur cannot be undone."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .pieces import Cut, enlarged, grid_cut, moved, named, square, stage_factor
-from .view import View, reordered
+from .pieces import Cut, grid_cut, piece_order, repeat_pixels, require_square, seeded_name, stage_factor
+from .view import View, from_order
 
 ACROSS = 4
 FLAT, KNOB, HOLE = 0, 1, 2
@@ -22,9 +22,9 @@ def jigsaw(seed: int = 0) -> View:
     """The pieces of a 4 x 4 jigsaw, put together in another way; no piece stays where it was."""
 
     def order(height: int, width: int) -> Tensor:
-        return moved(jigsaw_cut(square(height, width, "jigsaw")), *_solution(seed))
+        return piece_order(jigsaw_cut(require_square(height, width, "jigsaw")), *_solution(seed))
 
-    return reordered(named("jigsaw", seed), order)
+    return from_order(seeded_name("jigsaw", seed), order)
 
 
 def jigsaw_cut(size: int) -> Cut:
@@ -39,7 +39,7 @@ def jigsaw_cut(size: int) -> Cut:
                 depth, along = _from_edge(small, neighbour, down, right)
                 knob = (small.owner == neighbour) & ((depth - 0.12) ** 2 + along**2 < 0.2**2)
                 owner[knob] = place
-    return Cut(enlarged(owner, factor), grid_cut(size, ACROSS).centres)
+    return Cut(repeat_pixels(owner, factor), grid_cut(size, ACROSS).centres)
 
 
 def _outline(place: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError
-from .view import View, in_blocks, reordered
+from .view import View, enlarge_order, from_order
 
 STAGE = 64
 
@@ -31,7 +31,7 @@ class Cut:
     centres: Tensor
 
 
-def moved(cut: Cut, source: Sequence[int], turns: Sequence[int]) -> Tensor:
+def piece_order(cut: Cut, source: Sequence[int], turns: Sequence[int]) -> Tensor:
     """The order in which place p shows the piece of place source[p], turned anticlockwise by turns[p] quarters.
 
     The pieces must fit: turned so, each has the shape of its new place.
@@ -54,7 +54,7 @@ def stage_factor(size: int) -> int:
     return size // STAGE if size % STAGE == 0 else 1
 
 
-def enlarged(x: Tensor, factor: int) -> Tensor:
+def repeat_pixels(x: Tensor, factor: int) -> Tensor:
     """(H, W) -> (H * factor, W * factor), each entry a block."""
     return x.repeat_interleave(factor, 0).repeat_interleave(factor, 1)
 
@@ -74,61 +74,61 @@ def patch_permute(seed: int = 0, across: int = 4) -> View:
     """A grid of across x across patches, shuffled."""
 
     def order(height: int, width: int) -> Tensor:
-        cut = grid_cut(square(height, width, "patch-permute"), across)
-        return moved(cut, _shuffled(across**2, seed), [0] * across**2)
+        cut = grid_cut(require_square(height, width, "patch-permute"), across)
+        return piece_order(cut, _shuffled(across**2, seed), [0] * across**2)
 
-    return reordered(named("patch-permute", seed), order)
+    return from_order(seeded_name("patch-permute", seed), order)
 
 
 def pixel_permute(seed: int = 0) -> View:
     """Every pixel shuffled; at multiples of 64, every block that was a pixel at 64."""
 
     def order(height: int, width: int) -> Tensor:
-        size = square(height, width, "pixel-permute")
+        size = require_square(height, width, "pixel-permute")
         factor = stage_factor(size)
         side = size // factor
-        return in_blocks(torch.tensor(_shuffled(side * side, seed)), factor)
+        return enlarge_order(torch.tensor(_shuffled(side * side, seed)), factor)
 
-    return reordered(named("pixel-permute", seed), order)
+    return from_order(seeded_name("pixel-permute", seed), order)
 
 
 def square_hinge(across: int = 4) -> View:
     """A sheet of squares hinged at their corners, folded open and shut again: neighbours turn a quarter opposite ways."""
 
     def order(height: int, width: int) -> Tensor:
-        cut = grid_cut(square(height, width, "square-hinge"), across)
+        cut = grid_cut(require_square(height, width, "square-hinge"), across)
         turns = [1 if (i + j) % 2 else 3 for i in range(across) for j in range(across)]
-        return moved(cut, range(across**2), turns)
+        return piece_order(cut, range(across**2), turns)
 
-    return reordered("square-hinge", order)
+    return from_order("square-hinge", order)
 
 
 def polar_rings(rings: int = 4) -> View:
     """Concentric rings of equal width, counted from the outside: ring k is turned by k quarters, the corners stay."""
 
     def order(height: int, width: int) -> Tensor:
-        size = square(height, width, "polar-rings")
+        size = require_square(height, width, "polar-rings")
         factor = stage_factor(size)
         line = (2 * torch.arange(size // factor) - (size // factor - 1)).double()
         radius = (line[:, None] ** 2 + line[None, :] ** 2).sqrt() / len(line)  # 1 at the middle of a side's outer edge
         ring = ((1 - radius) * rings).floor().long().clamp(max=rings - 1)  # an odd size has a pixel at radius 0
-        owner = enlarged(torch.where(radius < 1, ring, -1), factor)
-        return moved(Cut(owner, torch.full((rings, 2), size - 1)), range(rings), range(1, rings + 1))
+        owner = repeat_pixels(torch.where(radius < 1, ring, -1), factor)
+        return piece_order(Cut(owner, torch.full((rings, 2), size - 1)), range(rings), range(1, rings + 1))
 
-    return reordered("polar-rings", order)
+    return from_order("polar-rings", order)
 
 
 def _shuffled(count: int, seed: int) -> list[int]:
     return [int(i) for i in torch.randperm(count, generator=torch.Generator().manual_seed(seed))]
 
 
-def square(height: int, width: int, name: str) -> int:
+def require_square(height: int, width: int, name: str) -> int:
     """The side of a square picture."""
     if height != width:
         raise UserError(f"view '{name}' needs square pictures, not {width}x{height}")
     return height
 
 
-def named(name: str, seed: int) -> str:
+def seeded_name(name: str, seed: int) -> str:
     """The name that `get_view` knows a seeded view by."""
     return f"{name}:{seed}" if seed else name

@@ -10,12 +10,12 @@ from ..terms import Map
 from .view import View, permutation
 
 
-def same(x: Tensor) -> Tensor:
+def identity(x: Tensor) -> Tensor:
     """The picture."""
     return x
 
 
-def rotated(quarters: int) -> Map:
+def rotate(quarters: int) -> Map:
     """Turned anticlockwise by quarters, of a square picture."""
 
     def turn(x: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ def rotated(quarters: int) -> Map:
     return turn
 
 
-def sheared(dim: int, direction: int) -> Map:
+def shear_lines(dim: int, direction: int) -> Map:
     """Lines along `dim` (2: columns, 3: rows) shifted round, each by one pixel more than its neighbour, the middle one not."""
     across = 5 - dim
 
@@ -75,15 +75,15 @@ def colour_permute(order: str = "gbr") -> View:
 
 
 SIMPLE = (
-    permutation("identity", same, same),
+    permutation("identity", identity, identity),
     permutation("flip-horizontal", lambda x: x.flip(3), lambda x: x.flip(3)),
     permutation("flip-vertical", lambda x: x.flip(2), lambda x: x.flip(2)),
-    permutation("rotate90", rotated(1), rotated(-1)),
-    permutation("rotate180", rotated(2), rotated(2)),
-    permutation("rotate270", rotated(3), rotated(-3)),
-    View("negate", torch.neg, torch.neg, same),
-    permutation("skew", sheared(2, 1), sheared(2, -1)),
-    permutation("row-shear", sheared(3, 1), sheared(3, -1)),
+    permutation("rotate90", rotate(1), rotate(-1)),
+    permutation("rotate180", rotate(2), rotate(2)),
+    permutation("rotate270", rotate(3), rotate(-3)),
+    View("negate", torch.neg, torch.neg, identity),
+    permutation("skew", shear_lines(2, 1), shear_lines(2, -1)),
+    permutation("row-shear", shear_lines(3, 1), shear_lines(3, -1)),
     permutation("inner-circle", inner_circle, inner_circle),
     permutation("block-swap", block_swap(1), block_swap(-1)),
     colour_permute(),

@@ -56,7 +56,7 @@ def permutation(name: str, forward: Map, inverse: Map) -> View:
     return View(name, forward, inverse, inverse)
 
 
-def reordered(name: str, order: Callable[[int, int], Tensor]) -> View:
+def from_order(name: str, order: Callable[[int, int], Tensor]) -> View:
     """A view that moves pixels by a table: seen pixel i (counted row by row) is the picture's pixel order[i].
 
     Args:
@@ -103,12 +103,12 @@ def from_table(name: str, table: Tensor) -> View:
     def order(height: int, width: int) -> Tensor:
         if height != width or height % side:
             raise UserError(f"view '{name}' orders the pixels of {side}x{side} pictures; this model draws {width}x{height}")
-        return in_blocks(small, height // side)
+        return enlarge_order(small, height // side)
 
-    return reordered(name, order)
+    return from_order(name, order)
 
 
-def in_blocks(order: Tensor, factor: int) -> Tensor:
+def enlarge_order(order: Tensor, factor: int) -> Tensor:
     """The order of a picture `factor` times the size, in which blocks of factor x factor pixels move as pixels did."""
     side = round(order.numel() ** 0.5)
     block_row, block_column = order.view(side, side) // side, order.view(side, side) % side

@@ -44,16 +44,16 @@ def class_of(component: str, library: str, name: str, file: Path) -> Any:
         if (library, name) not in known:
             raise _unfit(component, library, name, file, ", ".join(sorted({one for _, one in known})))
         found = getattr(
-            need(library if library in ("diffusers", "transformers") else f"diffusers.pipelines.{library}"), name, None
+            require(library if library in ("diffusers", "transformers") else f"diffusers.pipelines.{library}"), name, None
         )
         if found is None:
             raise _unfit(component, library, name, file, f"those of the installed {library}, which has none of that name")
         return found
     home, base = next(kind for start, kind in _BASES.items() if component.startswith(start))
-    found = getattr(need(home), name, None) if library == home and name.isidentifier() and name[0] != "_" else None
+    found = getattr(require(home), name, None) if library == home and name.isidentifier() and name[0] != "_" else None
     if name == "AutoTokenizer" and found is not None and component.startswith("tokenizer"):
         return found
-    if not isinstance(found, type) or not issubclass(found, getattr(need(home), base)):
+    if not isinstance(found, type) or not issubclass(found, getattr(require(home), base)):
         raise _unfit(component, library, name, file, f"those of {home} that are a {base}")
     return found
 
@@ -63,7 +63,7 @@ def _unfit(component: str, library: str, name: str, file: Path, known: str) -> U
     return UserError(f"{file}: the {component} is of the class {said!a}, and noisewalk knows {known}")
 
 
-def need(library: str) -> Any:
+def require(library: str) -> Any:
     """Import diffusers, transformers or a module of theirs.
 
     Raises:

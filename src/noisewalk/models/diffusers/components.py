@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ...errors import UserError
-from .classes import class_of, need
+from .classes import class_of, require
 from .configs import LARGEST_MAP, Index, Network, Scheduler, WeightMap, bounded, read_json, reading, validate
 
 log = logging.getLogger("noisewalk")
@@ -28,7 +28,7 @@ _BUFFERS = 2**24
 
 
 @dataclass(frozen=True)
-class Folder:
+class ModelFolder:
     """A pipeline saved by diffusers: model_index.json and a folder for each component.
 
     Some old ones (google/ddpm-*) keep their components beside model_index.json.
@@ -56,24 +56,24 @@ class Folder:
         entry = self.index.get(component)
         return isinstance(entry, list) and len(entry) == 2 and all(isinstance(name, str) for name in entry)
 
-    def of(self, component: str) -> Path:
+    def component_folder(self, component: str) -> Path:
         """The folder a component is in."""
         own = self.path / component
         return own if own.is_dir() else self.path
 
     def config(self, component: str, name: str = "config.json") -> dict[str, Any]:
         """A component's configuration; empty if it has none."""
-        path = self.of(component) / name
+        path = self.component_folder(component) / name
         return self.read(str(path.relative_to(self.path))) if path.is_file() else {}
 
     def network(self, component: str) -> Network:
         """What a network's configuration says of its pictures, within bounds."""
-        return validate(self.config(component), Network, self.of(component) / "config.json")
+        return validate(self.config(component), Network, self.component_folder(component) / "config.json")
 
     def scheduler(self, component: str = "scheduler") -> Scheduler:
         """A scheduler's configuration, within bounds."""
         name = "scheduler_config.json"
-        return validate(self.config(component, name), Scheduler, self.of(component) / name)
+        return validate(self.config(component, name), Scheduler, self.component_folder(component) / name)
 
     def read(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder.
@@ -81,9 +81,9 @@ class Folder:
         Raises:
             UserError: it is missing or damaged.
         """
-        return read_json(self.inside(self.path / name))
+        return read_json(self.check_inside(self.path / name))
 
-    def inside(self, file: Path) -> Path:
+    def check_inside(self, file: Path) -> Path:
         """A regular file of the folder, or one that it links to in the cache it belongs to.
 
         Raises:
@@ -104,18 +104,18 @@ class Folder:
         Raises:
             UserError: a file is missing or cut short (a download that was interrupted).
         """
-        folder = self.of(component)
+        folder = self.component_folder(component)
         ends = [f".{variant}", ""] if variant else ["", ".fp16"]
         stems = ["diffusion_pytorch_model", "model", "pytorch_model"]
         for end in ends:
             for name in (f"{stem}.safetensors.index{end}.json" for stem in stems):
                 if (folder / name).is_file():
-                    found = read_json(self.inside(folder / name), LARGEST_MAP)
+                    found = read_json(self.check_inside(folder / name), LARGEST_MAP)
                     shards = validate(found, WeightMap, folder / name)["weight_map"]
-                    return [_whole(self.inside(folder / shard)) for shard in sorted(set(shards.values()))]
+                    return [_whole(self.check_inside(folder / shard)) for shard in sorted(set(shards.values()))]
             for name in (f"{stem}{end}.{kind}" for kind in ("safetensors", "bin") for stem in stems):
                 if (folder / name).is_file():
-                    return [_whole(self.inside(folder / name))]
+                    return [_whole(self.check_inside(folder / name))]
         where = f"{component}/" if folder != self.path else ""
         raise UserError(f"{self.path} has no weights of its {component} ({where}*.safetensors); download the model again")
 
@@ -148,13 +148,17 @@ class Folder:
         Raises:
             UserError: the libraries it needs are not installed, or it cannot be read.
         """
-        files, kind, file = self.weights(component), self.kind(component), self.of(component) / "config.json"
-        self.fits(component)
+        files, kind, file = (
+            self.weights(component),
+            self.component_class(component),
+            self.component_folder(component) / "config.json",
+        )
+        self.check_size(component)
         how = {"variant": "fp16"} if any(".fp16" in weights.name for weights in files) else {}
         how |= {"use_safetensors": all(weights.suffix == ".safetensors" for weights in files)}  # type: ignore[dict-item]
         with reading(file, f"load the {component} of"), quiet():
             made, told = kind.from_pretrained(
-                self.of(component), torch_dtype=dtype, local_files_only=True, output_loading_info=True, **how
+                self.component_folder(component), torch_dtype=dtype, local_files_only=True, output_loading_info=True, **how
             )
             own = {name for name, _ in made.named_parameters()}
             absent = sorted(own & {str(name) for name in told["missing_keys"]}) + list(told["mismatched_keys"])
@@ -162,17 +166,17 @@ class Folder:
             raise UserError(f"the weights of the {component} of {self.path} do not fit {file}: {absent[0]} is not as it says")
         return made.eval().requires_grad_(False)
 
-    def fits(self, component: str) -> None:
+    def check_size(self, component: str) -> None:
         """A network is not larger than its weights, so that no config asks for memory that nothing will fill.
 
         Raises:
             UserError: it is larger, cannot be built, or a file of the component is not an ordinary one.
         """
-        folder, kind = self.of(component), self.kind(component)
+        folder, kind = self.component_folder(component), self.component_class(component)
         file = folder / "config.json"
         for each in folder.iterdir() if folder.is_dir() else ():
             if each.is_symlink() or not each.is_dir():
-                self.ordinary(each)
+                self.check_file(each)
         config = self.config(component)
         bounded(config, file)
         with reading(file, f"build the {component} of"), quiet(), torch.device("meta"):
@@ -182,9 +186,9 @@ class Folder:
         if described > 1.5 * held + _BUFFERS:
             raise UserError(f"{file} describes {described:,} numbers, its weights hold {held:,}; download the model again")
 
-    def ordinary(self, file: Path) -> None:
+    def check_file(self, file: Path) -> None:
         """A file that a library may open: inside the folder, no pipe, its JSON of a bounded size and without code to run."""
-        self.inside(file)
+        self.check_inside(file)
         if file.name.startswith("adapter_"):
             raise UserError(f"{file} is of an adapter, which noisewalk does not read; merge it into the weights")
         if file.suffix == ".json" and file.stat().st_size > LARGEST_MAP:
@@ -192,7 +196,7 @@ class Folder:
         if file.name in ("config.json", "tokenizer_config.json", "preprocessor_config.json"):
             read_json(file)
 
-    def kind(self, component: str) -> Any:
+    def component_class(self, component: str) -> Any:
         """The class of a component.
 
         Raises:
@@ -203,15 +207,15 @@ class Folder:
 
     def encoders(self, parts: tuple[str, ...], dtype: torch.dtype) -> Any:
         """The pipeline with its prompt encoders alone, for its own `encode_prompt`."""
-        diffusers = need("diffusers")
-        need("transformers")
+        diffusers = require("diffusers")
+        require("transformers")
         present = [part for part in parts if self.has(part)]
         if not any(part.startswith("text_encoder") for part in present):
             raise UserError(f"{self.path} has no text encoder (model_index.json says so); import embeddings for it")
         for part in ("scheduler", *present):
-            self.kind(part)
-            for each in self.of(part).iterdir() if self.of(part) != self.path else ():
-                self.ordinary(each)
+            self.component_class(part)
+            for each in self.component_folder(part).iterdir() if self.component_folder(part) != self.path else ():
+                self.check_file(each)
         loaded = {part: self.load(part, dtype) for part in present if part.startswith("text_encoder")}
         absent = {k: None for k, v in self.index.items() if isinstance(v, list) and k not in (*present, "scheduler")}
         absent |= {"requires_safety_checker": False} if "requires_safety_checker" in self.index else {}  # type: ignore[dict-item]
@@ -222,13 +226,13 @@ class Folder:
 
 def hub_cache() -> Path:
     """Where the hub's library keeps what it downloads."""
-    return Path(need("huggingface_hub.constants").HF_HUB_CACHE)
+    return Path(require("huggingface_hub.constants").HF_HUB_CACHE)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """diffusers' and transformers' own progress bars and advice off; noisewalk says what matters."""
-    need("transformers")
+    require("transformers")
     libraries = [importlib.import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
     before = [library.get_verbosity() for library in libraries]
     try:

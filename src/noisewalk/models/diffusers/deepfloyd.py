@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ..pretrained import Pretrained, Upscaler
-from .components import Folder
+from .components import ModelFolder
 from .families import FAMILIES
 from .memory import Placement
 from .pipeline import open_pipeline
@@ -88,7 +88,7 @@ def open_upscaler(path: Path, name: str, place: Placement, below: Pretrained) ->
     Raises:
         UserError: it is no upscaler.
     """
-    folder = Folder(path)
+    folder = ModelFolder(path)
     if folder.pipeline not in _NOISING:
         raise UserError(f"'{name}' ({folder.pipeline}) is no upscaler; upscalers are {', '.join(_NOISING)}")
     latent = bool(FAMILIES[folder.pipeline].latent)

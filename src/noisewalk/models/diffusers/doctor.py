@@ -13,8 +13,8 @@ from ...errors import UserError, install
 from ..names import SITE, read_name
 from ..precision import dtype_name
 from ..text.embeddings import cache_folder
-from ..zoo import is_pipeline, load, weights_of
-from .components import Folder
+from ..zoo import is_pipeline, load, weights_path
+from .components import ModelFolder
 from .configs import first_line
 from .deepfloyd import NAMED, NamedModel
 from .families import FAMILIES
@@ -71,7 +71,7 @@ def _own(name: str) -> Iterator[Finding]:
         model = load(name)
         count = f", {model.card['parameters'] / 1e6:.1f} M parameters" if "parameters" in model.card else ""
         size = "x".join(map(str, model.shape[1:]))
-        yield Finding(True, f"{name}: pictures of {size}{count}, weights {model.fingerprint} in {weights_of(name)}")
+        yield Finding(True, f"{name}: pictures of {size}{count}, weights {model.fingerprint} in {weights_path(name)}")
         if model.upscaler is not None:
             stage = model.upscaler().pretrained
             yield Finding(True, f"{name}: a next stage of {'x'.join(map(str, stage.shape[1:]))}, weights {stage.fingerprint}")
@@ -129,7 +129,7 @@ def _stage(name: str, offline: bool) -> Iterator[Finding]:
     if path is None:
         yield Finding(False, f"{name} is not on this machine", _licence(name, offline))
         return
-    folder = Folder(path)
+    folder = ModelFolder(path)
     try:
         family = FAMILIES.get(folder.pipeline)
         if family is None:

@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import UserError
 from ..checkpoint import RUN_CHECKPOINT
 from ..names import SITE, missing, read_name
-from .classes import need
+from .classes import require
 from .components import quiet
 from .configs import first_line
 
@@ -38,8 +38,8 @@ def locate(name: str, offline: bool = False, half: bool = False) -> Path:
 
 
 def _download(name: str, offline: bool, half: bool) -> Path:
-    pipeline = need("diffusers").DiffusionPipeline
-    errors: Any = need("huggingface_hub.errors")
+    pipeline = require("diffusers").DiffusionPipeline
+    errors: Any = require("huggingface_hub.errors")
     for variant in ("fp16", None) if half else (None,):
         try:
             with quiet():

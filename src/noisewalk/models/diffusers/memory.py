@@ -1,4 +1,4 @@
-"""Where a large model computes, in which number type, and whether it fits."""
+"""Where a large model computes, in which dtype, and whether it fits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 
 from ...errors import UserError, unknown
 from ..precision import dtype_name
-from .classes import need
-from .components import Folder
+from .classes import require
+from .components import ModelFolder
 from .configs import first_line
 from .families import Family
 
@@ -38,7 +38,7 @@ class Placement:
     dtype: torch.dtype
     mode: Mode = "auto"
 
-    def check(self, name: str, folder: Folder, family: Family) -> None:
+    def check(self, name: str, folder: ModelFolder, family: Family) -> None:
         """Say what the model will need, before anything is loaded.
 
         Raises:
@@ -52,7 +52,7 @@ class Placement:
             raise UserError(f"'{name}' needs about {needed:.1f} GiB as {kind}, {there}; try {way}")
         log.info("%s: about %.2f GiB of %.1f GiB free on %s, %s", name, needed, free, self.device, kind)
 
-    def estimate(self, folder: Folder, family: Family) -> int:
+    def estimate(self, folder: ModelFolder, family: Family) -> int:
         """Bytes at the moment of greatest need: the larger of text encoders and network, which are never there together."""
         parts = [
             [family.network, *(["vae"] if family.latent else [])],
@@ -67,7 +67,7 @@ class Placement:
             sizes.append(total)
         return int(max(sizes) * self.dtype.itemsize * _WORKING)
 
-    def put(self, module: Any, part: str) -> Any:
+    def to_device(self, module: Any, part: str) -> Any:
         """A loaded part, brought where it computes.
 
         U-Nets are kept channels-last: convolutions compute so, and would copy every picture there and back.
@@ -76,12 +76,12 @@ class Placement:
             module = module.to(memory_format=torch.channels_last)
         if self.mode in ("auto", "full") or self.device.type != "cuda":
             return module.to(self.device)
-        accelerate = need("accelerate")
+        accelerate = require("accelerate")
         if self.mode == "sequential":
             return accelerate.cpu_offload(module, self.device)
         return accelerate.cpu_offload_with_hook(module, self.device)[0]
 
-    def put_encoder(self, pipe: Any) -> Any:
+    def encoder_to_device(self, pipe: Any) -> Any:
         """A pipeline of text encoders, brought where it computes."""
         if self.mode == "sequential" and self.device.type == "cuda":
             pipe.enable_sequential_cpu_offload(device=self.device)
@@ -120,7 +120,7 @@ def _usual(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def tell_peak(device: torch.device) -> None:
+def log_peak_memory(device: torch.device) -> None:
     """Say how much memory was really used."""
     log.info("peak memory %.2f GiB on %s", peak_memory(device) / GIB, device)
 
@@ -129,7 +129,7 @@ def free_memory(device: torch.device) -> int:
     """Bytes that can still be had on a device."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(need("psutil").virtual_memory().available)
+    return int(require("psutil").virtual_memory().available)
 
 
 def peak_memory(device: torch.device) -> int:
@@ -139,7 +139,7 @@ def peak_memory(device: torch.device) -> int:
     try:
         import resource
     except ImportError:  # Windows
-        return int(need("psutil").Process().memory_info().peak_wset)
+        return int(require("psutil").Process().memory_info().peak_wset)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
 
@@ -150,7 +150,7 @@ def _best() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _weights(folder: Folder, part: str) -> bool:
+def _weights(folder: ModelFolder, part: str) -> bool:
     try:
         return bool(folder.weights(part))
     except UserError:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ...errors import UserError
 from ...walk.prediction import Condition
 from ..text.embeddings import EmbeddingCache, cache_folder
-from .components import Folder
+from .components import ModelFolder
 from .configs import reading
 from .families import Family
 from .memory import Placement
@@ -34,7 +34,7 @@ class Parts:
         post_processing: what is done with finished pictures.
     """
 
-    folder: Folder
+    folder: ModelFolder
     family: Family
     place: Placement
     post_processing: PostProcessing
@@ -46,14 +46,14 @@ class Parts:
         name = self.family.network
         if name not in self._loaded:
             self.free_encoders()
-            self._loaded[name] = self.place.put(self.folder.load(name, self.place.dtype), self.family.network)
+            self._loaded[name] = self.place.to_device(self.folder.load(name, self.place.dtype), self.family.network)
         return self._loaded[name]
 
-    def ask(self, x: Tensor, t: Tensor, *cond: Tensor) -> Tensor:
+    def call_network(self, x: Tensor, t: Tensor, *cond: Tensor) -> Tensor:
         """The network's answer, asked in its own type."""
         network, dtype = self.network(), self.place.dtype
         told = [c.to(x.device, dtype if c.is_floating_point() else c.dtype) for c in cond]
-        file = self.folder.of(self.family.network) / "config.json"
+        file = self.folder.component_folder(self.family.network) / "config.json"
         with reading(file, "ask the network of"):
             said: Tensor = self.family.call(network, x.to(dtype), t, *told)
             if said.shape[2:] != x.shape[2:] or said.shape[1] not in (x.shape[1], 2 * x.shape[1]):
@@ -62,7 +62,7 @@ class Parts:
 
     def vae(self) -> Any:
         if "vae" not in self._loaded:
-            self._loaded["vae"] = self.place.put(self.folder.load("vae", self.place.dtype), "vae")
+            self._loaded["vae"] = self.place.to_device(self.folder.load("vae", self.place.dtype), "vae")
         return self._loaded["vae"]
 
     def encode(self, prompt: str) -> Condition:
@@ -125,9 +125,9 @@ class Parts:
                 "loading the text encoder of %s (its embeddings are then kept in %s)", self.folder.path.name, cache_folder()
             )
             dtype = self.place.dtype
-            self._loaded["text"] = self.place.put_encoder(self.folder.encoders(self.family.text, dtype))
+            self._loaded["text"] = self.place.encoder_to_device(self.folder.encoders(self.family.text, dtype))
         pipe = self._loaded["text"]
-        self.warn_of_cut(pipe, prompt)
+        self.warn_of_truncation(pipe, prompt)
         assert self.family.encode is not None
         with reading(self.folder.path, "encode a prompt with"), torch.no_grad():
             cond = tuple(c.cpu().contiguous() for c in self.family.encode(pipe, prompt))
@@ -137,7 +137,7 @@ class Parts:
             warnings.warn(f"the prompt's embedding is used, but not kept: {error}", stacklevel=2)
         return cond
 
-    def warn_of_cut(self, pipe: Any, prompt: str) -> None:
+    def warn_of_truncation(self, pipe: Any, prompt: str) -> None:
         """Say which words of a prompt the encoder never sees."""
         for name, limit in self.family.limits:
             tokenizer: Any = getattr(pipe, name, None)

@@ -17,7 +17,7 @@ from ...errors import UserError, unknown
 from ...walk.noise import Rescaled, WithGrid
 from ..network import NetworkModel
 from ..pretrained import Codec, Pretrained
-from .components import Folder
+from .components import ModelFolder
 from .configs import Network, reading
 from .families import FAMILIES, Family
 from .memory import Placement
@@ -45,11 +45,11 @@ def open_pipeline(
     Raises:
         UserError: the folder is no whole model, or one of a kind or with a scheduler not known.
     """
-    folder = Folder(path)
+    folder = ModelFolder(path)
     if folder.pipeline not in FAMILIES:
         raise unknown("kind of pipeline", folder.pipeline, FAMILIES)
     family = FAMILIES[folder.pipeline]
-    folder.kind(family.network)
+    folder.component_class(family.network)
     parts = Parts(folder, family, place, PostProcessing(folder, safety_checker, watermark))
     place.check(name, folder, family)
     config = folder.network(family.network)
@@ -93,7 +93,7 @@ def _shape(parts: Parts, config: Network, size: int | None) -> tuple[int, Codec 
             raise UserError(f"{folder.path} has a network of {seen} channels; noisewalk draws grey and colour pictures only")
         return channels, None, size or own
     vae = folder.network("vae")
-    folder.kind("vae")
+    folder.component_class("vae")
     if vae.get("latents_mean") or vae.get("latents_std"):
         raise UserError(f"{folder.path}/vae has latents_mean and latents_std, which noisewalk does not follow")
     channels = vae.get("latent_channels", 4)
@@ -115,22 +115,22 @@ def _codec(parts: Parts, config: Network, shape: tuple[int, int, int]) -> Codec:
 
     @torch.no_grad()
     def encode(picture: Tensor) -> Tensor:
-        with reading(parts.folder.of("vae"), "encode a picture with"):
+        with reading(parts.folder.component_folder("vae"), "encode a picture with"):
             seen: Tensor = parts.vae().encode(picture.to(parts.place.dtype)).latent_dist.mode()
         return ((seen - shift) * scale).to(picture.dtype)
 
     @torch.no_grad()
     def decode(z: Tensor) -> Tensor:
-        with reading(parts.folder.of("vae"), "decode a picture with"):
+        with reading(parts.folder.component_folder("vae"), "decode a picture with"):
             made: Tensor = parts.vae().decode((z / scale + shift).to(parts.place.dtype), return_dict=False)[0]
         return made.to(z.dtype)
 
     return Codec(shape, encode, decode)
 
 
-def _sampling(folder: Folder, family: Family, config: Network, side: int) -> Sampling:
+def _sampling(folder: ModelFolder, family: Family, config: Network, side: int) -> Sampling:
     patch = int(config.get("patch_size") or 1) * family.packs
-    folder.kind("scheduler")
+    folder.component_class("scheduler")
     sampling = read_scheduler(folder.scheduler(), (side // patch) ** 2, family.even)
     if (noise := folder.options.get("noise_scale", 1.0)) != 1.0 and isinstance(sampling.schedule, WithGrid):
         path = Rescaled(sampling.schedule.schedule, noise)
@@ -147,7 +147,7 @@ def _network(parts: Parts, family: Family, sampling: Sampling) -> NetworkModel:
     }
     told = torch.float64 if parts.place.dtype == torch.float64 else torch.float32
     return NetworkModel(
-        parts.ask,
+        parts.call_network,
         sampling.schedule,
         family.predicts or sampling.prediction_type,
         time_conditioning=lambda t: time_conditionings[family.time_conditioning](t).to(told),

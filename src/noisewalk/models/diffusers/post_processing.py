@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...errors import UserError
 from ...images import to_image, to_tensor
-from .components import Folder, quiet
+from .components import ModelFolder, quiet
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class PostProcessing:
         UserError: one was asked for that the pipeline came without.
     """
 
-    folder: Folder
+    folder: ModelFolder
     safety_checker: bool = False
     watermark: bool = False
     _loaded: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +47,9 @@ class PostProcessing:
             return None
         if "safety_checker" not in self._loaded:
             with quiet():
-                reader = self.folder.kind("feature_extractor").from_pretrained(self.folder.of("feature_extractor"))
+                reader = self.folder.component_class("feature_extractor").from_pretrained(
+                    self.folder.component_folder("feature_extractor")
+                )
             self._loaded |= {"feature_extractor": reader, "safety_checker": self._checker()}
         with quiet(), torch.no_grad():
             pixels = self._loaded["feature_extractor"]([i.convert("RGB") for i in images], return_tensors="pt").pixel_values
@@ -74,7 +76,7 @@ class PostProcessing:
 
     def _checker(self) -> Any:
         """The safety checker; its `from_pretrained` does not get on with transformers 5, so its weights are read here."""
-        kind, folder = self.folder.kind("safety_checker"), self.folder.of("safety_checker")
+        kind, folder = self.folder.component_class("safety_checker"), self.folder.component_folder("safety_checker")
         checker = kind(kind.config_class.from_pretrained(folder))
         for file in self.folder.weights("safety_checker"):
             checker.load_state_dict(load_file(file), strict=False)

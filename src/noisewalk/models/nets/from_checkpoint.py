@@ -30,7 +30,7 @@ _SHAPES: dict[str, Any] = {
 }
 
 
-class Described(TypedDict):
+class CheckpointConfig(TypedDict):
     """What a checkpoint says about its network.
 
     Args:
@@ -69,7 +69,7 @@ def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tenso
         CheckpointMismatch: a field is missing, of another type or out of bounds, or the tensors are of another network.
     """
     try:
-        said = msgspec.convert(config, Described)
+        said = msgspec.convert(config, CheckpointConfig)
         _known(said)
         _bounded(asdict(msgspec.convert(said["config"], _SHAPES[said["network"]])), len(tensors))
         with torch.device("meta"):
@@ -88,7 +88,7 @@ def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tenso
     return network
 
 
-def _known(said: Described) -> None:
+def _known(said: CheckpointConfig) -> None:
     tables: dict[Literal["network", "schedule", "prediction_type"], Any] = {
         "network": NETWORKS,
         "schedule": SCHEDULES,

@@ -57,7 +57,7 @@ def text_unet_config(data: dict[str, Any]) -> TextUNetConfig:
     return TextUNetConfig(**(data | {"channels": tuple(data["channels"]), "attention": tuple(data["attention"])}))
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """softmax(q k^T / sqrt(D) + bias) v for q (N, H, Q, D), k and v (N, H, K, D) and a float32 bias that adds to (N, H, Q, K).
 
     Written out for CPUs, where for these few positions PyTorch's fused kernel takes twice as long for sixteen rows, and five
@@ -69,8 +69,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     return torch.softmax(scores, -1).to(v.dtype) @ v
 
 
-def unseen(mask: Tensor) -> Tensor:
-    """The bias of `attend`, (N, 1, 1, 1 + L), for a sentence's start, which is always seen, and those of its words in mask
+def mask_bias(mask: Tensor) -> Tensor:
+    """The bias of `attention`, (N, 1, 1, 1 + L), for a sentence's start, which is always seen, and those of its words in mask
     (N, L): 0, or -inf where a word is not seen."""
     return F.pad(torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, -math.inf), (1, 0))[:, None, None]
 
@@ -89,7 +89,7 @@ class TextEncoderLayer(nn.Module):
         """Update the tokens h (N, L, D) by self-attention and a feed-forward layer; `bias` is -inf where there is no word."""
         n, length, dim = h.shape
         q, k, v = self.qkv(self.norm1(h)).reshape(n, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        h = h + self.out(attend(q, k, v, bias).transpose(1, 2).reshape(n, length, dim))
+        h = h + self.out(attention(q, k, v, bias).transpose(1, 2).reshape(n, length, dim))
         out: Tensor = h + self.mlp(self.norm2(h))
         return out
 
@@ -113,7 +113,7 @@ class TextEncoder(nn.Module):
         """Read word vectors (N, L, D) where the mask (N, L) is true."""
         words = self.words(vectors) + self.positions[:, : vectors.shape[1]]
         h = torch.cat([self.start.to(words.dtype).expand(len(words), -1, -1), words], dim=1)
-        bias = unseen(mask)
+        bias = mask_bias(mask)
         for layer in self.layers:
             h = layer(h, bias)
         out: Tensor = self.norm(h)
@@ -141,13 +141,13 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, encoded: Tensor, bias: Tensor) -> Tensor:
-        """Let the positions of x (N, C, H, W) attend to each other and to the words; `bias` is -inf where there is none."""
+        """Let the positions of x (N, C, H, W) attention to each other and to the words; `bias` is -inf where there is none."""
         n, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
         words = encoded[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
         q, kv = qkv[:, :, 0].transpose(1, 2), qkv[:, :, 1:].permute(2, 0, 3, 1, 4)  # (N, heads, HW, C / heads), twice for kv
         k, v = torch.cat([kv, words.permute(2, 0, 3, 1, 4)], 3)
-        y = attend(q, k, v, F.pad(bias, (h * w, 0)))
+        y = attention(q, k, v, F.pad(bias, (h * w, 0)))
         y = y.transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
         out: Tensor = x + self.out(y)
         return out
@@ -221,7 +221,7 @@ class TextUNet(nn.Module):
     def denoise_from(self, x: Tensor, embedding: Tensor, encoded: Tensor, mask: Tensor) -> Tensor:
         """The output for (N, in_channels + beside_channels, H, W) and the embedding (N, E) of all but the words."""
         embedding = F.silu(embedding + self.sentence(encoded[:, 0, : self.config.text_dim]))
-        bias = unseen(mask)
+        bias = mask_bias(mask)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
         h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, encoded, bias))
         out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)

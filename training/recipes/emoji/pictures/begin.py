@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from noisewalk.models.checkpoint import network_weights
-from noisewalk.models.zoo import weights_of
+from noisewalk.models.zoo import weights_path
 
 
 def widened(weight: Tensor, by: int, channels: int, side: int) -> Tensor:
@@ -35,7 +35,7 @@ def begun(network: Callable[[], nn.Module], name: str) -> Callable[[], nn.Module
     def build() -> nn.Module:
         made = network()
         own = made.state_dict()
-        tensors, config = network_weights(weights_of(name))
+        tensors, config = network_weights(weights_path(name))
         shape = config["config"]
         if tensors["stem.weight"].shape != own["stem.weight"].shape:
             by = getattr(made, "config").patch // shape["patch"]  # noqa: B009
@@ -50,7 +50,7 @@ def begun(network: Callable[[], nn.Module], name: str) -> Callable[[], nn.Module
 
 def count_taken(network: nn.Module, name: str) -> tuple[int, int]:
     """How many of a network's numbers come from a model of this name, and how many it has."""
-    tensors, _ = network_weights(weights_of(name))
+    tensors, _ = network_weights(weights_path(name))
     own = network.state_dict()
     taken = sum(own[key].numel() for key, tensor in tensors.items() if key in own and own[key].shape == tensor.shape)
     return taken, sum(torch.numel(each) for each in own.values())

@@ -22,7 +22,7 @@ _tables: dict[str, bytes] = {}
 """Permutations that were read, uint32 little-endian, by their digest: the same digest is the same permutation, always."""
 
 
-def views_for(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
+def find_views(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
     """The views of those names, that fit pictures of a shape (C, H, W).
 
     Args:
@@ -45,12 +45,12 @@ def from_file(name: str) -> View:
     flat or square. In a picture a multiple of its size, blocks move.
 
     Args:
-        name: file:PATH, or file:PATH@DIGEST for the permutation of that content (see `pinned`).
+        name: file:PATH, or file:PATH@DIGEST for the permutation of that content (see `with_digests`).
 
     Raises:
         UserError: there is no such file, it holds no permutation of a square picture's pixels, or another one.
     """
-    path, digest = where(name)
+    path, digest = split_name(name)
     if digest in _tables:
         data = _tables[digest]
     else:
@@ -63,12 +63,12 @@ def from_file(name: str) -> View:
     return from_table(FILE + path, torch.from_numpy(np.frombuffer(data, "<u4").astype(np.int64)))
 
 
-def pinned(names: Iterable[str]) -> tuple[str, ...]:
+def with_digests(names: Iterable[str]) -> tuple[str, ...]:
     """Names of views, in which each permutation file is read now and named with its digest: file:PATH@DIGEST."""
-    return tuple(_pinned(name) if name.startswith(FILE) else name for name in names)
+    return tuple(_with_digest(name) if name.startswith(FILE) else name for name in names)
 
 
-def remember(data: bytes, name: str = "kept in the picture") -> str:
+def keep_permutation(data: bytes, name: str = "kept in the picture") -> str:
     """Keep a permutation (uint32 little-endian) so that it is known by its digest, which is returned.
 
     Raises:
@@ -81,24 +81,24 @@ def remember(data: bytes, name: str = "kept in the picture") -> str:
     return digest_of(data)
 
 
-def kept(name: str) -> bytes | None:
-    """The permutation of a pinned name, None for other views."""
-    return _tables.get(where(name)[1])
+def permutation_of(name: str) -> bytes | None:
+    """The permutation of a view by a file, by its name with digest; None for other views."""
+    return _tables.get(split_name(name)[1])
 
 
-def changed(name: str) -> bool:
-    """Whether the file of a pinned name is there and holds another permutation now."""
-    path, digest = where(name)
+def has_changed(name: str) -> bool:
+    """Whether the file that a name with digest speaks of is there and now holds another permutation."""
+    path, digest = split_name(name)
     try:
         return bool(digest) and Path(path).is_file() and digest_of(_read(path)) != digest
     except UserError:
         return True
 
 
-def where(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
     """The path and the digest in the name of a view by a file; the digest is empty if there is none.
 
-    >>> where("file:mine.npy@0123456789abcdef"), where("file:mine.npy")
+    >>> split_name("file:mine.npy@0123456789abcdef"), split_name("file:mine.npy")
     (('mine.npy', '0123456789abcdef'), ('mine.npy', ''))
     """
     path = name.removeprefix(FILE)
@@ -111,9 +111,9 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:DIGITS]
 
 
-def _pinned(name: str) -> str:
-    path, digest = where(name)
-    return name if digest else f"{name}@{remember(_read(path), name)}"
+def _with_digest(name: str) -> str:
+    path, digest = split_name(name)
+    return name if digest else f"{name}@{keep_permutation(_read(path), name)}"
 
 
 def _read(path: str) -> bytes:
