@@ -1,14 +1,18 @@
 # make tour: set up a virtual environment and run every experiment once. make test: set up and run every test that needs no GPU.
+# make studio: set up and open the studio, a web page on this machine.
 # make docs: set up and build the documentation site, out/docs/index.html. Every picture in it is made anew.
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS := --numprocesses=logical --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: tour test test-fast lint docs clean
+.PHONY: tour studio test test-fast lint docs clean
 
 tour: .venv/cli
 	$(BIN)/noisewalk tour --out out/tour
+
+studio: .venv/studio
+	$(BIN)/noisewalk studio --open --limits generous
 
 test: .venv/dev
 	$(BIN)/python -m pytest -q $(WORKERS)
@@ -34,6 +38,11 @@ docs: .venv/docs
 .venv/cli: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing noisewalk and PyTorch into .venv (once) ..."
 	$(INSTALL) ".[cli]"
+	@touch $@
+
+.venv/studio: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing noisewalk, PyTorch and Gradio into .venv (once) ..."
+	$(INSTALL) ".[studio]"
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt

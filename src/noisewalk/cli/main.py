@@ -18,6 +18,7 @@ OWN = {
     "replay": ("technique", "run_replay", "Make a saved picture again from its metadata, and compare the pixels."),
     "models": ("models", "run_models", "List the models there are."),
     "tour": ("tour", "run_tour", "Run every experiment once and put all of it on one page."),
+    "studio": ("studio", "run_studio", "Use every technique in a web page, and watch it walk."),
     "encode": ("models", "run_encode", "Encode prompts once for a large model, or import embeddings."),
     "doctor": ("models", "run_doctor", "Say what is missing for large models, and what mends it."),
     "train": ("training", "run_train", "Train a model from scratch."),

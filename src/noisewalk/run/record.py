@@ -132,10 +132,18 @@ def read_record(path: str | Path) -> Record:
     Raises:
         UserError: the file is no picture, is damaged, or holds no record of noisewalk.
     """
-    data = read_file(path)
+    return parse_record(read_file(path), str(path))
+
+
+def parse_record(data: bytes, path: str) -> Record:
+    """As `read_record`, of a file's content.
+
+    Args:
+        path: what to call it in messages.
+    """
     missing = f"{path} has no noisewalk metadata; only PNGs that noisewalk saved, unedited, can be replayed"
     if not data.startswith(png.SIGNATURE):
-        open_bytes(data, str(path))  # says so if it is no picture at all
+        open_bytes(data, path)  # says so if it is no picture at all
         raise UserError(missing)
     try:
         text, inputs = _found(png.chunks(data))

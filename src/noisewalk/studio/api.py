@@ -1,0 +1,138 @@
+"""The interface for programs: one endpoint for each of five techniques, for Gradio's client, HTTP and MCP.
+
+Their parameters are the fields of the requests, so that they are those of the command line and of the Python functions too.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import tempfile
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from ..errors import UserError
+from ..images import open_bytes, read_file
+from ..run.record import FIGURE, PictureRecord
+from ..techniques import TECHNIQUES
+from .fields import kind_of
+from .forms import request_of
+from .limits import Limits
+from .runner import Control, Ended, Stopped, walk
+from .share import command
+from .studio import QUEUE, Studio
+
+ENDPOINTS = ("generate", "edit", "inpaint", "anagram", "hybrid")
+LEFT_OUT = ("upsample_steps", "upsample_guidance_scale", "noise_level", "seeds")
+"""Fields that an endpoint does not have."""
+
+
+def uploaded(path: Any, limits: Limits) -> Image.Image:
+    """A picture that a client uploaded, read by noisewalk's own reader and within its limits.
+
+    Raises:
+        UserError: it is no picture that can be read within the limits.
+    """
+    data = read_file(str(path))
+    if len(data) > limits.upload:
+        raise UserError(f"the picture has {len(data):,} bytes; at most {limits.upload:,} are taken here")
+    return open_bytes(data, "the picture", most=limits.pixels).image
+
+
+def refused(error: Exception) -> gr.Error:
+    """An error for a program: the same sentence as on the command line, escaped, since pages show it as HTML."""
+    return gr.Error(html.escape(str(error)), print_exception=False)
+
+
+def endpoints(studio: Studio) -> None:
+    """Make the endpoints, in the `gr.Blocks` that is open."""
+    for verb in ENDPOINTS:
+        with gr.Column(visible=False):
+            shown = [f for f in fields(TECHNIQUES[verb].spec) if f.name not in LEFT_OUT]
+            inputs = [*(_input(verb, f, studio.limits) for f in shown), gr.Textbox("auto", label="model")]
+            outputs = [gr.Image(type="filepath", label="picture"), gr.Textbox(label="command")]
+            button = gr.Button(verb)
+        names = [*(f.name for f in shown), "model"]
+        how = {"concurrency_id": QUEUE, "concurrency_limit": 1, "api_name": verb, "api_visibility": "public"}
+        button.click(endpoint(studio, verb, shown, names), inputs, outputs, api_description=description(verb), **how)
+
+
+def endpoint(studio: Studio, verb: str, shown: list[Field[Any]], names: list[str]) -> Callable[..., tuple[str, str]]:
+    """The function of an endpoint: the fields of a request -> the file of its picture, and its command."""
+
+    pictures = [f.name for f in shown if f.metadata.get("role")]
+
+    def called(*values: Any) -> tuple[str, str]:
+        given = {name: _given(value) for name, value in zip(names, values, strict=True) if value not in (None, "", [], ())}
+        name = str(given.pop("model", "auto"))
+        for f in shown:
+            if f.metadata.get("positional") and not f.metadata.get("role") and f.name in ("prompt", "far", "near"):
+                given.setdefault(f.name, "")
+        try:
+            given |= {name: uploaded(given[name], studio.limits) for name in pictures if name in given}
+            asked = request_of(verb, given, studio.limits)
+            model = studio.model(name, asked)
+            control = Control(studio.limits.seconds)
+            ended = next(event for event in walk(verb, asked, model, control) if isinstance(event, Ended))
+            if ended.result is None or ended.why:
+                raise UserError(f"{ended.why}; ask for fewer steps or pictures")
+        except (UserError, Stopped) as error:
+            raise refused(error) from error
+        result = ended.result
+        png = result.png(PictureRecord("picture", 0) if len(result.images) == 1 else FIGURE)
+        with tempfile.NamedTemporaryFile(suffix=".png", dir=studio.folder, delete=False) as file:
+            file.write(png)
+        return file.name, command(verb, asked, model.name, model.defaults)
+
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Any) for name in names
+    ]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__name__ = verb
+    called.__doc__ = description(verb)
+    return called
+
+
+def description(verb: str) -> str:
+    """What an endpoint does, and what its parameters mean, for people and for programs that choose tools."""
+    spec = TECHNIQUES[verb].spec
+    lines = [(inspect.getdoc(spec) or verb).splitlines()[0], "", "Args:"]
+    lines += [f"    {f.name}: {f.metadata['help']}" for f in fields(spec) if f.name not in LEFT_OUT]
+    lines += ["    model: the name of a model that the studio offers; auto: digits if the prompts name digits, else emoji"]
+    return "\n".join(lines)
+
+
+def _given(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _input(verb: str, f: Field[Any], limits: Limits) -> Any:
+    """The parameter of a field."""
+    if f.metadata.get("role"):
+        return gr.File(label=f.name, type="filepath", file_count="single")
+    kind = kind_of(TECHNIQUES[verb].spec, f.name)
+    value = None if f.default is MISSING else f.default
+    if kind.several and kind.item is str:
+        return gr.Dropdown([], value=list(value) if value else None, multiselect=True, allow_custom_value=True, label=f.name)
+    if kind.several:
+        return gr.JSON(list(value) if value else None, label=f.name)
+    if kind.item is str:
+        return gr.Textbox(value, label=f.name)
+    return gr.Number(value, label=f.name, precision=0 if kind.item is int else None)
+
+
+def sweep(folder: Path, most: int) -> None:
+    """Remove the oldest files of a folder until the rest are at most `most` bytes."""
+    found = sorted(
+        ((path.stat().st_mtime, path.stat().st_size, path) for path in folder.rglob("*") if path.is_file()), reverse=True
+    )
+    total = 0
+    for _, size, path in found:
+        total += size
+        if total > most:
+            path.unlink(missing_ok=True)

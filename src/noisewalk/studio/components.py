@@ -1,0 +1,67 @@
+"""The page's own components: a canvas, a viewer, a gallery and the history. Their scripts are in static/.
+
+Each is a `gr.HTML` whose value is plain JSON. The scripts write every text with `textContent`, never as HTML.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from .limits import Limits
+from .pictures import decoded
+
+SCRIPTS = ("pad.js", "viewer.js", "history.js", "page.js")
+
+
+def scripts() -> str:
+    """All scripts of the page, for its head."""
+    folder = files(__package__) / "static"
+    return "\n".join(f"<script>\n{(folder / name).read_text()}\n</script>" for name in SCRIPTS)
+
+
+def style() -> str:
+    """The page's style sheet."""
+    return (files(__package__) / "static" / "studio.css").read_text()
+
+
+def scripted(builder: str, value: Any, **props: Any) -> Any:
+    """A component that a function of the page's scripts builds.
+
+    It is no class of its own, since Gradio writes a file beside the source of each new class.
+
+    Args:
+        builder: name of the function (element, props, trigger, watch).
+        value: JSON.
+        props: what the function reads besides the value.
+    """
+    return gr.HTML(
+        value=value,
+        html_template="<div class='nw'></div>",
+        js_on_load=f"{builder}(element, props, trigger, watch) /* 'open' 'restore' 'ask' */",
+        apply_default_css=False,
+        **props,
+    )
+
+
+def pad(kind: str, limits: Limits, **props: Any) -> Any:
+    """A canvas to draw on, to load a picture into (file, camera, paste, drop), and to brush a mask over.
+
+    Args:
+        kind: "picture", "mask" or "both".
+        limits: of the pictures; what comes is checked by `on_pad`.
+    """
+    return scripted("noisewalkPad", {}, kind=kind, most=limits.upload, **props)
+
+
+def on_pad(value: Any, limits: Limits) -> dict[str, Image.Image]:
+    """The pictures on a pad by their role, "picture" or "mask", read within the limits.
+
+    Raises:
+        UserError: one is no picture that can be read within the limits.
+    """
+    given = value if isinstance(value, dict) else {}
+    return {role: decoded(given[role], limits, role) for role in ("picture", "mask") if given.get(role)}

@@ -1,0 +1,63 @@
+"""Sliders that make a picture again while they are moved: the strength of each prompt, the level of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from .forms import SLOTS, Form
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Some sliders that write one field of a form.
+
+    Args:
+        sliders: of the page.
+        target: name of the field.
+        beside: name of the field whose texts the sliders belong to; "" if there is none.
+        write: (values of the sliders, texts beside them) -> what the field holds.
+    """
+
+    sliders: tuple[Any, ...]
+    target: str
+    beside: str
+    write: Callable[[Sequence[float], Sequence[str]], str]
+
+    def connect(self, form: Form, walking: Any, inputs: list[Any], viewer: Any, how: dict[str, Any]) -> None:
+        """Write the field and walk again whenever a slider is moved; of several moves, the last one counts."""
+        (box,) = form.named(self.target)
+        beside = form.named(self.beside) if self.beside else ()
+        count = len(self.sliders)
+
+        def written(*values: Any) -> str:
+            return self.write(values[:count], values[count:])
+
+        private = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        for slider in self.sliders:
+            moved = slider.input(written, [*self.sliders, *beside], box, trigger_mode="always_last", **private)
+            moved.then(walking, inputs, viewer, trigger_mode="always_last", **how)
+
+
+def dials(verb: str) -> list[Dial]:
+    """The dials of a technique; most have none."""
+    if verb == "anagram":
+        with gr.Row(elem_classes="fields"):
+            made = tuple(gr.Slider(0, 3, 1, step=0.05, label=f"strength of prompt {i + 1}") for i in range(SLOTS))
+        return [Dial(made, "weights", "prompts", strengths)]
+    if verb == "denoise":
+        slider = gr.Slider(0, 999, 690, step=1, label="level of noise t", info="the three methods follow")
+        return [Dial((slider,), "t", "", lambda values, _: str(int(values[0])))]
+    return []
+
+
+def strengths(values: Sequence[float], prompts: Sequence[str]) -> str:
+    """Weights of the prompts that there are.
+
+    >>> strengths((1, 0.5, 1, 1), ("6", "9", "", ""))
+    '1 0.5'
+    """
+    return " ".join(f"{value:g}" for value, prompt in zip(values, prompts, strict=True) if prompt)

@@ -1,0 +1,232 @@
+"""Forms made from the request dataclasses: a field's type, bounds, choices and help text become a control of the page.
+
+A new technique therefore needs no line here: its row in `TECHNIQUES` is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from ..errors import UserError
+from ..guidance.views import VIEWS
+from ..images import encode_png
+from ..models.pretrained import Defaults
+from ..techniques import TECHNIQUES
+from ..techniques.spec import Request, checked
+from .components import on_pad, pad
+from .fields import Kind, folded, kind_of, numbers, shown, with_default
+from .limits import Limits, check
+from .pictures import data_url
+
+SLOTS = 4
+"""Inputs of a field of several texts."""
+MOST_NUMBER = 2**53 - 1
+"""The largest whole number that a browser keeps exactly."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a field of a request, or a picture and its mask together, is on the page.
+
+    Args:
+        names: of the fields.
+        components: of the page.
+        read: values of the components -> values of the fields; a field that is left out keeps its default.
+        write: values of the fields -> values of the components.
+    """
+
+    names: tuple[str, ...]
+    components: tuple[Any, ...]
+    read: Callable[[Sequence[Any]], dict[str, Any]]
+    write: Callable[[Mapping[str, Any]], list[Any]]
+
+
+@dataclass(frozen=True)
+class Form:
+    """All controls of a technique.
+
+    Args:
+        verb: name of the technique.
+        controls: in the order of their components.
+        limits: of a request.
+    """
+
+    verb: str
+    controls: tuple[Control, ...]
+    limits: Limits
+
+    @property
+    def components(self) -> list[Any]:
+        """The components of all controls, one after the other."""
+        return [component for control in self.controls for component in control.components]
+
+    def named(self, name: str) -> tuple[Any, ...]:
+        """The components of the control of a field; none if there is no such field."""
+        return next((c.components for c in self.controls if name in c.names), ())
+
+    def request(self, values: Sequence[Any]) -> Request:
+        """What the values of the components ask for.
+
+        Raises:
+            UserError: a field does not hold what it should, or is above the limits.
+        """
+        given: dict[str, Any] = {}
+        left = list(values)
+        for control in self.controls:
+            here, left = left[: len(control.components)], left[len(control.components) :]
+            given |= control.read(here)
+        return request_of(self.verb, given, self.limits)
+
+    def values(self, request: Request) -> list[Any]:
+        """The values of the components that ask for a request."""
+        held = {f.name: getattr(request, f.name) for f in fields(request)}
+        return [value for control in self.controls for value in control.write(held)]
+
+
+def request_of(verb: str, given: Mapping[str, Any], limits: Limits) -> Request:
+    """A request within the limits, of fields that were given.
+
+    Raises:
+        UserError: a field that has no default is missing, holds something else, or is above the limits.
+    """
+    spec = TECHNIQUES[verb].spec
+    for f in fields(spec):
+        if f.default is MISSING and f.default_factory is MISSING and given.get(f.name) in (None, "", ()):
+            if f.name in ("prompt", "far", "near") and f.name in given:
+                continue
+            raise UserError(f"{verb} needs {f.name}: {f.metadata['help']}")
+    request: Request = checked(spec(**given))
+    check(request, limits)
+    return request
+
+
+def build(verb: str, limits: Limits) -> Form:
+    """The controls of a technique, made in the `gr.Blocks` that is open."""
+    spec = TECHNIQUES[verb].spec
+    roles = {f.name: f.metadata["role"] for f in fields(spec) if f.metadata.get("role")}
+    controls = [_pad(verb, roles, limits)] if roles else []
+    plain = [f for f in fields(spec) if f.name not in roles]
+    ordered = sorted(plain, key=lambda f: (not f.metadata.get("positional"), f.name != "prompt"))
+    with gr.Row(elem_classes="fields"):
+        controls += [_control(verb, f, limits) for f in ordered if not folded(spec, f)]
+    if any(folded(spec, f) for f in ordered):
+        with gr.Accordion("Advanced", open=False), gr.Row(elem_classes="fields"):
+            controls += [_control(verb, f, limits) for f in ordered if folded(spec, f)]
+    return Form(verb, tuple(controls), limits)
+
+
+def placeholders(form: Form, defaults: Defaults) -> list[Any]:
+    """Updates of all components of a form, which show a model's defaults where the user has said nothing."""
+    updates: list[Any] = []
+    for control in form.controls:
+        value = getattr(defaults, control.names[0], None)
+        f = next(f for f in fields(TECHNIQUES[form.verb].spec) if f.name == control.names[0])
+        if value is None or f.default is not None:
+            updates += [gr.skip() for _ in control.components]
+        elif f.metadata.get("choices"):
+            updates.append(gr.update(choices=with_default(f.metadata["choices"], str(value))))
+        else:
+            updates.append(gr.update(placeholder=shown(value)))
+    return updates
+
+
+def _pad(verb: str, roles: Mapping[str, str], limits: Limits) -> Control:
+    """One canvas for the picture and the mask of a technique."""
+    by_role = {role: name for name, role in roles.items()}
+    canvas = pad(kind="both" if len(roles) > 1 else next(iter(roles.values())), limits=limits, elem_id=f"{verb}-pad")
+
+    def read(values: Sequence[Any]) -> dict[str, Any]:
+        given = on_pad(values[0], limits)
+        return {name: given[role] for role, name in by_role.items() if role in given}
+
+    def write(held: Mapping[str, Any]) -> list[Any]:
+        made = {role: held[name].image for role, name in by_role.items() if held.get(name) is not None}
+        return [{role: data_url(encode_png(image)) for role, image in made.items()}]
+
+    return Control(tuple(roles), (canvas,), read, write)
+
+
+def _control(verb: str, f: Field[Any], limits: Limits) -> Control:
+    kind, ident = kind_of(TECHNIQUES[verb].spec, f.name), f"{verb}-{f.name}"
+    label, info, choices = f.name.replace("_", " "), f.metadata["help"], list(f.metadata.get("choices") or ())
+    if f.name == "views":
+        choices = list(VIEWS)
+    if kind.several and kind.item is str:
+        return _texts(f, ident, label, info, choices)
+    if kind.several:
+        return _numbers(f, kind, ident, label, info)
+    component: Any
+    if choices:
+        offered = with_default(choices, "default") if kind.optional and f.default is None else choices
+        component = gr.Dropdown(offered, value="" if f.default is None else f.default, label=label, info=info, elem_id=ident)
+    elif kind.item is bool:
+        component = gr.Checkbox(bool(f.default), label=label, info=info, elem_id=ident)
+    elif kind.item is str:
+        value = "" if f.default is MISSING else f.default
+        classes = ["prompt"] if f.metadata.get("positional") or "prompt" in f.name else []
+        common = {"label": label, "info": info, "max_length": limits.prompt, "elem_id": ident}
+        component = gr.Textbox(value, max_lines=1, elem_classes=classes, **common)
+    else:
+        component = _number(f, kind, ident, label, info)
+    return Control((f.name,), (component,), _reader(f, kind), lambda held: [_for_browser(held[f.name])])
+
+
+def _number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Any:
+    least, most = f.metadata.get("least"), f.metadata.get("most")
+    value = None if f.default is MISSING else f.default
+    bounds = {"minimum": least, "maximum": None if most is None else min(most, MOST_NUMBER)}
+    precision = 0 if kind.item is int else None
+    return gr.Number(value, label=label, info=info, precision=precision, placeholder="the model's", elem_id=ident, **bounds)
+
+
+def _reader(f: Field[Any], kind: Kind) -> Callable[[Sequence[Any]], dict[str, Any]]:
+    def read(values: Sequence[Any]) -> dict[str, Any]:
+        value = values[0]
+        if value is None or (value == "" and kind.optional):
+            return {f.name: ""} if kind.item is str and not kind.optional else {}
+        return {f.name: value}
+
+    return read
+
+
+def _texts(f: Field[Any], ident: str, label: str, info: str, choices: list[str]) -> Control:
+    """A field of several texts: some inputs, of which those that are empty do not count."""
+    default = list(f.default) if isinstance(f.default, tuple) else []
+    made: list[Any] = []
+    for i in range(SLOTS):
+        value, name = default[i] if i < len(default) else "", f"{label.removesuffix('s')} {i + 1}"
+        common = {"label": name, "info": info if i == 0 else None, "elem_id": f"{ident}-{i + 1}"}
+        if choices:
+            made.append(gr.Dropdown(["", *choices], value=value, allow_custom_value=True, **common))
+        else:
+            made.append(gr.Textbox(value, max_lines=1, elem_classes="prompt", **common))
+
+    def read(values: Sequence[Any]) -> dict[str, Any]:
+        given = tuple(text for text in values if text)
+        return {f.name: given} if given or f.default is MISSING else {}
+
+    def write(held: Mapping[str, Any]) -> list[Any]:
+        return [*held[f.name][:SLOTS], *[""] * (SLOTS - len(held[f.name]))]
+
+    return Control((f.name,), tuple(made), read, write)
+
+
+def _numbers(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Control:
+    """A field of several numbers: one line, with spaces or commas between them."""
+    default = "" if not isinstance(f.default, tuple) else shown(f.default)
+    box = gr.Textbox(default, label=label, info=info, placeholder="numbers with spaces", max_lines=1, elem_id=ident)
+
+    def read(values: Sequence[Any]) -> dict[str, Any]:
+        return {f.name: numbers(f.name, values[0], kind.item)} if values[0] and values[0].strip() else {}
+
+    return Control((f.name,), (box,), read, lambda held: [shown(held[f.name] or ())])
+
+
+def _for_browser(value: Any) -> Any:
+    """What a component can hold: an empty text for a choice that is left to the model is None elsewhere too."""
+    return value if not isinstance(value, Image.Image) else None

@@ -1,0 +1,143 @@
+"""The page: a tab for each technique, made from its request, a tab to train and the history."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import gradio as gr
+
+from ..models.zoo import bundled
+from ..techniques import TECHNIQUES
+from . import actions
+from .api import endpoints
+from .components import scripted
+from .dials import dials
+from .forms import Form, build
+from .studio import QUEUE, Studio
+from .teach import lesson
+
+MOST_WORDS = 4000
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""Of events that only the page needs."""
+ALONE: dict[str, Any] = {"concurrency_id": QUEUE, "concurrency_limit": 1, **PRIVATE}
+"""Of events that compute: one at a time, for the whole studio."""
+
+
+def page(studio: Studio) -> gr.Blocks:
+    """The page of a studio, with the endpoints of its interface."""
+    forms: dict[str, tuple[Form, Any]] = {}
+    with gr.Blocks(title="noisewalk studio", analytics_enabled=False, delete_cache=(60, 600)) as blocks:
+        gr.HTML(heading())
+        teaching = gr.Checkbox(True, label="Teaching mode: equations that follow the walk")
+        teaching.change(None, teaching, js="(on) => { document.body.classList.toggle('nw-plain', !on); }", **PRIVATE)
+        with gr.Tabs() as tabs:
+            for verb in TECHNIQUES:
+                with gr.Tab(verb, id=verb):
+                    forms[verb] = technique(studio, verb)
+            with gr.Tab("train", id="train"):
+                training(studio)
+            with gr.Tab("history", id="history"):
+                history(studio, tabs, forms)
+        endpoints(studio)
+    return blocks
+
+
+def heading() -> str:
+    """The title, and the words that complete prompts."""
+    words = [str(word) for card in bundled().values() for word in (*card.get("prompts", ()), *card.get("known", ()))]
+    digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    options = "".join(f"<option value='{html.escape(word, quote=True)}'></option>" for word in [*digits, *words][:MOST_WORDS])
+    return (
+        "<h1>noisewalk studio</h1><p>A picture is a walk down a list of noise levels. Choose a technique and watch it walk.</p>"
+        f"<datalist id='nw-known'>{options}</datalist>"
+    )
+
+
+def technique(studio: Studio, verb: str) -> tuple[Form, Any]:
+    """The tab of a technique; its form and the list of models."""
+    with gr.Column(elem_classes="technique", elem_id=f"technique-{verb}"):
+        gr.HTML(lesson(verb))
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                model = models(studio)
+                form = build(verb, studio.limits)
+                with gr.Row():
+                    run = gr.Button("Run", variant="primary", elem_id=f"{verb}-run")
+                    stop = gr.Button("Stop", elem_id=f"{verb}-stop")
+            with gr.Column(scale=6, min_width=320):
+                viewer = scripted("noisewalkViewer", {}, elem_id=f"{verb}-viewer")
+                made = dials(verb)
+                if any(form.named(name) for name in ("prompt", "prompts", "far")):
+                    search(studio, form, model)
+        inputs, walking = [model, *form.components], actions.walking(studio, form)
+        run.click(walking, inputs, viewer, trigger_mode="once", **ALONE)
+        stop.click(actions.stopping(studio), None, None, queue=False, **PRIVATE)
+        for box in (*form.named("prompt"), *form.named("prompts"), *form.named("far"), *form.named("near")):
+            box.submit(walking, inputs, viewer, trigger_mode="once", **ALONE)
+        for dial in made:
+            dial.connect(form, walking, inputs, viewer, ALONE)
+        model.change(actions.new_defaults(studio, form), model, form.components, **PRIVATE)
+    return form, model
+
+
+def models(studio: Studio) -> Any:
+    """The list of the models that this studio offers."""
+    return gr.Dropdown(["auto", *studio.models], value="auto", label="model", info="auto: digits if the prompts name digits")
+
+
+def search(studio: Studio, form: Form, model: Any) -> None:
+    """A search of seeds with the settings of a form: a gallery that fills and is sorted while it runs."""
+    verb = form.verb
+    with gr.Accordion("Search the seeds, and suggest partners", open=False):
+        with gr.Row(elem_classes="fields"):
+            seeds = gr.Textbox("0:16", label="seeds", info="0:16, or 1,5,9", lines=1, max_lines=1)
+            rank = gr.Dropdown(["alignment", "concealment", "margin"], value="alignment", label="rank by")
+        with gr.Row():
+            go = gr.Button("Search", elem_id=f"{verb}-search")
+            stop = gr.Button("Stop the search")
+        gallery = scripted("noisewalkGallery", {}, elem_id=f"{verb}-gallery")
+        go.click(actions.searching(studio, form), [seeds, rank, model, *form.components], gallery, trigger_mode="once", **ALONE)
+        stop.click(actions.stopping(studio), None, None, queue=False, **PRIVATE)
+        gallery.open(actions.opened, gallery, [*form.named("seed"), *form.named("num")], **PRIVATE).then(
+            None, None, None, js=f"() => document.querySelector('#{verb}-run').click()", **PRIVATE
+        )
+        if form.named("prompts") and form.named("views"):
+            suggest = gr.Button("Suggest partners for the first prompt")
+            partners = gr.Radio([], label="partners, the best first", visible=False)
+            ask = [model, form.named("prompts")[0], form.named("views")[1]]
+            suggest.click(actions.suggesting(studio), ask, partners, **ALONE | {"show_progress": "full"})
+            partners.input(lambda partner: partner, partners, form.named("prompts")[1], **PRIVATE)
+
+
+def training(studio: Studio) -> None:
+    """The tab in which a small network learns to draw digits."""
+    with gr.Column(elem_classes="technique"):
+        gr.HTML(
+            "<p>A network learns from 5,000 handwritten digits, on this machine. The loss falls at once, the samples follow "
+            "later. The trained network is not kept; <code>noisewalk train</code> keeps one.</p>"
+        )
+        with gr.Row(elem_classes="fields"):
+            objective = gr.Dropdown(
+                ["flow", "ddpm", "denoiser"], value="flow", label="objective", info="what the network predicts"
+            )
+            classes = gr.Checkbox(True, label="classes", info="whether the network is told the digit")
+            epochs = gr.Number(4, label="epochs", info="passes over the digits", minimum=0.1, maximum=100)
+            minutes = gr.Number(1, label="minutes", info="after which it stops", minimum=0.01, maximum=studio.limits.minutes)
+            seed = gr.Number(0, label="seed", info="of the weights and the order of the digits", precision=0, minimum=0)
+        with gr.Row():
+            go = gr.Button("Train", variant="primary", elem_id="train-run")
+            stop = gr.Button("Stop", elem_id="train-stop")
+        gallery = scripted("noisewalkGallery", {}, elem_id="train-gallery")
+    go.click(actions.training(studio), [objective, classes, epochs, minutes, seed], gallery, trigger_mode="once", **ALONE)
+    stop.click(actions.stopping(studio), None, None, queue=False, **PRIVATE)
+
+
+def history(studio: Studio, tabs: Any, forms: dict[str, tuple[Form, Any]]) -> None:
+    """The tab of the session's pictures."""
+    kept = scripted("noisewalkHistory", {}, most=studio.limits.upload, elem_id="history")
+    targets = [part for form, model in forms.values() for part in (model, *form.components)]
+    kept.restore(
+        actions.restoring(studio, {verb: form for verb, (form, _) in forms.items()}), kept, [kept, tabs, *targets], **ALONE
+    )
+    kept.ask(actions.asking(studio), kept, kept, **ALONE)

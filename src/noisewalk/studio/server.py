@@ -1,0 +1,168 @@
+"""Starting a studio: who may reach it, what it may be asked, and where its temporary files are."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError, install, unknown
+from ..files import read_bounded
+from ..models.loading import Loading
+from .limits import LIMITS
+
+log = logging.getLogger("noisewalk")
+OFFERED = ("emoji", "digits")
+"""Models that every studio offers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a studio is started.
+
+    Args:
+        host: address to listen at; only this machine can reach 127.0.0.1.
+        port: to listen at; 0 takes a free one.
+        model: the model that comes first, besides the bundled ones.
+        allow_model: further models that may be chosen.
+        auth: "USER:FILE", the name that must be given, and the file that holds the password.
+        share: whether a public address is asked of Gradio's service.
+        limits: a key of `LIMITS`.
+        queue: requests that may wait.
+        open: whether a browser is opened.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    model: str = "auto"
+    allow_model: Sequence[str] = ()
+    auth: str = ""
+    share: bool = False
+    limits: str = "normal"
+    queue: int = 32
+    open: bool = False
+
+
+def start(options: Options, loading: Loading | None = None, wait: bool = True) -> Any:
+    """Start a studio, and wait until it is stopped.
+
+    Args:
+        loading: options of `load`.
+        wait: False returns at once; `close` of what is returned stops it.
+
+    Raises:
+        UserError: Gradio is missing, a model is not found, the port is taken, or an option does not fit.
+    """
+    if options.limits not in LIMITS:
+        raise unknown("name of limits", options.limits, LIMITS)
+    if not 1 <= options.queue <= 1000:
+        raise UserError(f"--queue must be 1 to 1,000, {options.queue} was asked for")
+    check_password = password(options.auth) if options.auth else None
+    folder = Path(tempfile.mkdtemp(prefix="noisewalk-studio-"))
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    try:
+        blocks = _launched(options, folder, check_password, loading)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    running = Running(blocks, folder)
+    if wait:
+        try:
+            blocks.block_thread()
+        finally:
+            running.close()
+    return running
+
+
+@dataclass(frozen=True)
+class Running:
+    """A studio that runs.
+
+    Args:
+        blocks: the page, of Gradio.
+        folder: of its temporary files.
+    """
+
+    blocks: Any
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """Its address on this machine."""
+        return str(self.blocks.local_url)
+
+    def close(self) -> None:
+        """Stop it, and remove its files."""
+        self.blocks.close(verbose=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def password(auth: str) -> Callable[[str, str], bool]:
+    """The check of a name and a password.
+
+    Args:
+        auth: "USER:FILE"; the password is the first line of the file.
+
+    Raises:
+        UserError: it is written otherwise, or the file holds no password.
+    """
+    user, colon, file = auth.partition(":")
+    if not (user and colon and file):
+        raise UserError(f"--auth is written USER:FILE, '{auth[:60]}' was given; the file's first line is the password")
+    lines = read_bounded(Path(file).expanduser(), 10_000).decode("utf-8", "replace").splitlines()
+    secret = lines[0].strip() if lines else ""
+    if len(secret) < 8:
+        raise UserError(f"the password in {file} has {len(secret)} characters; write one of at least 8 into its first line")
+
+    def check(name: str, given: str) -> bool:
+        same_name = hmac.compare_digest(name.encode(), user.encode())
+        return hmac.compare_digest(given.encode(), secret.encode()) and same_name
+
+    return check
+
+
+def _launched(options: Options, folder: Path, check: Callable[[str, str], bool] | None, loading: Loading | None) -> Any:
+    try:
+        import gradio as gr
+    except ModuleNotFoundError:
+        raise UserError(f"the studio needs Gradio: {install('studio')}") from None
+    from starlette.middleware import Middleware
+
+    from ..models.zoo import load
+    from .components import scripts, style
+    from .guard import Guard
+    from .page import page
+    from .studio import Studio
+
+    own = () if options.model == "auto" else (options.model,)
+    models = tuple(dict.fromkeys((*own, *OFFERED, *options.allow_model)))
+    asked = loading.changed() if loading else {}
+    for name in (*own, *options.allow_model):
+        load(name, **asked)  # what is missing is said now, and not to the first visitor
+    limits = LIMITS[options.limits]
+    studio = Studio(models, limits, folder, options.queue, asked)
+    blocks = page(studio)
+    blocks.queue(max_size=options.queue, default_concurrency_limit=4, api_open=False)
+    theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    try:
+        blocks.launch(
+            server_name=options.host, server_port=options.port or None, share=options.share, auth=check, quiet=True,
+            prevent_thread_lock=True, inbrowser=options.open, theme=theme, css=style(), head=scripts(), ssr_mode=False,
+            allowed_paths=[], max_file_size=limits.upload, mcp_server=True, footer_links=["api"], enable_monitoring=False,
+            pwa=False, state_session_capacity=200, app_kwargs={"middleware": [Middleware(Guard, studio=studio)]},
+        )  # fmt: skip
+    except OSError as error:
+        raise UserError(
+            f"the studio cannot listen at {options.host}:{options.port} ({error}); choose another --port"
+        ) from error
+    if options.host not in ("127.0.0.1", "localhost", "::1") and not options.auth:
+        log.warning("everybody who reaches %s can use this studio; --auth USER:FILE asks for a password", options.host)
+    log.info("the studio is at %s (Ctrl-C stops it)", blocks.share_url or blocks.local_url)
+    return blocks

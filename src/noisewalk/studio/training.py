@@ -1,0 +1,82 @@
+"""Training in the page: a small network, the loss and the samples while they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from ..images import encode_png
+from ..models.zoo import pretrained
+from ..run.spec import RunSpec, checked, settled
+from ..run.training import configure, recipe_and_dataset, sheets
+from ..training.loop import TrainState, start, train
+from ..training.recipe_type import Recipe
+from .limits import check_seconds
+from .pictures import data_url
+from .runner import Control, Stopped
+from .studio import Studio
+
+EVERY, SAMPLES = 0.25, 8.0
+"""Seconds between two points of the curve, and between two sheets of samples."""
+MOST_POINTS = 400
+
+
+def trained(
+    studio: Studio, control: Control, objective: str, classes: bool, epochs: float, minutes: float, seed: int
+) -> Iterator[dict[str, Any]]:
+    """The states of a training run of digits, for the gallery of the page.
+
+    Raises:
+        UserError: it asks for more than the limits, or for something that cannot be trained.
+    """
+    check_seconds("minutes", minutes, studio.limits.minutes, "minutes")
+    check_seconds("epochs", epochs, 100, "epochs")
+    asked = {"objective": objective, "data": "mnist-sample", "classes": bool(classes) and objective != "denoiser"}
+    spec = settled(checked(asked | {"epochs": epochs, "seed": int(seed)}, flags=False))
+    recipe, _ = recipe_and_dataset(spec)
+    config = configure(recipe.config, spec)
+    control.seconds = 60 * minutes
+    control.began = time.monotonic()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        data = recipe.data()
+        state = start(recipe.network(), data, config)
+    curve: list[tuple[int, float]] = []
+    items: list[dict[str, str]] = []
+    shown, drawn = 0.0, time.monotonic()
+    why = ""
+    for now_at in train(state, data, recipe.loss, config):
+        assert now_at is state  # the same state, one step further
+        now = time.monotonic()
+        if now - shown >= EVERY or state.step == state.total_steps:
+            shown = now
+            curve.append((state.step, state.loss))
+            yield _view("walking", f"step {state.step} of {state.total_steps}", curve, items)
+        if now - drawn >= SAMPLES:
+            items = samples(state, spec, recipe)
+            drawn = time.monotonic()
+        try:
+            control.heed()
+        except Stopped as stop:
+            why = f"{stop}; "
+            break
+    items = samples(state, spec, recipe)
+    yield _view("done", f"{why}step {state.step} of {state.total_steps}, loss {state.loss:.4f}", curve, items)
+
+
+def samples(state: TrainState, spec: RunSpec, recipe: Recipe) -> list[dict[str, str]]:
+    """What the averaged network draws now."""
+    with torch.random.fork_rng(devices=[]):
+        fresh = recipe.network()
+        fresh.load_state_dict(state.averaged.state_dict())
+        model = pretrained(spec.objective, fresh, recipe.card)
+        made = sheets(model, spec, recipe)
+    return [{"caption": f"{title} at step {state.step}", "url": data_url(encode_png(image))} for title, image in made.items()]
+
+
+def _view(phase: str, message: str, curve: list[tuple[int, float]], items: list[dict[str, str]]) -> dict[str, Any]:
+    every = max(1, len(curve) // MOST_POINTS)
+    return {"phase": phase, "message": message, "curve": [*curve[:-1:every], *curve[-1:]], "items": items}
