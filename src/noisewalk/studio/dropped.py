@@ -16,7 +16,7 @@ from ..report import figures
 from ..run import film as films
 from ..run.record import Record, parse_record
 from ..run.replay import replay
-from ..techniques.looks import FILE
+from ..techniques.view_files import FILE
 from .limits import check
 from .pictures import data_url, from_url
 from .runner import Ended, walk

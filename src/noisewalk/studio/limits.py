@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, shorten
-from ..techniques.looks import FILE
+from ..techniques.view_files import FILE
 from ..techniques.spec import Request, seeds
 
 

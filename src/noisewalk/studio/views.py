@@ -14,7 +14,7 @@ from ..run.film import ease
 from ..run.make import Stepped
 from ..run.record import FIGURE, PictureRecord
 from ..run.result import FinishedPanel, Result
-from ..techniques.looks import views_for
+from ..techniques.view_files import views_for
 from ..techniques.spec import seeds
 from .pictures import chosen, data_url, picture_url, sheet_url, strip
 from .runner import Control
