@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, shorten
-from ..techniques.view_files import FILE
 from ..techniques.spec import Request, seeds
+from ..techniques.view_files import FILE
 
 
 @dataclass(frozen=True, kw_only=True)

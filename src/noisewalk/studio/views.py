@@ -14,8 +14,8 @@ from ..run.film import ease
 from ..run.make import Stepped
 from ..run.record import FIGURE, PictureRecord
 from ..run.result import FinishedPanel, Result
-from ..techniques.view_files import views_for
 from ..techniques.spec import seeds
+from ..techniques.view_files import find_views
 from .pictures import chosen, data_url, picture_url, sheet_url, strip
 from .runner import Control
 from .share import entry
@@ -104,7 +104,7 @@ def turns(result: Result) -> list[dict[str, Any]]:
         return []
     x = result.shown[-1].x[0].clamp(-1, 1)
     shape = (x.shape[0], x.shape[1], x.shape[2])
-    pairs = zip(views_for(names, shape), result.spec.prompts, strict=False)
+    pairs = zip(find_views(names, shape), result.spec.prompts, strict=False)
     return [turn(view, prompt, x, shape) for view, prompt in pairs if view.name != "identity"]
 
 
