@@ -83,10 +83,10 @@ def train_into(
         if workers.main and (folder / RUN_CHECKPOINT).exists():  # refused before the data is read
             stack.enter_context(held(folder, "noisewalk train", option))
         recipe, data = recipe_and_dataset(spec)
+        config = configure(recipe.config, spec, device)
+        check_memory(recipe, config, torch.device(device))  # builds the network without memory, so no weights are in it yet
         if spec.init and not (folder / RUN_CHECKPOINT).exists():
             recipe = initialized_from(spec.init, recipe)
-        config = configure(recipe.config, spec, device)
-        check_memory(recipe, config, torch.device(device))
         if workers.main and not (folder / RUN_CHECKPOINT).exists():
             stack.enter_context(held(folder, "noisewalk train", option))
         if workers.main:
