@@ -8,9 +8,10 @@ import secrets
 import stat
 import time
 import unicodedata
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import UserError
 
@@ -40,20 +41,29 @@ def write_atomic(path: Path, data: bytes, remedy: str = "choose another place wi
     Raises:
         UserError: the folder cannot be made or written, the disk is full, or the path is no regular file.
     """
+    with writing(path, remedy) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: Path, remedy: str = "choose another place with --out") -> Iterator[BinaryIO]:
+    """A file to write to piece by piece, which is at `path` once all is written, and nowhere if not; see `write_atomic`."""
     try:
-        _replace(Path(os.path.realpath(path)), data)
+        with _replacing(Path(os.path.realpath(path))) as file:
+            yield file
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
 
 
-def _replace(path: Path, data: bytes) -> None:
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():
         raise OSError(0, "it is a folder" if path.is_dir() else "it is no regular file")
     temporary = path.with_name(f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if path.exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from torch import Tensor
 from ..images import enlarge, to_image
 from ..techniques.panels import CaptionedViews
 from ..walk.sampling import State
+from .frames import Frame, write_gif
 
 INK, PAPER = "#202124", "#ffffff"
 _GAP = 10
@@ -63,17 +64,19 @@ def filmstrip(states: Sequence[State], decode: Decode | None = None, frames: int
 
 def gif(states: Sequence[State], decode: Decode | None = None, row: int = 0, cell: int = 168, frames: int = 60) -> bytes:
     """An animated GIF of one walk, x_t beside x0, resting on the last frame."""
-    images = []
-    for both in _seen([states[i] for i in spread(len(states), frames)], decode, row):
-        pair = [enlarge(to_image(x), cell).convert("RGB") for x in both]
-        frame = Image.new("RGB", (pair[0].width * 2 + 6, pair[0].height), PAPER)
-        frame.paste(pair[0], (0, 0))
-        frame.paste(pair[1], (pair[0].width + 6, 0))
-        images.append(frame)
+    chosen = [states[i] for i in spread(len(states), frames)]
     buffer = io.BytesIO()
-    durations = [90] * (len(images) - 1) + [1600]
-    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
+    write_gif(buffer, _pairs(chosen, decode, row, cell))
     return buffer.getvalue()
+
+
+def _pairs(states: Sequence[State], decode: Decode | None, row: int, cell: int) -> Iterator[Frame]:
+    for number, both in enumerate(_seen(states, decode, row), 1):
+        left, right = (enlarge(to_image(x), cell).convert("RGB") for x in both)
+        pair = Image.new("RGB", (left.width * 2 + 6, left.height), PAPER)
+        pair.paste(left, (0, 0))
+        pair.paste(right, (left.width + 6, 0))
+        yield Frame(pair, 1.6 if number == len(states) else 0.09)
 
 
 def spread(count: int, most: int) -> list[int]:
@@ -87,12 +90,18 @@ def spread(count: int, most: int) -> list[int]:
     return [round(i * (count - 1) / (most - 1)) for i in range(most)]
 
 
-def _seen(states: Sequence[State], decode: Decode | None, row: int) -> list[Tensor]:
+def _seen(states: Sequence[State], decode: Decode | None, row: int) -> Iterator[Tensor]:
     """x_t and x0 (2, C, H, W) of one picture at each state, decoded, all of the size of the last (stages differ)."""
-    both = [torch.cat([state.x_t[row : row + 1], state.x0[row : row + 1]]) for state in states]
-    pictures = [decode(x) if decode else x for x in both]
-    size = pictures[-1].shape[2:]
-    return [x if x.shape[2:] == size else F.interpolate(x, size, mode="nearest") for x in pictures]
+
+    def decoded(state: State) -> Tensor:
+        both = torch.cat([state.x_t[row : row + 1], state.x0[row : row + 1]])
+        return decode(both) if decode else both
+
+    last = decoded(states[-1])
+    for state in states[:-1]:
+        x = decoded(state)
+        yield x if x.shape[2:] == last.shape[2:] else F.interpolate(x, last.shape[2:], mode="nearest")
+    yield last
 
 
 def _band(columns: CaptionedViews, cell: int) -> Image.Image:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..errors import UserError, install
-from ..files import check_file, write_atomic
+from ..errors import UserError
+from ..files import check_file, writing
 from ..images import open_image, to_image, to_tensor
 from ..report.animate import frame, motion_of
 from ..report.figures import INK, PAPER, shortened
+from ..report.frames import Frame as Frame
+from ..report.frames import Writer, write_gif, write_mp4, write_webp
 from ..techniques.anagram import Anagram
 from ..techniques.hybrid import Hybrid
 from ..techniques.view_files import find_views
@@ -27,18 +27,6 @@ from .record import read_record
 
 REST, CAPTION = 1.2, 34
 SUFFIXES = (".gif", ".webp", ".mp4")
-KEPT = {".gif": 1, ".webp": 4}
-"""Bytes per pixel of every frame that the encoder keeps to the end; that of .mp4 keeps none."""
-MOST = 2_000_000_000
-"""Bytes that an encoder may keep."""
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """A picture of a film, and for how long it is shown, seconds."""
-
-    image: Image.Image
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,27 +96,12 @@ def save(film: Film, path: Path, watch: Watch | None = None) -> None:
     """Write a film as .gif, .webp or .mp4 (which needs PyAV), frame by frame.
 
     Raises:
-        UserError: it is another kind of file, it is too large for its encoder, or PyAV is missing.
+        UserError: it is another kind of file, it is too large for its kind, it cannot be written, or PyAV is missing.
     """
     check_file(path, "an animation", *SUFFIXES)
-    suffix = path.suffix.lower()
-    frames = _watched(film, watch)
-    first = next(frames)
-    if suffix == ".mp4":
-        write_atomic(path, _mp4(first, frames, film.rate))
-        return
-    kept = KEPT[suffix] * film.count * first.image.width * first.image.height
-    if kept > MOST:
-        raise UserError(
-            f"{film.count} frames of {first.image.width}x{first.image.height} pixels need about {kept / 1e9:.0f} GB as "
-            f"{suffix}; the limit is {MOST / 1e9:.0f} GB: lower --fps, --seconds or --size, or save a .mp4"
-        )
-    durations = [round(1000 * first.seconds)]
-    buffer = io.BytesIO()
-    extra: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
-    rest = _noting(frames, durations)
-    first.image.save(buffer, suffix[1:].upper(), save_all=True, append_images=rest, duration=durations, loop=0, **extra)
-    write_atomic(path, buffer.getvalue())
+    writers: dict[str, Writer] = {".gif": write_gif, ".webp": write_webp, ".mp4": partial(write_mp4, rate=film.rate)}
+    with writing(path) as file:
+        writers[path.suffix.lower()](file, _watched(film, watch))
 
 
 def _watched(film: Film, watch: Watch | None) -> Iterator[Frame]:
@@ -136,13 +109,6 @@ def _watched(film: Film, watch: Watch | None) -> Iterator[Frame]:
         if watch:
             watch(done, film.count)
         yield each
-
-
-def _noting(frames: Iterator[Frame], durations: list[int]) -> Iterator[Image.Image]:
-    """The pictures of frames; each one's duration is noted just before the encoder, which reads the list, asks for it."""
-    for each in frames:
-        durations.append(round(1000 * each.seconds))
-        yield each.image
 
 
 def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
@@ -181,20 +147,3 @@ def _captioned(image: Image.Image, text: str) -> Image.Image:
     text = shortened(text, font, out.width)
     draw.text(((out.width - draw.textlength(text, font=font)) / 2, image.height + 6), text, INK, font=font)
     return out
-
-
-def _mp4(first: Frame, rest: Iterator[Frame], rate: int) -> bytes:
-    try:
-        import av
-    except ModuleNotFoundError:
-        raise UserError(f"an .mp4 needs PyAV: {install('video')}; or save a .gif or .webp") from None
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream: Any = container.add_stream("h264", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = *first.image.size, "yuv420p"
-        from_image: Any = av.VideoFrame.from_image
-        for each in chain([first], rest):
-            for _ in range(max(1, round(each.seconds * rate))):
-                container.mux(stream.encode(from_image(each.image)))
-        container.mux(stream.encode())
-    return buffer.getvalue()
