@@ -106,7 +106,7 @@ def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: py
         (["flow", "--data", "shapes/dark", "--classes"], "has 0 classes"),
         (["flow", "--data", "shapes", "--decay", "cosin"], "did you mean 'cosine'?"),
         (["flow", "--data", "shapes", "--device", "cuda"], "sees no CUDA GPU"),
-        (["flow", "--data", "shapes", "--device", "meta"], "the device 'meta' does not compute here"),
+        (["flow", "--data", "shapes", "--device", "meta"], "the device 'meta' was asked for, but PyTorch cannot compute there"),
     ],
 )
 def test_what_cannot_be_trained_is_one_clear_line(

@@ -5,11 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import noisewalk as nw
+from noisewalk.cli.main import main
+from noisewalk.models.diffusers.memory import placement
+from noisewalk.models.precision import fastest_dtype
 from noisewalk.models.zoo import WEIGHTS
 
 PICTURES = WEIGHTS.parent / "pictures"
@@ -46,6 +52,51 @@ def test_a_walk_stays_on_its_models_device(name: str, upsample: int, monkeypatch
     model = nw.load("emoji", device="meta", dtype="float32")
     model = replace(model, defaults=replace(model.defaults, upsample=upsample))
     assert {panel.x.device.type for panel in WALKS[name](model).panels} == {"meta"}
+
+
+class NoFloat64(TorchDispatchMode):
+    """Refuses float64 on the "meta" device, as Apple's GPUs do."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, torch.Tensor) and tensor.device.type == "meta":
+                assert tensor.dtype != torch.float64, f"{func} makes float64 on the device"
+        return made
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_needs_no_float64_on_its_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "isfinite", lambda x: torch.ones(x.shape))
+    monkeypatch.setattr(torch.Tensor, "item", lambda x: 0.0)
+    model = nw.load("emoji", device="meta", dtype="float32")
+    model = replace(model, defaults=replace(model.defaults, upsample=1))
+    with NoFloat64():
+        assert WALKS[name](model).panels
+
+
+@pytest.mark.parametrize("device", ["mps", "mps:0", "xpu"])
+@pytest.mark.parametrize("line", ["generate 7", "train flow --data mnist-sample", "search generate 7 --seeds 0:2", "suggest 6"])
+def test_a_gpu_that_is_not_there_is_one_clear_line(device: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name, there = ("Apple (MPS)", torch.backends.mps) if device != "xpu" else ("Intel (XPU)", torch.xpu)
+    if there.is_available():  # type: ignore[attr-defined]
+        pytest.skip("there is such a GPU")
+    assert main([*line.split(), "--device", device]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        f"noisewalk: the device '{device}' was asked for, but PyTorch sees no GPU of {name} on this machine; use --device cpu\n"
+    )
+
+
+def test_auto_takes_apples_gpu_for_large_models_and_computes_there_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: torch.ones(*size))  # it computes
+    place = placement()
+    assert (place.device.type, place.dtype) == ("mps", torch.float32)
+    with pytest.raises(nw.UserError, match="on mps there is only --memory full"):
+        placement("offload", "mps")
+    assert fastest_dtype(torch.device("mps")) == torch.float32
 
 
 def test_pictures_of_two_sizes_are_no_one_tensor() -> None:

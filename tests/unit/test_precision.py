@@ -123,16 +123,16 @@ def test_what_is_not_possible_is_said(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "'digits' computes in float32 or bfloat16, not in float16" in capsys.readouterr().err
     if not torch.cuda.is_available():
         assert main(["generate", "7", "--device", "cuda", *out]) == 2
-        assert "PyTorch sees no CUDA GPU; use --device cpu" in capsys.readouterr().err
+        assert "PyTorch sees no CUDA GPU on this machine; use --device cpu" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--device", "meta"], "the device 'meta' does not compute here: "),
-        (["--device", "xla"], "the device 'xla' does not compute here: "),
-        (["--device", "hpu"], "the device 'hpu' does not compute here: "),
-        (["--device", "gpu"], "there is no device 'gpu': "),
+        (["--device", "meta"], "the device 'meta' was asked for, but PyTorch cannot compute there ("),
+        (["--device", "xla"], "the device 'xla' was asked for, but PyTorch cannot compute there ("),
+        (["--device", "hpu"], "the device 'hpu' was asked for, but PyTorch cannot compute there ("),
+        (["--device", "gpu"], "there is no device 'gpu'; devices are cpu, cuda, mps, xpu, and auto"),
         (["--memory", "some"], "unknown memory mode 'some'"),
         (["--memory", "offload"], "--memory offload moves parts between a GPU and main memory"),
     ],

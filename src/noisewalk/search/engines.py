@@ -97,7 +97,7 @@ def _ray() -> Any:
 def _connect(ray: Any, address: str, workers: int) -> None:
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if not address:
-        ray.init(num_cpus=workers or None, include_dashboard=False, **quiet)
+        ray.init("local", num_cpus=workers or None, include_dashboard=False, **quiet)  # not one that `ray start` left here
         return
     if address != "auto":
         host, _, port = address.removeprefix("ray://").rpartition(":")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 
-from ...errors import UserError, unknown
+from ...errors import UserError, shorten, unknown
 from ..precision import dtype_name
 from .classes import require
 from .components import ModelFolder
@@ -20,6 +21,20 @@ log = logging.getLogger("noisewalk")
 Mode = Literal["auto", "full", "offload", "sequential"]
 MODES = ("auto", "full", "offload", "sequential")
 GIB = 2**30
+
+
+class GPU(NamedTuple):
+    """A kind of GPU: what it is called, and whether there is one."""
+
+    what: str
+    there: Callable[[], bool]
+
+
+GPUS = {
+    "cuda": GPU("CUDA GPU", lambda: torch.cuda.is_available()),
+    "mps": GPU("GPU of Apple (MPS)", lambda: torch.backends.mps.is_available()),
+    "xpu": GPU("GPU of Intel (XPU)", lambda: torch.xpu.is_available()),
+}
 _WORKING = 1.25
 """Activations and buffers beside the weights, as a share of them."""
 
@@ -100,13 +115,14 @@ def placement(mode: str = "auto", device: str = "auto", dtype: torch.dtype | Non
     try:
         where = torch.device(_best() if device == "auto" else device)
     except RuntimeError as error:
-        raise UserError(f"there is no device '{device}': {first_line(error)}") from error
-    if where.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"the device '{device}' was asked for, but PyTorch sees no CUDA GPU; use --device cpu")
+        raise UserError(f"there is no device '{shorten(device)}'; devices are cpu, {', '.join(GPUS)}, and auto") from error
+    missing = f"the device '{device}' was asked for, but PyTorch"
+    if where.type in GPUS and not GPUS[where.type].there():
+        raise UserError(f"{missing} sees no {GPUS[where.type].what} on this machine; use --device cpu")
     try:
         torch.zeros(1, device=where).item()
-    except (RuntimeError, AssertionError, ImportError) as error:  # it depends on the kind of device which
-        raise UserError(f"the device '{device}' does not compute here: {first_line(error)}; use --device cpu") from error
+    except (RuntimeError, AssertionError, ImportError, NotImplementedError) as error:  # it depends on the kind of device which
+        raise UserError(f"{missing} cannot compute there ({shorten(first_line(error), 80)}); use --device cpu") from error
     if mode in ("offload", "sequential") and where.type != "cuda":
         raise UserError(f"--memory {mode} moves parts between a GPU and main memory; on {where} there is only --memory full")
     dtype = _usual(where) if dtype is None else dtype
