@@ -75,7 +75,7 @@ def test_bands_go_from_coarse_to_fine() -> None:
 
 @pytest.mark.parametrize(
     ("sigma", "kernel_size", "complaint"),
-    [(0, 3, "sigma > 0"), (-1, 3, "sigma > 0"), (1, 4, "odd kernel"), (1, 0, "odd kernel"), (1, 19, "at most 17")],
+    [(0, 3, "sigma above 0"), (-1, 3, "sigma above 0"), (1, 4, "odd kernel"), (1, 0, "odd kernel"), (1, 19, "at most 17")],
 )
 def test_blurs_that_cannot_be_are_refused(sigma: float, kernel_size: int, complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
@@ -84,7 +84,7 @@ def test_blurs_that_cannot_be_are_refused(sigma: float, kernel_size: int, compla
 
 @pytest.mark.parametrize("sigmas", [(), (1.0, 2.0)])
 def test_bands_are_cut_at_decreasing_sigmas(sigmas: tuple[float, ...]) -> None:
-    with pytest.raises(UserError, match="decreasing sigmas"):
+    with pytest.raises(UserError, match="sigmas of bands must decrease"):
         band_split(sigmas, 5)
 
 

@@ -76,7 +76,7 @@ def test_karras_spacing_stays_within_what_the_schedule_reaches(schedule: Schedul
 
 
 def test_a_grid_that_came_with_no_model_is_one_clear_line() -> None:
-    with pytest.raises(UserError, match="brings no grid of its own; use --grid linspace"):
+    with pytest.raises(UserError, match="has no grid of its own; use --grid linspace"):
         GRIDS["native"](LinearPath(), 4)
 
 
@@ -87,7 +87,7 @@ def test_linspace_is_even() -> None:
 def test_the_course_grid_keeps_its_last_entries() -> None:
     index = [round(t) for t in (strided(LinearPath(), 3) * 1000 - 1).tolist()]
     assert index == [60, 30, 0, -1]
-    with pytest.raises(UserError, match="34 steps of 30, 35 were asked"):
+    with pytest.raises(UserError, match="34 steps of 30, but 35 were asked"):
         strided(LinearPath(), 35)
 
 

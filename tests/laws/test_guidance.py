@@ -266,16 +266,16 @@ def test_a_variance_only_some_models_know_is_no_variance() -> None:
 
 @pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [1, 1, 1]])
 def test_anagrams_refuse_weights_that_are_none(weights: list[float]) -> None:
-    with pytest.raises(UserError, match="2 weights, none negative, not all 0"):
+    with pytest.raises(UserError, match="2 weights, none negative and not all 0"):
         combine_views([A, B], [VIEWS["identity"], VIEWS["negate"]], weights)
 
 
 def test_prompts_views_and_components_must_match_in_number() -> None:
     with pytest.raises(UserError, match="2 prompts and 1 views"):
         combine_views([A, B], [VIEWS["identity"]])
-    with pytest.raises(UserError, match="2 prompts need as many components, got 1"):
+    with pytest.raises(UserError, match="2 prompts need 2 components; 1 were given"):
         combine_components([A, B], [LOW])
-    with pytest.raises(ValueError, match="1 prompts need as many guidance scales, got 2"):
+    with pytest.raises(ValueError, match="1 prompts need 1 guidance scales; 2 were given"):
         compose([A], EMPTY, [1, 2])
 
 

@@ -74,5 +74,5 @@ def test_noise_is_the_same_on_an_accelerator() -> None:
 
 
 def test_every_picture_needs_a_seed() -> None:
-    with pytest.raises(ValueError, match="2 pictures was asked to fill a batch of 3"):
+    with pytest.raises(ValueError, match="2 seeds, but the batch has 3 pictures"):
         SeededNoise([0, 1])(torch.empty(3, 1, 2, 2))

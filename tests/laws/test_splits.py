@@ -108,7 +108,7 @@ def test_from_afar_fine_detail_is_gone_and_coarse_is_not() -> None:
     ("name", "asked", "complaint"),
     [
         ("band", SplitSettings(), "unknown split 'band'; did you mean 'bands'"),
-        ("bands", SplitSettings(sigmas=(1.0, 2.0)), "decreasing sigmas"),
+        ("bands", SplitSettings(sigmas=(1.0, 2.0)), "sigmas of bands must decrease"),
         ("mask", SplitSettings(), "--mask FILE.png"),
         ("motion", SplitSettings(length=4), "odd number of pixels"),
         ("motion", SplitSettings(direction="up"), "unknown direction 'up'"),
@@ -120,7 +120,7 @@ def test_splits_that_cannot_be_are_refused(name: str, asked: SplitSettings, comp
 
 
 def test_a_grey_model_has_no_colours_and_a_small_one_no_long_motions() -> None:
-    with pytest.raises(UserError, match="draws in grey"):
+    with pytest.raises(UserError, match="makes grey pictures"):
         get_split("colour", SplitSettings())[1].component(torch.zeros(1, 1, 8, 8))
-    with pytest.raises(UserError, match="too long for 8x8; at most 15"):
+    with pytest.raises(UserError, match="too long for 8x8 pixels; it can be at most 15"):
         get_split("motion", SplitSettings(length=17))[0].component(torch.zeros(1, 1, 8, 8))

@@ -1,4 +1,4 @@
-"""Guidance: denoisers in, a denoiser out. Needs torch only."""
+"""Guidance: functions that take denoisers and return a denoiser. It needs torch only."""
 
 from .balance import Balanced as Balanced
 from .components import band_split as band_split

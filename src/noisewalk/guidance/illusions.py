@@ -1,4 +1,4 @@
-"""Pictures that are several pictures: anagrams (one per view) and hybrids (one per component)."""
+"""Pictures that are several pictures: anagrams (one for each view) and hybrids (one for each component)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ from .views import View, ViewLike, as_view
 def combine_views(
     denoisers: Sequence[Denoiser], views: Sequence[View | ViewLike], weights: Sequence[float] | None = None
 ) -> Denoiser:
-    """One picture, several views, a denoiser for each:
+    """Combine denoisers into a visual anagram: one picture, several views, and a denoiser for each view.
 
         x0 = sum_i w_i view_i^-1( denoiser_i( view_i(x_t) ) ),     sum_i w_i = 1
 
-    Reference: Geng et al., *Visual Anagrams*, 2024, eq. 4 (there with equal weights).
-
     Args:
-        denoisers: one per view, e.g. each a prompt under `cfg`.
-        views: as many.
-        weights: positive, one per view; divided by their sum. A prompt that dominates is given less.
+        denoisers: one per view, for example each a prompt under `cfg`.
+        views: as many views.
+        weights: one per view, not negative; they are divided by their sum. None for equal weights. Give less weight to a prompt
+            that dominates.
+
+    Raises:
+        UserError: the numbers of denoisers, views and weights differ, or all weights are 0.
+
+    Reference: Geng et al., *Visual Anagrams: Generating Multi-View Optical Illusions with Diffusion Models*, 2024, eq. 4 (there
+    with equal weights), https://arxiv.org/abs/2311.17919.
     """
     check_one_view_per_prompt(len(denoisers), len(views))
 
@@ -43,15 +48,21 @@ def alternate_views(
     path: Sequence[NoiseLevel],
     weights: Sequence[float] | None = None,
 ) -> Denoiser:
-    """An anagram whose prompts take turn_order, one at each level of the path, instead of being averaged:
+    """Combine denoisers into an anagram whose prompts take turns, one per level of the path, instead of being averaged.
 
         x0 = view_i^-1( denoiser_i( view_i(x_t) ) ),     i = turn(t)
 
-    An estimate keeps its full contrast and a step asks one prompt only; prompts that disagree undo each other's work. Turns are
-    handed out so that after any number of levels each prompt has had its share of them, as nearly as can be.
+    An estimate keeps its full contrast, and a step evaluates one prompt only. Prompts that disagree undo each other's work.
+    After any number of levels each prompt has had its share of the turns, as nearly as possible.
 
     Args:
-        path: the levels of the walk; a level between two of them belongs to the noisier.
+        denoisers: one per view.
+        views: as many views.
+        path: the levels of the walk; a level between two of them belongs to the noisier one.
+        weights: the shares, one per view, not negative; None for equal shares.
+
+    Raises:
+        UserError: the numbers of denoisers, views and weights differ, or all weights are 0.
     """
     check_one_view_per_prompt(len(denoisers), len(views))
     alone = [combine_views([d], [v]) for d, v in zip(denoisers, views, strict=True)]
@@ -67,35 +78,56 @@ def alternate_views(
 
 
 def combine_components(denoisers: Sequence[Denoiser], components: Sequence[Map]) -> Denoiser:
-    """One picture whose parts are decided by different denoisers:
+    """Combine denoisers into one picture whose components are decided by different denoisers.
 
         x0 = sum_i component_i( denoiser_i(x_t) ),     sum_i component_i = identity
 
-    Low and high frequencies give hybrid images (Oliva et al. 2006), grey and colour, or bands, others.
+    Low and high frequencies give hybrid images; grey and colour, or bands, give others.
 
-    Reference: Geng et al., *Factorized Diffusion*, 2024, eq. 3.
+    Args:
+        denoisers: one per component.
+        components: linear maps that sum to the identity.
+
+    Raises:
+        UserError: the numbers of denoisers and components differ, or there are none.
+
+    Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024, eq. 3,
+    https://arxiv.org/abs/2404.11615; Oliva et al., *Hybrid Images*, 2006, https://doi.org/10.1145/1141911.1141919.
     """
     count = len(denoisers)
     if not count or len(components) != count:
-        raise UserError(f"{count} prompts need as many components, got {len(components)}")
+        raise UserError(f"{count} prompts need {count} components; {len(components)} were given")
     share = Scale(1 / count)
     return Mixture(tuple(Term(d, (f,), (), (share,)) for d, f in zip(denoisers, components, strict=True)))
 
 
 def normalized_weights(count: int, weights: Sequence[float] | None) -> list[float]:
-    """The part each of `count` prompts has in a picture, of weights of any scale; equal if none are given.
+    """Divide weights by their sum; without weights, all prompts get the same.
+
+    Args:
+        count: the number of prompts.
+        weights: one for each prompt, not negative; None for equal weights.
+
+    Raises:
+        UserError: the number of weights differs, one is negative, or all are 0.
 
     >>> normalized_weights(2, [1, 3])
     [0.25, 0.75]
     """
     weights = [1.0] * count if weights is None else list(weights)
     if len(weights) != count or min(weights) < 0 or not 0 < sum(weights) < float("inf"):
-        raise UserError(f"an anagram of {count} prompts needs {count} weights, none negative, not all 0; got {weights}")
+        raise UserError(
+            f"an anagram of {count} prompts needs {count} weights, none negative and not all 0; {weights} were given"
+        )
     return [weight / sum(weights) for weight in weights]
 
 
 def turn_order(parts: Sequence[float], count: int) -> list[int]:
-    """Whose turn it is, `count` times: always his who has had least of his share.
+    """Return whose turn it is, `count` times: the next turn always goes to the prompt that is furthest behind its share.
+
+    Args:
+        parts: the share of each prompt; they sum to 1.
+        count: the number of turns.
 
     >>> turn_order([0.5, 0.5], 4), turn_order([0.25, 0.75], 4)
     ([0, 1, 0, 1], [1, 0, 1, 1])
@@ -110,11 +142,15 @@ def turn_order(parts: Sequence[float], count: int) -> list[int]:
 
 
 def input_maps(view: View) -> tuple[Map, ...]:
-    """A view as the input of a term; the identity as none, so that plain questions are recognised as equal."""
+    """Return the input maps of a view; the identity has none, so that equal plain inputs are recognised as equal."""
     return () if view.name == "identity" else (view.forward,)
 
 
 def check_one_view_per_prompt(count: int, views: int) -> None:
-    """Raise a `UserError` unless every prompt has a view."""
+    """Check that every prompt has a view.
+
+    Raises:
+        UserError: their numbers differ, or there are none.
+    """
     if not count or views != count:
-        raise UserError(f"an anagram needs one view for each prompt: {count} prompts and {views} views were given")
+        raise UserError(f"an anagram needs one view for each prompt; {count} prompts and {views} views were given")

@@ -1,6 +1,7 @@
 """Ways to split a picture into parts that sum to it, and how one looks at the picture to see each part.
 
-Reference: Geng et al., *Factorized Diffusion*, 2024, section 3.3 (hybrid, triple hybrid, colour, motion).
+Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024, section 3.3 (hybrid, triple
+hybrid, colour, motion), https://arxiv.org/abs/2404.11615.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Part:
 
     Args:
         name: what the command line calls it.
-        component: picture -> part; linear. The components of a split sum to the identity.
-        look: (N, C, H, W) -> the same: the finished picture as one looks at it to see this part.
+        component: the linear map from a picture to the part. The components of a split sum to the identity.
+        look: maps the finished picture (N, C, H, W) to how it appears when one looks for this part.
     """
 
     name: str
@@ -34,14 +35,14 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class SplitSettings:
-    """What splits can be asked for.
+    """The settings of splits; each split reads those that it needs.
 
     Args:
-        sigmas: standard deviations, pixels, decreasing, at which `bands` are cut.
-        kernel_size: of those blurs, pixels, odd.
-        length: of a motion, pixels, odd.
-        direction: of a motion, a key of `DIRECTIONS`.
-        mask: (1, 1, H, W) of 0 and 1, for `mask`.
+        sigmas: for `bands`: the standard deviations of the blurs between bands, in pixels, decreasing.
+        kernel_size: for `bands`: the size of these blurs in pixels, odd.
+        length: for `motion`: the length of the motion in pixels, odd.
+        direction: for `motion`: a key of `DIRECTIONS`.
+        mask: for `mask`: (1, 1, H, W) of 0 and 1.
     """
 
     sigmas: tuple[float, ...] = (2.0,)
@@ -52,7 +53,14 @@ class SplitSettings:
 
 
 def shrink_and_restore(sigma: float, kernel_size: int) -> Map:
-    """A picture from far away: blurred, and so small that each block of about `sigma` pixels is one; brought back to size."""
+    """Return the map to a picture as it is resolved from far away, at its own size.
+
+    The picture is blurred, shrunk so that each block of about `sigma` pixels becomes one, and enlarged again.
+
+    Args:
+        sigma: the standard deviation of the blur in pixels.
+        kernel_size: its size in pixels, odd.
+    """
 
     def look(x: Tensor) -> Tensor:
         blurred = gaussian_blur(x, sigma, kernel_size)
@@ -64,19 +72,19 @@ def shrink_and_restore(sigma: float, kernel_size: int) -> Map:
 
 
 def stretch_contrast(x: Tensor) -> Tensor:
-    """Each picture's values stretched to [-1, 1], as the eye adapts to a faint picture."""
+    """Stretch the values of each picture to [-1, 1], as the eye adapts to a faint picture."""
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     return 2 * (x - low) / (high - low).clamp(min=1e-6) - 1
 
 
 def from_afar(sigma: float, kernel_size: int) -> Map:
-    """What is seen of a picture from far away."""
+    """Return the map to what one sees of a picture from far away: shrunk, restored, and with its contrast stretched."""
     small = shrink_and_restore(sigma, kernel_size)
     return lambda x: stretch_contrast(small(x))
 
 
 def bands(settings: SplitSettings) -> tuple[Part, ...]:
-    """From far to near: two bands are a hybrid, three a triple hybrid."""
+    """Split a picture into frequency bands, from far to near. Two bands are a hybrid image, three a triple hybrid."""
     count = len(settings.sigmas) + 1
     names = {2: ("far", "near"), 3: ("far", "middle", "near")}.get(count, tuple(f"band-{i}" for i in range(1, count + 1)))
     components = band_split(settings.sigmas, settings.kernel_size)
@@ -85,7 +93,7 @@ def bands(settings: SplitSettings) -> tuple[Part, ...]:
 
 
 def colours(_: SplitSettings) -> tuple[Part, ...]:
-    """Without and with colour."""
+    """Split a picture into its grey part and its colours."""
 
     def only_colour(x: Tensor) -> Tensor:
         _require_colours(x)
@@ -99,21 +107,25 @@ def colours(_: SplitSettings) -> tuple[Part, ...]:
 
 
 def motion(settings: SplitSettings) -> tuple[Part, ...]:
-    """Moving and still."""
+    """Split a picture into what is seen in motion, and what is only seen when it stands still."""
     blur = motion_blur(settings.length, settings.direction)
     return Part("moving", blur, blur), Part("still", complement(blur), _identity)
 
 
 def spatial(settings: SplitSettings) -> tuple[Part, ...]:
-    """Where a mask is white, and where it is black."""
+    """Split a picture by a mask: where it is white, and where it is black.
+
+    Raises:
+        UserError: there is no mask.
+    """
     if settings.mask is None:
-        raise UserError("the split 'mask' needs a picture of black and white: --mask FILE.png; or take left-right, circle, …")
+        raise UserError("the split 'mask' needs a black and white picture, --mask FILE.png; or use left-right, circle, …")
     white, black = masked(settings.mask), masked(1 - settings.mask)
     return Part("white", white, white), Part("black", black, black)
 
 
 def _by_place(names: tuple[str, str], where: Callable[[Tensor, Tensor], Tensor]) -> Callable[[SplitSettings], tuple[Part, ...]]:
-    """A split by a mask that is known at any size; `where` is given y and x of the pixels' centres, -1 to 1."""
+    """Return a split by a mask that is known at any size; `where` takes y and x of the pixels' centres, from -1 to 1."""
 
     def part(first: bool) -> Map:
         def take(x: Tensor) -> Tensor:
@@ -144,10 +156,14 @@ SPLITS: dict[str, Callable[[SplitSettings], tuple[Part, ...]]] = {
 
 
 def get_split(name: str, settings: SplitSettings) -> tuple[Part, ...]:
-    """The parts of that split.
+    """Return the parts of a split.
+
+    Args:
+        name: a key of `SPLITS`.
+        settings: the settings that it reads.
 
     Raises:
-        UserError: there is no such split, or it lacks something.
+        UserError: there is no such split, or a setting that it needs is missing.
     """
     if name not in SPLITS:
         raise unknown("split", name, SPLITS)
@@ -160,4 +176,4 @@ def _identity(x: Tensor) -> Tensor:
 
 def _require_colours(x: Tensor) -> None:
     if x.shape[1] < 2:
-        raise UserError("this model draws in grey, so grey is all there is; the split 'colour' needs a model of colours")
+        raise UserError("this model makes grey pictures, and the split 'colour' needs a model of colour pictures")

@@ -1,12 +1,13 @@
 """Linear guidance in its normal form.
 
-Guidance that is linear in what models say (classifier-free guidance, negative prompts, compositions, anagrams, hybrids) is
+Guidance that is linear in the models' predictions (classifier-free guidance, negative prompts, compositions, anagrams, hybrids)
+can be written as
 
     x0(x_t) = sum_i  output_i( model( input_i(x_t), cond_i ) )
 
-with linear maps, and  sum_i output_i o input_i = identity,  so that it gives the same x0 in whatever parametrisation the
-models were trained. Kept as a flat list of terms, nested guidance composes by composing maps, and a step costs one batched
-network call however deep the nesting.
+with linear maps that satisfy  sum_i output_i o input_i = identity.  It then gives the same x0 in whatever parametrisation the
+models were trained. It is kept as a flat list of terms: nested guidance composes by composing maps, and a step costs one
+batched network call, however deep the nesting is.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from ..walk.prediction import Bound, Denoiser, Prediction
 
 Map = Callable[[Tensor], Tensor]
 Maps = tuple[Map, ...]
-"""Maps applied from left to right; the empty tuple is the identity. Kept apart so that equal inputs can be recognised."""
+"""Maps that are applied from left to right; () is the identity. They are kept apart, so that equal inputs are recognised."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One model's contribution.
+    """One model's contribution to a mixture.
 
     Args:
-        denoiser: who is asked.
-        output: what is done with the x0 it says; linear.
-        input: what it is shown instead of x_t; a linear isometry, so that noise stays standard noise.
-        variance: what is done with its learned variance; None if this term has no say in it.
+        denoiser: the denoiser that is evaluated.
+        output: the linear maps that are applied to its x0.
+        input: the maps that are applied to x_t before; linear isometries, so that noise stays standard noise.
+        variance: the maps that are applied to its learned variance; None if this term does not contribute to the variance.
     """
 
     denoiser: Denoiser
@@ -45,50 +46,60 @@ class Term:
 
 @dataclass(frozen=True)
 class BatchedMixtures:
-    """Several sums of terms, asked together: each answers as it would alone, all in one batched call a model.
+    """Several mixtures that are evaluated together, with one batched call per model.
 
     Args:
-        sums: the terms of each; none of them is a mixture itself (see `flatten`).
+        sums: the terms of each mixture; none of them is a mixture itself (see `flatten`).
     """
 
     sums: tuple[tuple[Term, ...], ...]
-    _asked: tuple[tuple[Denoiser, Maps], ...] = field(init=False, repr=False)
+    _evaluations: tuple[tuple[Denoiser, Maps], ...] = field(init=False, repr=False)
     _rows: tuple[tuple[int, ...], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        asked: list[tuple[Denoiser, Maps]] = []
+        evaluations: list[tuple[Denoiser, Maps]] = []
 
-        def row(term: Term) -> int:  # two terms that ask one model the same question (an unconditional branch) share the answer
-            same = [i for i, (d, maps) in enumerate(asked) if d is term.denoiser and maps == term.input]
+        def row(term: Term) -> int:  # terms with the same model and input (an unconditional branch) share one evaluation
+            same = [i for i, (d, maps) in enumerate(evaluations) if d is term.denoiser and maps == term.input]
             if not same:
-                asked.append((term.denoiser, term.input))
-            return same[0] if same else len(asked) - 1
+                evaluations.append((term.denoiser, term.input))
+            return same[0] if same else len(evaluations) - 1
 
         rows = tuple(tuple(row(term) for term in terms) for terms in self.sums)
-        object.__setattr__(self, "_asked", tuple((_with_mapped_low_res(d, maps), maps) for d, maps in asked))
+        object.__setattr__(self, "_evaluations", tuple((_with_mapped_low_res(d, maps), maps) for d, maps in evaluations))
         object.__setattr__(self, "_rows", rows)
 
     def __call__(self, x_t: Tensor, level: NoiseLevel) -> list[Prediction]:
         """Evaluate all mixtures at x_t (N, C, H, W), with one network call for all their terms."""
-        answers = predict_batched([d for d, _ in self._asked], [apply(maps, x_t) for _, maps in self._asked], level)
-        return [_sum(terms, [answers[i] for i in rows]) for terms, rows in zip(self.sums, self._rows, strict=True)]
+        predictions = predict_batched(
+            [d for d, _ in self._evaluations], [apply(maps, x_t) for _, maps in self._evaluations], level
+        )
+        return [_sum(terms, [predictions[i] for i in rows]) for terms, rows in zip(self.sums, self._rows, strict=True)]
 
 
-def _sum(terms: Sequence[Term], answers: Sequence[Prediction]) -> Prediction:
+def _sum(terms: Sequence[Term], predictions: Sequence[Prediction]) -> Prediction:
     means: list[Tensor] = []
     fractions: list[Tensor | None] = []
-    for term, answer in zip(terms, answers, strict=True):
-        means.append(apply(term.output, answer.x0))
+    for term, prediction in zip(terms, predictions, strict=True):
+        means.append(apply(term.output, prediction.x0))
         if term.variance is not None:
-            fractions.append(None if answer.var_frac is None else apply(term.variance, answer.var_frac))
+            fractions.append(None if prediction.var_frac is None else apply(term.variance, prediction.var_frac))
     known = [fraction for fraction in fractions if fraction is not None]
-    complete = known and len(known) == len(fractions)  # a part of the sum would be a fraction that nobody predicted
+    complete = known and len(known) == len(
+        fractions
+    )  # a sum of only some of the terms would be a variance that no model predicted
     return Prediction(reduce(torch.add, means), reduce(torch.add, known) if complete else None)
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """A sum of terms: a denoiser. Terms that are mixtures themselves are flattened."""
+    """A denoiser that is a sum of terms. Terms that are mixtures themselves are flattened.
+
+        x0(x_t) = sum_i  output_i( denoiser_i( input_i(x_t) ) )
+
+    Args:
+        terms: the terms of the sum.
+    """
 
     terms: tuple[Term, ...]
     _batched: BatchedMixtures = field(init=False, repr=False)
@@ -112,7 +123,7 @@ def apply(maps: Maps, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Scale:
-    """x -> factor x, as a map that compares equal to another of the same factor."""
+    """The map x -> factor * x, which compares equal to another map of the same factor."""
 
     factor: float
 
@@ -122,19 +133,23 @@ class Scale:
 
 
 def predict_batched(denoisers: Sequence[Denoiser], inputs: Sequence[Tensor], level: NoiseLevel) -> list[Prediction]:
-    """Ask every denoiser about its input; the `Bound`s of one model are asked in one batched call.
+    """Evaluate every denoiser on its input; all `Bound`s of one model share a single batched call.
 
     Args:
-        denoisers: K of them.
+        denoisers: K denoisers.
         inputs: K tensors (N, C, H, W).
+        level: the noise level of all inputs.
+
+    Returns:
+        K predictions.
     """
-    answers: dict[int, Prediction] = {}
+    predictions: dict[int, Prediction] = {}
     groups: dict[int, list[int]] = {}
     for i, denoiser in enumerate(denoisers):
         if isinstance(denoiser, Bound):
             groups.setdefault(id(denoiser.model), []).append(i)
         else:
-            answers[i] = denoiser(inputs[i], level)
+            predictions[i] = denoiser(inputs[i], level)
     for rows in groups.values():
         bound = [d for i in rows if isinstance(d := denoisers[i], Bound)]
         sizes = [len(inputs[i]) for i in rows]
@@ -142,22 +157,22 @@ def predict_batched(denoisers: Sequence[Denoiser], inputs: Sequence[Tensor], lev
             torch.cat([c.expand(n, *c.shape[1:]) for c, n in zip(parts, sizes, strict=True)])
             for parts in zip(*(b.inputs for b in bound), strict=True)
         ]
-        together = bound[0].model(torch.cat([inputs[i] for i in rows]), level, *conds)
-        x0s = torch.split(together.x0, sizes)
-        fracs = [None] * len(rows) if together.var_frac is None else torch.split(together.var_frac, sizes)
-        answers |= {i: Prediction(x0, frac) for i, x0, frac in zip(rows, x0s, fracs, strict=True)}
-    return [answers[i] for i in range(len(denoisers))]
+        output = bound[0].model(torch.cat([inputs[i] for i in rows]), level, *conds)
+        x0s = torch.split(output.x0, sizes)
+        fracs = [None] * len(rows) if output.var_frac is None else torch.split(output.var_frac, sizes)
+        predictions |= {i: Prediction(x0, frac) for i, x0, frac in zip(rows, x0s, fracs, strict=True)}
+    return [predictions[i] for i in range(len(denoisers))]
 
 
 def _with_mapped_low_res(denoiser: Denoiser, maps: Maps) -> Denoiser:
-    """A denoiser whose x_t will be seen through `maps`, with the pictures beside x_t seen through them too."""
+    """Return a denoiser for inputs that are mapped by `maps`, with its low-resolution pictures mapped too."""
     if not isinstance(denoiser, Bound) or not denoiser.low_res or not maps:
         return denoiser
     return replace(denoiser, low_res=tuple(apply(maps, picture) for picture in denoiser.low_res))
 
 
 def flatten(term: Term) -> tuple[Term, ...]:
-    """A term as terms of which none is a mixture."""
+    """Return a term as a tuple of terms of which none is a mixture."""
     if not isinstance(term.denoiser, Mixture):
         return (term,)
     return tuple(

@@ -1,4 +1,4 @@
-"""Keeping x0 within the range of pictures. Not linear, so always the outermost guidance."""
+"""Thresholds, which keep x0 within the range of pictures. They are not linear, so they are always the outermost guidance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..walk.prediction import Denoiser, Prediction
 
 
 def clip(denoiser: Denoiser) -> Denoiser:
-    """x0 clipped to [-1, 1]."""
+    """Clip x0 to [-1, 1]."""
 
     def clipped(x_t: Tensor, level: NoiseLevel) -> Prediction:
         p = denoiser(x_t, level)
@@ -22,9 +22,17 @@ def clip(denoiser: Denoiser) -> Denoiser:
 
 
 def dynamic_threshold(denoiser: Denoiser, quantile: float = 0.95, max_value: float = 1.5) -> Denoiser:
-    """x0 clipped to [-s, s] and divided by s, where s is a quantile of |x0| of each picture, kept within [1, max_value].
+    """Clip x0 to [-s, s] and divide it by s, where s is a quantile of |x0| of each picture.
 
-    Reference: Saharia et al., *Imagen*, 2022, section 2.3; the defaults are DeepFloyd IF's.
+        s = quantile(|x0|), kept within [1, max_value]
+
+    Args:
+        denoiser: predicts x0.
+        quantile: from 0 to 1.
+        max_value: the largest s, at least 1.
+
+    Reference: Saharia et al., *Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding* (Imagen), 2022,
+    section 2.3, https://arxiv.org/abs/2205.11487; the defaults are those of DeepFloyd IF.
     """
 
     def thresholded(x_t: Tensor, level: NoiseLevel) -> Prediction:
@@ -36,7 +44,7 @@ def dynamic_threshold(denoiser: Denoiser, quantile: float = 0.95, max_value: flo
 
 
 def _quantile(rows: Tensor, q: float) -> Tensor:
-    """torch.quantile of each row, without its limit of 16 million elements (a 1024x1024 batch passes it)."""
+    """Compute torch.quantile of each row, without its limit of 16 million elements, which a batch of 1024x1024 exceeds."""
     ordered = rows.sort(dim=1).values
     position = q * (rows.shape[1] - 1)
     low = int(position)

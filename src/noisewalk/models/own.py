@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError, unknown
-from ..walk.noise import DiscreteVP, Schedule
+from ..walk.noise import Schedule
 from ..walk.prediction import TARGETS, Condition
+from ..walk.schedules import DiscreteVP
 from .nets.build import SCHEDULES
 from .network import NetworkModel
 from .pretrained import Defaults, Pretrained

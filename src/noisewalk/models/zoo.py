@@ -16,7 +16,7 @@ import torch
 
 from ..errors import UserError, unknown
 from ..plugins import load_plugins
-from ..walk.noise import LinearPath, Rescaled
+from ..walk.schedules import LinearPath, Rescaled
 from .checkpoint import RUN_CHECKPOINT, fingerprint, network_weights, verified_card
 from .diffusers.deepfloyd import NAMED, NamedModel, cascade
 from .diffusers.hub import locate

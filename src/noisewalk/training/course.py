@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from ..models.nets.course import CourseUNet, CourseUNetConfig
-from ..walk.noise import VE, LinearPath, NoiseLevel, linear_betas, vp_schedule
+from ..walk.noise import NoiseLevel
+from ..walk.schedules import VE, LinearPath, linear_betas, vp_schedule
 from .datasets import Dataset
 from .loop import TrainConfig
 from .objectives import Objective, discrete_times, fixed_time, uniform_times

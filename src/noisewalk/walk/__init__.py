@@ -1,4 +1,4 @@
-"""The mathematics of one walk: noise levels, predictions, steps, and the loop. Needs torch only."""
+"""The mathematics of one walk: noise levels, predictions, steps, and the loop. It needs torch only."""
 
 from .grids import GRIDS as GRIDS
 from .grids import karras as karras
@@ -10,22 +10,12 @@ from .grids import strided as strided
 from .grids import trailing as trailing
 from .grids import truncate as truncate
 from .grids import walk_times as walk_times
-from .noise import VE as VE
-from .noise import DiscreteVP as DiscreteVP
-from .noise import LinearPath as LinearPath
 from .noise import Noise as Noise
 from .noise import NoiseLevel as NoiseLevel
-from .noise import Rescaled as Rescaled
 from .noise import Schedule as Schedule
 from .noise import SeededNoise as SeededNoise
-from .noise import WithGrid as WithGrid
 from .noise import add_noise as add_noise
-from .noise import cosine_betas as cosine_betas
-from .noise import cosine_schedule as cosine_schedule
-from .noise import linear_betas as linear_betas
 from .noise import renoise as renoise
-from .noise import scaled_linear_betas as scaled_linear_betas
-from .noise import vp_schedule as vp_schedule
 from .prediction import TARGETS as TARGETS
 from .prediction import Bound as Bound
 from .prediction import Condition as Condition
@@ -36,6 +26,16 @@ from .prediction import to_target as to_target
 from .prediction import to_x0 as to_x0
 from .sampling import State as State
 from .sampling import sample as sample
+from .schedules import VE as VE
+from .schedules import DiscreteVP as DiscreteVP
+from .schedules import LinearPath as LinearPath
+from .schedules import Rescaled as Rescaled
+from .schedules import WithGrid as WithGrid
+from .schedules import cosine_betas as cosine_betas
+from .schedules import cosine_schedule as cosine_schedule
+from .schedules import linear_betas as linear_betas
+from .schedules import scaled_linear_betas as scaled_linear_betas
+from .schedules import vp_schedule as vp_schedule
 from .steps import STEP_RULES as STEP_RULES
 from .steps import Step as Step
 from .steps import StepHistory as StepHistory

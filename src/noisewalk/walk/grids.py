@@ -1,4 +1,4 @@
-"""Time grids: decreasing float64 times in [0, 1], and the levels a schedule gives them."""
+"""Time grids: decreasing float64 times in [0, 1], and the noise levels that a schedule gives them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,40 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError, unknown
-from .noise import NoiseLevel, Schedule, WithGrid
+from .noise import NoiseLevel, Schedule
+from .schedules import WithGrid
 
 Grid = Callable[[Schedule, int], Tensor]
-"""(schedule, number of steps) -> (steps + 1,) times, from the noisiest down to 0."""
+"""A grid maps a schedule and a number of steps to (steps + 1,) times, from the noisiest down to 0."""
 
 
 def linspace(schedule: Schedule, steps: int) -> Tensor:
-    """Evenly spaced times from 1 to 0: the grid of flow matching's Euler sampler."""
+    """Return evenly spaced times from 1 to 0.
+
+        t_i = 1 - i / steps,     i = 0, ..., steps
+
+    This is the grid of the Euler sampler of flow matching.
+
+    Args:
+        schedule: not used; every grid takes one.
+        steps: the number of steps, at least 1.
+
+    Returns:
+        (steps + 1,) float64 times, from 1 down to 0.
+    """
     return torch.linspace(1, 0, steps + 1, dtype=torch.float64)
 
 
 def leading(schedule: Schedule, steps: int, num: int = 1000) -> Tensor:
-    """Timesteps (steps-1) k, ..., 2k, k, 0 of `num`, k = num // steps, then clean: diffusers' "leading" spacing.
+    """Return the "leading" grid of diffusers: the timesteps (steps - 1) k, ..., 2k, k, 0 with k = num // steps, and then clean.
+
+    Args:
+        schedule: not used; every grid takes one.
+        steps: the number of steps, from 1 to `num`.
+        num: the number of training timesteps.
+
+    Returns:
+        (steps + 1,) float64 times. Timestep i lies at the time (i + 1) / num.
 
     >>> from noisewalk.walk import LinearPath
     >>> index = leading(LinearPath(), 30) * 1000 - 1
@@ -32,20 +53,44 @@ def leading(schedule: Schedule, steps: int, num: int = 1000) -> Tensor:
 
 
 def trailing(schedule: Schedule, steps: int, num: int = 1000) -> Tensor:
-    """Timesteps round(num, num - k, ...) - 1 with k = num / steps, then clean: starts at the very noisiest level.
+    """Return the "trailing" grid of diffusers, which starts at the very noisiest level.
 
-    Reference: Lin et al., *Common Diffusion Noise Schedules and Sample Steps are Flawed*, 2024.
+        timesteps round(num), round(num - k), ... minus 1, with k = num / steps, and then clean
+
+    Args:
+        schedule: not used; every grid takes one.
+        steps: the number of steps, from 1 to `num`.
+        num: the number of training timesteps.
+
+    Returns:
+        (steps + 1,) float64 times. Timestep i lies at the time (i + 1) / num.
+
+    Reference: Lin et al., *Common Diffusion Noise Schedules and Sample Steps are Flawed*, 2024, table 2,
+    https://arxiv.org/abs/2305.08891.
     """
     index = torch.round(torch.arange(steps, 0, -1, dtype=torch.float64) * (num / steps)) - 1
     return torch.cat([(index + 1) / num, torch.zeros(1, dtype=torch.float64)])
 
 
 def karras(schedule: Schedule, steps: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> Tensor:
-    """Times whose ratio sigma / alpha falls as (s_max^(1/rho) + u (s_min^(1/rho) - s_max^(1/rho)))^rho, then clean.
+    """Return times at which the ratio r = sigma / alpha falls evenly in its power 1 / rho.
 
-    Both ends are kept within what the schedule reaches: beyond, several steps would share one level.
+        r_u = (r_max^(1/rho) + u (r_min^(1/rho) - r_max^(1/rho)))^rho,     u from 0 to 1, and then clean
 
-    Reference: Karras et al., *Elucidating the Design Space of Diffusion-Based Generative Models*, 2022, eq. 5.
+    Both ends are kept within the range of the schedule, because several steps would otherwise share one level.
+
+    Args:
+        schedule: the path that is walked; it turns ratios into times.
+        steps: the number of steps, at least 1.
+        sigma_min: the smallest ratio r_min before the clean picture, above 0.
+        sigma_max: the largest ratio r_max, where the walk starts.
+        rho: the power; a larger one puts more steps at little noise.
+
+    Returns:
+        (steps + 1,) float64 times.
+
+    Reference: Karras et al., *Elucidating the Design Space of Diffusion-Based Generative Models*, 2022, eq. 5,
+    https://arxiv.org/abs/2206.00364.
     """
     ends = schedule(torch.tensor([torch.finfo(torch.float64).tiny, 1], dtype=torch.float64))
     least, most = (ends.sigma / ends.alpha).tolist()
@@ -57,10 +102,22 @@ def karras(schedule: Schedule, steps: int, sigma_min: float = 0.002, sigma_max: 
 
 
 def strided(schedule: Schedule, steps: int = 34, stride: int = 30, num: int = 1000) -> Tensor:
-    """The course's list 990, 960, ..., 30, 0 of timesteps, then clean.
+    """Return the course's list of timesteps, 990, 960, ..., 30, 0, and then clean.
 
-    The course's own loop stops at timestep 0, which on a discrete schedule still holds noise (std .006 on DeepFloyd IF's);
-    drop the last time to have exactly its 33 steps. `steps` keeps the *last* entries: 34 gives the whole list.
+    The course's own loop stops at timestep 0, which on a discrete schedule still holds a little noise (its standard deviation
+    is 0.006 on DeepFloyd IF's schedule). Drop the last time to have exactly its 33 steps.
+
+    Args:
+        schedule: not used; every grid takes one.
+        steps: how many of the *last* entries are used; 34 gives the whole list.
+        stride: the difference between two timesteps.
+        num: the number of training timesteps.
+
+    Returns:
+        (steps + 1,) float64 times. Timestep i lies at the time (i + 1) / num.
+
+    Raises:
+        UserError: the list has fewer entries.
 
     >>> from noisewalk.walk import LinearPath
     >>> [round(t * 1000 - 1) for t in strided(LinearPath(), 34).tolist()][:3]
@@ -68,18 +125,25 @@ def strided(schedule: Schedule, steps: int = 34, stride: int = 30, num: int = 10
     """
     index = torch.arange((num - 1) // stride * stride, -1, -stride, dtype=torch.float64)
     if steps > len(index):
-        raise UserError(f"the course grid has {len(index)} steps of {stride}, {steps} were asked for; use --grid linspace")
+        raise UserError(f"the course grid has {len(index)} steps of {stride}, but {steps} were asked for; use --grid linspace")
     return torch.cat([(index[len(index) - steps :] + 1) / num, torch.zeros(1, dtype=torch.float64)])
 
 
 def native(schedule: Schedule, steps: int) -> Tensor:
-    """The grid that came with the model: what its own sampler was configured with.
+    """Return the grid that came with the model: the one that its own sampler was configured with.
+
+    Args:
+        schedule: a `WithGrid`.
+        steps: the number of steps.
+
+    Returns:
+        (steps + 1,) float64 times.
 
     Raises:
-        UserError: none came with it.
+        UserError: the schedule has no grid of its own.
     """
     if not isinstance(schedule, WithGrid):
-        raise UserError("this model brings no grid of its own; use --grid linspace")
+        raise UserError("this model has no grid of its own; use --grid linspace")
     return schedule.grid(steps)
 
 
@@ -91,33 +155,57 @@ GRIDS: dict[str, Grid] = {
     "course": strided,
     "native": native,
 }
+"""Time grids by name."""
 
 
 def walk_times(grid: str, schedule: Schedule, steps: int) -> Tensor:
-    """The times of a named grid.
+    """Return the times of a named grid.
+
+    Args:
+        grid: a key of `GRIDS`.
+        schedule: the path that is walked.
+        steps: the number of steps, at least 1.
+
+    Returns:
+        (steps + 1,) float64 times, from the noisiest down to 0.
 
     Raises:
-        UserError: no such grid, fewer than one step, or more steps than the grid has.
+        UserError: there is no such grid, fewer than one step is asked for, or the grid has fewer steps.
     """
     if grid not in GRIDS:
         raise unknown("grid", grid, GRIDS)
     if steps < 1:
-        raise UserError(f"a walk needs at least 1 step, {steps} were asked for; try --steps 20")
+        raise UserError(f"a walk needs at least 1 step, but {steps} were asked for; try --steps 20")
     return GRIDS[grid](schedule, steps)
 
 
 def levels(schedule: Schedule, times: Tensor) -> list[NoiseLevel]:
-    """The noise level at each time, as 0-d float64 tensors."""
+    """Return the noise level at each time.
+
+    Args:
+        schedule: the path of noise levels.
+        times: (T,) times in [0, 1].
+
+    Returns:
+        T levels, each of two float64 tensors without dimensions.
+    """
     return [schedule(t) for t in times.double().unbind()]
 
 
 def truncate(times: Tensor, start: int) -> Tensor:
-    """The rest of a grid from index `start`: where SDEdit and iterative denoising begin.
+    """Return the rest of a grid from index `start` on: SDEdit and iterative denoising begin there.
+
+    Args:
+        times: (steps + 1,) the whole grid.
+        start: the index of a step, from 0 to steps - 1.
+
+    Returns:
+        (steps + 1 - start,) the times from there on.
 
     Raises:
         UserError: `start` is not the index of a step of the grid.
     """
     steps = len(times) - 1
     if not 0 <= start < steps:
-        raise UserError(f"the walk has {steps} steps, so it can start at 0 to {steps - 1}; {start} was asked for")
+        raise UserError(f"the walk has {steps} steps, so it can start at 0 to {steps - 1}, but {start} was asked for")
     return times[start:]

@@ -18,10 +18,10 @@ class State(NamedTuple):
     """Where a walk is after a step.
 
     Args:
-        step: number of the step, from 0.
-        level: the level just reached.
-        x_t: (N, C, H, W) the sample there.
-        x0: (N, C, H, W) the picture predicted on the way there (from the level before).
+        step: the number of the step, from 0.
+        level: the level that was just reached.
+        x_t: (N, C, H, W) the sample at that level.
+        x0: (N, C, H, W) the picture that was predicted at the level before.
     """
 
     step: int
@@ -31,20 +31,23 @@ class State(NamedTuple):
 
 
 def sample(denoiser: Denoiser, x: Tensor, levels: Sequence[NoiseLevel], step: Step, noise: Noise) -> Iterator[State]:
-    """Walk a sample `x` of `levels[0]` down to `levels[-1]`, yielding a `State` after each step.
+    """Walk a sample `x` of `levels[0]` down to `levels[-1]`, and yield a `State` after each step.
 
-    A generator: previews, progress, saving and stopping live outside; closing it cancels the walk.
+    The loop is a generator. Previews, progress, saving and stopping live outside of it, and closing it cancels the walk.
 
     Args:
-        denoiser: says where to go.
+        denoiser: predicts x0.
         x: (N, C, H, W) a sample of the first level; for a whole walk, sigma times standard noise.
-        levels: decreasing in noise, one more than there are steps.
-        step: how to go there; wrap it with `pin` to constrain the walk.
-        noise: for steps that are random.
+        levels: the noise levels, decreasing in noise, one more than there are steps.
+        step: the step rule; wrap it with `pin` to constrain the walk.
+        noise: draws the noise of random steps.
+
+    Yields:
+        The state after each step.
     """
     history: StepHistory | None = None
     for i, (t, s) in enumerate(pairwise(levels)):
-        with torch.no_grad():  # inside the loop: a generator must not change the caller's grad mode between its yields
+        with torch.no_grad():  # inside the loop, because a generator must not change the caller's grad mode between two states
             x, prediction = step(denoiser, x, t, s, noise, history)
         history = StepHistory(t, prediction)
         yield State(i, s, x, prediction.x0)

@@ -1,7 +1,7 @@
 """Steps: one reverse transition x_t -> x_s, and constraints that wrap a step.
 
-A step is a pure function. What a multistep rule remembers is handed to it as `history`: the previous level and prediction
-of the same walk, or None at its start.
+A step is a pure function. What a multistep rule needs to remember is passed to it as `history`: the previous level and
+prediction of the same walk, or None at the start.
 """
 
 from __future__ import annotations
@@ -18,31 +18,37 @@ from .prediction import Denoiser, Prediction
 
 
 class StepHistory(NamedTuple):
-    """The level a walk was at one step ago, and what the denoiser said there."""
+    """The level at which a walk was one step ago, and the prediction that was made there."""
 
     level: NoiseLevel
     prediction: Prediction
 
 
 class Step(Protocol):
-    """From a sample x_t of level `t` to a sample of the cleaner level `s`; also returns the prediction made at `t`."""
+    """A step takes a sample x_t of level `t` to a sample of the cleaner level `s`."""
 
     def __call__(
         self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None, /
     ) -> tuple[Tensor, Prediction]:
-        """Take the step; returns x_s and the prediction made at `t`."""
+        """Take the step, and return x_s and the prediction that was made at `t`."""
         ...
 
 
 def ddpm(variance: Literal["learned", "small", "large"] = "learned") -> Step:
-    """Ancestral sampling: x_s from the posterior q(x_s | x_t, x0), with r = alpha_t / alpha_s and
+    """Return the step of ancestral sampling: x_s is drawn from the posterior q(x_s | x_t, x0).
 
-        x_s = alpha_s u / sigma_t^2 x0 + r sigma_s^2 / sigma_t^2 x_t + std z,     u = sigma_t^2 - r^2 sigma_s^2
+        x_s = alpha_s u / sigma_t^2 x0 + r sigma_s^2 / sigma_t^2 x_t + std z
+        r = alpha_t / alpha_s,     u = sigma_t^2 - r^2 sigma_s^2
 
-    The variance lies between `small` u sigma_s^2 / sigma_t^2 (beta tilde) and `large` u (beta), interpolated in the
-    logarithm where a model has learned where (`learned`; falls back to `small` where it has not). Order 1.
+    The variance lies between `small`, u sigma_s^2 / sigma_t^2 (beta tilde), and `large`, u (beta). Where a model has learned
+    the variance, it is interpolated between the two in the logarithm. The rule is of order 1.
 
-    Reference: Ho et al. 2020, eq. 7; Nichol & Dhariwal 2021, eq. 15; course notes (CS180, A.3).
+    Args:
+        variance: "small", "large", or "learned", which is "small" for models that have not learned it.
+
+    Reference: Ho et al., *Denoising Diffusion Probabilistic Models*, 2020, eq. 7, https://arxiv.org/abs/2006.11239; Nichol &
+    Dhariwal, *Improved Denoising Diffusion Probabilistic Models*, 2021, eq. 15, https://arxiv.org/abs/2102.09672; the course's
+    notes (CS180, A.3).
     """
 
     def step(
@@ -53,7 +59,7 @@ def ddpm(variance: Literal["learned", "small", "large"] = "learned") -> Step:
         large = t.sigma**2 - (r * s.sigma) ** 2
         shrink = (s.sigma / t.sigma) ** 2
         x_s = s.alpha * large / t.sigma**2 * p.x0 + r * shrink * x_t
-        if s.sigma == 0:  # the last step lands on x0: the posterior of a clean picture has no variance
+        if s.sigma == 0:  # the last step lands on x0, because the posterior of a clean picture has no variance
             return x_s, p
         if variance == "large":
             return x_s + large.sqrt() * noise(x_t), p
@@ -67,11 +73,17 @@ def ddpm(variance: Literal["learned", "small", "large"] = "learned") -> Step:
 
 
 def ddim(eta: float = 0.0) -> Step:
-    """x_s = alpha_s x0 + sqrt(sigma_s^2 - std^2) eps + std z, with std = eta times the `small` deviation of `ddpm`.
+    """Return the step of DDIM.
 
-    eta = 0 is deterministic, and on the linear path exactly Euler's method for flow matching; eta = 1 is DDPM. Order 1.
+        x_s = alpha_s x0 + sqrt(sigma_s^2 - std^2) eps + std z,     std = eta times the `small` deviation of `ddpm`
 
-    Reference: Song et al., *DDIM*, 2021, eq. 12 and 16.
+    With eta = 0 it is deterministic, and on the linear path it is exactly Euler's method for flow matching. With eta = 1 it is
+    DDPM. The rule is of order 1.
+
+    Args:
+        eta: how random the step is, from 0 to 1.
+
+    Reference: Song et al., *Denoising Diffusion Implicit Models*, 2021, eq. 12 and 16, https://arxiv.org/abs/2010.02502.
     """
 
     def step(
@@ -89,13 +101,16 @@ def ddim(eta: float = 0.0) -> Step:
 
 
 def heun() -> Step:
-    """Heun's method on the velocity of the linear path; two network calls per step, one on the step that lands on clean.
+    """Return the step of Heun's method on the velocity of the linear path.
 
-    Every path is a rescaled linear path: y = x / (alpha + sigma) has alpha' = 1 - r, sigma' = r with
-    r = sigma / (alpha + sigma), and dy/dr = eps - x0. The rule averages this velocity at both ends; unlike a rule in
-    sigma / alpha it stays finite at pure noise. Order 2.
+        y = x / (alpha + sigma),     r = sigma / (alpha + sigma),     dy/dr = eps - x0
 
-    Reference: Karras et al. 2022, algorithm 1 (there in sigma / alpha).
+    Every path is a rescaled linear path: y has alpha' = 1 - r and sigma' = r. The rule averages the velocity dy/dr at both ends
+    of the step. A rule in sigma / alpha would be infinite at pure noise, and this one is not. It makes two network calls per
+    step, and one on the step that lands on the clean picture. The rule is of order 2.
+
+    Reference: Karras et al., *Elucidating the Design Space of Diffusion-Based Generative Models*, 2022, algorithm 1 (there in
+    sigma / alpha), https://arxiv.org/abs/2206.00364.
     """
 
     def step(
@@ -115,14 +130,16 @@ def heun() -> Step:
 
 
 def dpmpp_2m() -> Step:
-    """DPM-Solver++(2M): one network call per step, second order by the memory of the last one. With
-    lam = log(alpha / sigma), h = lam_s - lam_t, k = (lam_t - lam_previous) / h,
+    """Return the step of DPM-Solver++(2M), which reaches second order with one network call per step.
 
         x_s = sigma_s / sigma_t x_t - alpha_s (e^-h - 1) D,     D = x0 + (x0 - x0_previous) / (2 k)
+        lam = log(alpha / sigma),     h = lam_s - lam_t,     k = (lam_t - lam_previous) / h
 
-    First order on the first step and on the one that lands on clean. Order 2.
+    It reuses the prediction of the previous step. The first step and the step that lands on the clean picture are of first
+    order; the rule is of order 2.
 
-    Reference: Lu et al., *DPM-Solver++*, 2022, algorithm 2.
+    Reference: Lu et al., *DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models*, 2022, algorithm 2,
+    https://arxiv.org/abs/2211.01095.
     """
 
     def step(
@@ -138,28 +155,36 @@ def dpmpp_2m() -> Step:
 
 
 def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], noise: Noise, num_resamples: int = 1) -> Step:
-    """Wrap a step so that a component of the walk follows a reference picture:
+    """Wrap a step so that a component of the walk follows a reference picture.
 
         x_s <- x_s - component(x_s) + component(alpha_s reference + sigma_s eps)
 
-    with the reference freshly noised to the level just *reached*, so that the network always sees both parts equally
-    noisy, and the last level, being clean, leaves the reference's component exactly. With `num_resamples` > 1 the walk
-    goes back up and down again between the two levels, which lets the rest harmonise with the pinned part.
+    The reference gets fresh noise of the level that was just *reached*. The network therefore always sees both parts equally
+    noisy, and the last level, which is clean, keeps the component of the reference exactly. With `num_resamples` > 1 the walk
+    goes back up and down again between the two levels, so that the rest can adapt to the pinned part.
 
-    A mask of the known pixels gives RePaint (Lugmayr et al. 2022, algorithm 1, jump length 1); a low-pass filter an inverse
-    hybrid; the mean over colours, colourisation.
+    A mask of the known pixels gives RePaint (jump length 1), a low-pass filter an inverse hybrid image, the mean over colours
+    a colourisation.
 
     Args:
         step: the step to wrap; it is taken `num_resamples` times.
-        reference: (N or 1, C, H, W) clean, in [-1, 1].
-        component: a linear projection (a mask, a mean over colours), keeping the part of a picture to pin. A Gaussian blur is
-            not quite one: blurring twice blurs more, so what is kept is then x - blur(x) + blur(reference).
-        noise: for the reference and for going back up; its own stream, so that pinning does not change the step's noise.
-        num_resamples: number of times each transition is made; network calls grow in proportion.
-    """
+        reference: (N or 1, C, H, W) the clean reference, in [-1, 1].
+        component: a linear projection (a mask, a mean over colours) that returns the part of a picture to pin. A Gaussian blur
+            is not quite a projection, because blurring twice blurs more; what is kept is then x - blur(x) + blur(reference).
+        noise: draws the noise of the reference and of going back up. It has a stream of its own, so that pinning does not
+            change the noise of the steps.
+        num_resamples: how often each transition is made, at least 1; network calls grow in proportion.
 
+    Raises:
+        ValueError: `num_resamples` is less than 1.
+
+    Reference: Lugmayr et al., *RePaint: Inpainting using Denoising Diffusion Probabilistic Models*, 2022, algorithm 1,
+    https://arxiv.org/abs/2201.09865.
+    """
     if num_resamples < 1:
-        raise ValueError(f"num_resamples counts how often each transition is made, at least 1; got {num_resamples}")
+        raise ValueError(
+            f"num_resamples says how often each transition is made, so it must be at least 1; {num_resamples} was given"
+        )
 
     def pinned(
         denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, step_noise: Noise, history: StepHistory | None
@@ -167,7 +192,7 @@ def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], no
         def down(x_t: Tensor) -> tuple[Tensor, Prediction]:
             x_s, p = step(denoiser, x_t, t, s, step_noise, history)
             known = add_noise(reference.expand_as(x_s), s, noise)
-            return x_s - component(x_s) + component(known), p  # not x_s + component(known - x_s): that rounds
+            return x_s - component(x_s) + component(known), p  # not x_s + component(known - x_s), which rounds
 
         x_s, p = down(x_t)
         for _ in range(num_resamples - 1):
@@ -188,15 +213,15 @@ def _log_snr_between(t: NoiseLevel, s: NoiseLevel) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class StepRule:
-    """A step rule and what is true of it; the tests measure every row of `STEP_RULES` against what it says here.
+    """A step rule with its properties. The tests measure every row of `STEP_RULES` against what the row states.
 
     Args:
         make: makes the step.
-        title: what it is, in a few words.
-        order: the error of a walk falls as steps^-order on exact Gaussian data: of the sample for a rule without noise, of
-            the samples' covariance for a random rule.
-        calls: network calls per step (the step that lands on the clean picture may need fewer).
-        random: True if it draws noise in every step.
+        title: what the rule is, in a few words.
+        order: the order of convergence: the error of a walk falls as steps^-order on exact Gaussian data. For a rule without
+            noise it is the error of the sample, for a random rule the error of the samples' covariance.
+        calls: network calls per step; the step that lands on the clean picture may need fewer.
+        random: True if the rule draws noise in every step.
         learned_variance: True if it reads the variance that some networks predict.
     """
 
@@ -208,7 +233,7 @@ class StepRule:
     learned_variance: bool = False
 
     def __call__(self) -> Step:
-        """A step of this rule."""
+        """Return a step of this rule."""
         return self.make()
 
 
@@ -222,4 +247,4 @@ STEP_RULES: dict[str, StepRule] = {
     "heun": StepRule(make=heun, title="Heun's method", order=2, calls=2),
     "dpmpp-2m": StepRule(make=dpmpp_2m, title="DPM-Solver++(2M)", order=2),
 }
-"""Step rules by the name that the command line knows them by; `euler` is `ddim`, which on the linear path is Euler's method."""
+"""Step rules by name. `euler` is `ddim`, which is Euler's method on the linear path."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from noisewalk.training.objectives import Objective
-from noisewalk.walk.noise import LinearPath
+from noisewalk.walk.schedules import LinearPath
 
 
 def best(x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Views: linear isometries of pictures, under which one picture can be two.
 
-A view must be orthogonal: it then turns standard normal noise into standard normal noise, and a model sees through it a
-picture exactly as noisy as it expects (Geng et al., *Visual Anagrams*, 2024, section 3.3).
+A view must be orthogonal. It then turns standard normal noise into standard normal noise, and a model that sees a picture
+through it finds it exactly as noisy as it expects (Geng et al., *Visual Anagrams*, 2024, section 3.3,
+https://arxiv.org/abs/2311.17919).
 """
 
 from __future__ import annotations
@@ -24,37 +25,42 @@ from .view import permutation as permutation
 VIEWS: dict[str, View] = {
     view.name: view for view in (*SIMPLE, patch_permute(), pixel_permute(), jigsaw(), square_hinge(), polar_rings())
 }
-"""Views by name. Rotations are anticlockwise; all work on square pictures of any size. Put your own in by `register`."""
+"""Views by name. Rotations are anticlockwise; all work on square pictures of any size. Add your own with `register`."""
 
 SEEDED: dict[str, Callable[[int], View]] = {
     "patch-permute": patch_permute,
     "pixel-permute": pixel_permute,
     "jigsaw": jigsaw,
 }
-"""Views drawn from a seed: NAME:SEED; the name alone is seed 0."""
+"""Views that are made from a seed, named NAME:SEED; the name alone stands for seed 0."""
 
 
-def register(look: View | ViewLike | str, name: str | View | ViewLike = "") -> View:
-    """Make a view known by a name, so that techniques, the command line and the metadata can speak of it.
+def register(view: View | ViewLike | str, name: str | View | ViewLike = "") -> View:
+    """Make a view known by a name, so that techniques, the command line and the metadata of pictures can use it.
 
     Args:
-        look: the view, or any object with `forward` and `inverse`.
-        name: its name; the two may also be given the other way round.
+        view: the view, or any object with `forward` and `inverse`.
+        name: its name; the two may also be given in the other order.
+
+    Returns:
+        The registered view.
+
+    Raises:
+        UserError: another view has that name, or no view was given.
 
     >>> class Shifted:
     ...     def forward(self, x): return x.roll(3, dims=3)
     ...     def inverse(self, x): return x.roll(-3, dims=3)
     >>> register(Shifted(), "shifted").name, VIEWS.pop("shifted").name
     ('shifted', 'shifted')
-
-    Raises:
-        UserError: another view has that name.
     """
-    if isinstance(look, str):
-        look, name = name, look
-    if isinstance(look, str) or not isinstance(name, str):
-        raise UserError("register(view, name) takes a view, which has `forward` and `inverse`, and its name, which is text")
-    view = as_view(look, name)
+    if isinstance(view, str):
+        view, name = name, view
+    if isinstance(view, str) or not isinstance(name, str):
+        raise UserError(
+            "register(view, name) takes a view, which is an object with `forward` and `inverse`, and its name, which is text"
+        )
+    view = as_view(view, name)
     if view.name in VIEWS and VIEWS[view.name] is not view:
         raise UserError(f"there is a view '{view.name}' already; register yours under another name")
     VIEWS[view.name] = view
@@ -62,17 +68,20 @@ def register(look: View | ViewLike | str, name: str | View | ViewLike = "") -> V
 
 
 def get_view(name: str) -> View:
-    """The view of that name: one of `VIEWS`, jigsaw:SEED (and other seeded ones), colour-permute:ORDER, failure:NAME.
+    """Return the view of a name.
+
+    Args:
+        name: a key of `VIEWS`; jigsaw:SEED and the other views of `SEEDED`; colour-permute:ORDER; or failure:NAME.
 
     Raises:
-        UserError: there is none; the nearest name is suggested.
+        UserError: there is no such view; the nearest name is suggested.
     """
     if name in VIEWS:
         return VIEWS[name]
     kind, _, rest = name.partition(":")
     if kind in SEEDED:
         if not rest.isascii() or not rest.isdigit() or len(rest) > 15:
-            raise UserError(f"view '{kind}:SEED' needs a whole number as its seed, '{rest}' was given")
+            raise UserError(f"the view '{kind}:SEED' needs a whole number as its seed; '{rest}' was given")
         return SEEDED[kind](int(rest))
     if kind == "colour-permute":
         return colour_permute(rest)

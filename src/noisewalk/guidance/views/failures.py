@@ -1,10 +1,10 @@
-"""Views that are none: they teach why a view must be an isometry. Named `failure:NAME` on the command line.
+"""Views that fail: they teach why a view must be an isometry. The command line calls them `failure:NAME`.
 
-Standard noise seen through them is no longer standard (`docs/illusions.md` shows by how much), so the model is shown pictures
-unlike any it was trained on, and what comes out is blurred, washed out or full of noise.
+Standard noise that is seen through them is no longer standard (`docs/illusions.md` shows by how much). The model therefore gets
+pictures unlike any that it was trained on, and the result is blurred, washed out or full of noise.
 
-The three are those of Geng et al., *Visual Anagrams*, 2024, section 3.3 and appendix: an interpolated circle, a blur, a white
-balance.
+The three are an interpolated circle, a blur and a white balance, as in Geng et al., *Visual Anagrams*, 2024, section 3.3 and
+appendix, https://arxiv.org/abs/2311.17919.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ _GAINS = (0.7, 0.9, 1.4)
 
 
 def bilinear_circle(degrees: float) -> View:
-    """The inner circle turned by any angle, by bilinear interpolation: a weighted mean of pixels has less noise than one."""
+    """Return the view that turns the inner circle by any angle, with bilinear interpolation.
+
+    It fails because a weighted mean of pixels has less noise than one pixel.
+
+    Args:
+        degrees: the angle, anticlockwise.
+    """
 
     def turn(angle: float, x: Tensor) -> Tensor:
         a = torch.tensor(torch.pi * angle / 180)
@@ -52,4 +58,4 @@ FAILURES: dict[str, View] = {
         View("failure:white-balance", lambda x: _balanced(1, x), lambda x: _balanced(-1, x), identity),
     )
 }
-"""By name. The blur's way back is the identity: a blur cannot be undone."""
+"""Failing views by name. The inverse of the blur is the identity, because a blur cannot be undone."""

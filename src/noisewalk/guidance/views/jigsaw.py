@@ -1,7 +1,7 @@
 """A jigsaw: interlocking pieces that fit together in more than one way.
 
-In a 4 x 4 puzzle whose cells have knobs on two opposite sides and holes on the other two, in turn like the squares of a
-chessboard, every inner piece fits every inner place, and so do the corners and the two places_by_shape of edge pieces.
+In a 4 x 4 puzzle, each cell has knobs on two opposite sides and holes on the other two, alternating like the squares of a
+chessboard. Every inner piece then fits every inner place, and so do the corners and the two kinds of edge pieces.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from .view import View, from_order
 ACROSS = 4
 FLAT, KNOB, HOLE = 0, 1, 2
 SIDES = ((-1, 0), (0, -1), (1, 0), (0, 1))
-"""Top, left, bottom, right: the order in which an anticlockwise turn takes one to the next."""
+"""Top, left, bottom and right: an anticlockwise turn takes each of them to the next."""
 
 
 def jigsaw(seed: int = 0) -> View:
-    """The pieces of a 4 x 4 jigsaw, put together in another way; no piece stays where it was."""
+    """Return the view that puts the pieces of a 4 x 4 jigsaw together in another way; no piece stays where it was.
+
+    Args:
+        seed: decides which piece goes where.
+    """
 
     def order(height: int, width: int) -> Tensor:
         return piece_order(jigsaw_cut(require_square(height, width, "jigsaw")), *_solution(seed))
@@ -28,7 +32,7 @@ def jigsaw(seed: int = 0) -> View:
 
 
 def jigsaw_cut(size: int) -> Cut:
-    """Which piece every pixel belongs to; at multiples of 64 the shapes at 64 enlarged."""
+    """Return which piece every pixel belongs to; at multiples of 64 pixels the shapes are those at 64, enlarged."""
     factor = stage_factor(size)
     small = grid_cut(size // factor, ACROSS)
     owner = small.owner.clone()
@@ -43,7 +47,7 @@ def jigsaw_cut(size: int) -> Cut:
 
 
 def _outline(place: int) -> tuple[int, ...]:
-    """What a place's piece has at its top, left, bottom and right."""
+    """Return what the piece of a place has at its top, left, bottom and right."""
     row, column = divmod(place, ACROSS)
 
     def at(side: int) -> int:
@@ -56,7 +60,10 @@ def _outline(place: int) -> tuple[int, ...]:
 
 
 def _from_edge(cut: Cut, place: int, down: int, right: int) -> tuple[Tensor, Tensor]:
-    """Of every pixel, in cells: depth behind the edge through which direction (down, right) enters a place, distance along."""
+    """Return, for every pixel and in cells, its depth behind an edge of a place and its distance along that edge.
+
+    The edge is the one through which the direction (down, right) enters the place.
+    """
     size = len(cut.owner)
     cell = size // ACROSS
     line = 2 * torch.arange(size)
@@ -66,7 +73,7 @@ def _from_edge(cut: Cut, place: int, down: int, right: int) -> tuple[Tensor, Ten
 
 
 def _solution(seed: int) -> tuple[list[int], list[int]]:
-    """Another way to put the puzzle together: the piece that goes to each place, and its quarter turns."""
+    """Return another way to put the puzzle together: the piece that goes to each place, and its quarter turns."""
     draw = torch.Generator().manual_seed(seed)
     source, turns = list(range(ACROSS**2)), [0] * ACROSS**2
     places_by_shape: dict[tuple[int, ...], list[int]] = {}
@@ -83,5 +90,5 @@ def _solution(seed: int) -> tuple[list[int], list[int]]:
 
 
 def _turned(outline: tuple[int, ...], quarters: int) -> tuple[int, ...]:
-    """The outline of a piece after anticlockwise quarter turns."""
+    """Return the outline of a piece after anticlockwise quarter turns."""
     return tuple(outline[(side - quarters) % 4] for side in range(4))

@@ -1,7 +1,7 @@
-"""Views that cut a picture into pieces, and turn and move each as a whole.
+"""Views that cut a picture into pieces, and move and turn each piece as a whole.
 
 Pieces move by whole pixels and quarter turns, so every one of these views is an exact permutation. Where a size is a multiple
-of 64 the pieces are those at 64 enlarged: a view then shows the same at every stage of a cascade (64, 256, 1024).
+of 64 pixels, the pieces are those at 64, enlarged. A view then shows the same at every stage of a cascade (64, 256, 1024).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Cut:
     """How a square picture is cut.
 
     Args:
-        owner: (S, S) number of the place each pixel belongs to; -1 for those that never move.
+        owner: (S, S) the number of the place that each pixel belongs to; -1 for pixels that never move.
         centres: (P, 2) row and column of each place's centre, doubled so that they are whole numbers.
     """
 
@@ -32,16 +32,24 @@ class Cut:
 
 
 def piece_order(cut: Cut, source: Sequence[int], turns: Sequence[int]) -> Tensor:
-    """The order in which place p shows the piece of place source[p], turned anticlockwise by turns[p] quarters.
+    """Return the order of pixels in which place p shows the piece of place source[p], turned anticlockwise by turns[p].
 
-    The pieces must fit: turned so, each has the shape of its new place.
+    The pieces must fit: after its turns, each has the shape of its new place.
+
+    Args:
+        cut: how the picture is cut.
+        source: for each place, the number of its new piece.
+        turns: for each place, the quarter turns of that piece.
+
+    Returns:
+        (S * S,) seen pixel i is the picture's pixel order[i].
     """
     size = len(cut.owner)
     place = cut.owner.flatten().clamp(min=0)
     at = torch.stack(torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij"), -1).view(-1, 2)
     y, x = (2 * at - cut.centres[place]).unbind(1)
     quarters = torch.tensor(turns)[place] % 4
-    for k in (1, 2, 3):  # turn back clockwise, a quarter at a time
+    for k in (1, 2, 3):  # turn back clockwise, one quarter at a time
         again = quarters >= k
         y, x = torch.where(again, x, y), torch.where(again, -y, x)
     centre = cut.centres[torch.tensor(source)[place]]
@@ -50,17 +58,22 @@ def piece_order(cut: Cut, source: Sequence[int], turns: Sequence[int]) -> Tensor
 
 
 def stage_factor(size: int) -> int:
-    """How many times the size of the first stage a picture is, 1 if it is no multiple of it."""
+    """Return how many times the size of the first stage a picture is; 1 if it is not a multiple of it."""
     return size // STAGE if size % STAGE == 0 else 1
 
 
 def repeat_pixels(x: Tensor, factor: int) -> Tensor:
-    """(H, W) -> (H * factor, W * factor), each entry a block."""
+    """Enlarge (H, W) to (H * factor, W * factor); each entry becomes a block."""
     return x.repeat_interleave(factor, 0).repeat_interleave(factor, 1)
 
 
 def grid_cut(size: int, across: int) -> Cut:
-    """across x across square cells, of whole pixels, in the middle of the picture; what is left over never moves."""
+    """Cut a picture into a grid of square cells of whole pixels, in its middle; the rest never moves.
+
+    Args:
+        size: the side of the picture in pixels.
+        across: the number of cells in a row.
+    """
     cell = size // across
     margin = (size - cell * across) // 2
     line = (torch.arange(size) - margin).div(max(cell, 1), rounding_mode="floor")
@@ -71,7 +84,12 @@ def grid_cut(size: int, across: int) -> Cut:
 
 
 def patch_permute(seed: int = 0, across: int = 4) -> View:
-    """A grid of across x across patches, shuffled."""
+    """Return the view that shuffles a grid of patches.
+
+    Args:
+        seed: decides the order.
+        across: the number of patches in a row.
+    """
 
     def order(height: int, width: int) -> Tensor:
         cut = grid_cut(require_square(height, width, "patch-permute"), across)
@@ -81,7 +99,7 @@ def patch_permute(seed: int = 0, across: int = 4) -> View:
 
 
 def pixel_permute(seed: int = 0) -> View:
-    """Every pixel shuffled; at multiples of 64, every block that was a pixel at 64."""
+    """Return the view that shuffles every pixel; at multiples of 64, every block that was a pixel at 64."""
 
     def order(height: int, width: int) -> Tensor:
         size = require_square(height, width, "pixel-permute")
@@ -93,7 +111,10 @@ def pixel_permute(seed: int = 0) -> View:
 
 
 def square_hinge(across: int = 4) -> View:
-    """A sheet of squares hinged at their corners, folded open and shut again: neighbours turn a quarter opposite ways."""
+    """Return the view of a sheet of squares that are hinged at their corners, folded open and shut again.
+
+    Neighbouring squares turn by a quarter in opposite directions.
+    """
 
     def order(height: int, width: int) -> Tensor:
         cut = grid_cut(require_square(height, width, "square-hinge"), across)
@@ -104,7 +125,10 @@ def square_hinge(across: int = 4) -> View:
 
 
 def polar_rings(rings: int = 4) -> View:
-    """Concentric rings of equal width, counted from the outside: ring k is turned by k quarters, the corners stay."""
+    """Return the view of concentric rings of equal width, in which ring k (from the outside) turns by k quarters.
+
+    The corners stay.
+    """
 
     def order(height: int, width: int) -> Tensor:
         size = require_square(height, width, "polar-rings")
@@ -123,12 +147,16 @@ def _shuffled(count: int, seed: int) -> list[int]:
 
 
 def require_square(height: int, width: int, name: str) -> int:
-    """The side of a square picture."""
+    """Return the side of a square picture.
+
+    Raises:
+        UserError: the picture is not square.
+    """
     if height != width:
-        raise UserError(f"view '{name}' needs square pictures, not {width}x{height}")
+        raise UserError(f"the view '{name}' needs square pictures; these have {width}x{height} pixels")
     return height
 
 
 def seeded_name(name: str, seed: int) -> str:
-    """The name that `get_view` knows a seeded view by."""
+    """Return the name by which `get_view` finds a seeded view."""
     return f"{name}:{seed}" if seed else name

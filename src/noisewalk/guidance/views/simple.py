@@ -11,23 +11,32 @@ from .view import View, permutation
 
 
 def identity(x: Tensor) -> Tensor:
-    """The picture."""
+    """Return the picture."""
     return x
 
 
 def rotate(quarters: int) -> Map:
-    """Turned anticlockwise by quarters, of a square picture."""
+    """Return the map that turns a square picture anticlockwise by quarters."""
 
     def turn(x: Tensor) -> Tensor:
         if quarters % 2 and x.shape[2] != x.shape[3]:
-            raise UserError(f"a quarter turn needs a square picture, not {x.shape[3]}x{x.shape[2]}; rotate180 works on any")
+            raise UserError(
+                f"a quarter turn needs a square picture, but this one has {x.shape[3]}x{x.shape[2]} pixels; use rotate180"
+            )
         return torch.rot90(x, quarters, (2, 3))
 
     return turn
 
 
 def shear_lines(dim: int, direction: int) -> Map:
-    """Lines along `dim` (2: columns, 3: rows) shifted round, each by one pixel more than its neighbour, the middle one not."""
+    """Return the map that shifts each line of a picture round by one pixel more than its neighbour.
+
+    The middle line stays.
+
+    Args:
+        dim: the dimension that the lines lie along: 2 for columns, 3 for rows.
+        direction: 1 or -1.
+    """
     across = 5 - dim
 
     def shear(x: Tensor) -> Tensor:
@@ -39,7 +48,7 @@ def shear_lines(dim: int, direction: int) -> Map:
 
 
 def inner_circle(x: Tensor) -> Tensor:
-    """Half a turn of the largest circle; the corners stay."""
+    """Turn the largest circle of the picture by half a turn; the corners stay."""
     height, width = x.shape[2:]
     y = torch.arange(height, device=x.device)[:, None] - (height - 1) / 2
     z = torch.arange(width, device=x.device)[None, :] - (width - 1) / 2
@@ -48,25 +57,30 @@ def inner_circle(x: Tensor) -> Tensor:
 
 
 def block_swap(direction: int) -> Map:
-    """Diagonal quarters change places."""
+    """Return the map that exchanges diagonally opposite quarters."""
     return lambda x: x.roll((direction * (x.shape[2] // 2), direction * (x.shape[3] // 2)), dims=(2, 3))
 
 
 def colour_permute(order: str = "gbr") -> View:
-    """Colours change places: red, green and blue are shown the channels named in `order`.
+    """Return the view that permutes colours: red, green and blue show the channels that `order` names.
+
+    Raises:
+        UserError: `order` is not an order of the letters r, g and b.
 
     >>> colour_permute("bgr").forward(torch.tensor([1.0, 2, 3]).view(1, 3, 1, 1)).flatten().tolist()
     [3.0, 2.0, 1.0]
     """
     if sorted(order) != ["b", "g", "r"]:
-        raise UserError(f"a view of permuted colours is named colour-permute:ORDER, ORDER an order of rgb; '{order}' is none")
+        raise UserError(
+            f"write colour-permute:ORDER with an order of the letters rgb, such as colour-permute:bgr; '{order}' was given"
+        )
     there = ["rgb".index(c) for c in order]
     back = [order.index(c) for c in "rgb"]
 
     def by(channels: list[int]) -> Map:
         def move(x: Tensor) -> Tensor:
             if x.shape[1] != 3:
-                raise UserError(f"view 'colour-permute' needs pictures of 3 colours; this model's have {x.shape[1]}")
+                raise UserError(f"the view 'colour-permute' needs pictures of 3 colours; those of this model have {x.shape[1]}")
             return x[:, channels]
 
         return move

@@ -1,4 +1,4 @@
-"""What a view is, and what makes one."""
+"""What a view is, and functions that make views."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..terms import Map
 
 
 class ViewLike(Protocol):
-    """The least a view of your own needs: two methods that undo each other. `as_view` makes it a `View`.
+    """The least that a view of your own needs: two methods that undo each other. `as_view` makes a `View` of it.
 
     >>> class Shifted:
     ...     def forward(self, x): return x.roll(3, dims=3)
@@ -25,11 +25,11 @@ class ViewLike(Protocol):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> what is seen, same shape."""
+        """Map pictures (N, C, H, W) to what is seen, of the same shape."""
         ...
 
     def inverse(self, x: Tensor) -> Tensor:
-        """Undoes `forward` exactly."""
+        """Undo `forward` exactly."""
         ...
 
 
@@ -39,10 +39,10 @@ class View:
 
     Args:
         name: what the command line calls it.
-        forward: (N, C, H, W) -> what is seen, same shape.
+        forward: maps pictures (N, C, H, W) to what is seen, of the same shape.
         inverse: undoes `forward` exactly.
-        inverse_variance: undoes `forward` on a map of variances: where values move they move along, where they change
-            sign or mix they do not (the variance of -z is that of z).
+        inverse_variance: undoes `forward` on a map of variances. Variances move where values move, but they do not change where
+            values change their sign or mix (the variance of -z is that of z).
     """
 
     name: str
@@ -52,16 +52,22 @@ class View:
 
 
 def permutation(name: str, forward: Map, inverse: Map) -> View:
-    """A view that only moves values: variances move along."""
+    """Return a view that only moves values; variances move with them.
+
+    Args:
+        name: what the command line calls it.
+        forward: maps pictures (N, C, H, W) to what is seen.
+        inverse: undoes `forward` exactly.
+    """
     return View(name, forward, inverse, inverse)
 
 
 def from_order(name: str, order: Callable[[int, int], Tensor]) -> View:
-    """A view that moves pixels by a table: seen pixel i (counted row by row) is the picture's pixel order[i].
+    """Return a view that moves pixels by a table: seen pixel i (counted row by row) is the picture's pixel order[i].
 
     Args:
         name: what the command line calls it.
-        order: (height, width) -> (height * width,) a permutation of 0 ... height * width - 1; asked once a size.
+        order: maps (height, width) to a permutation (height * width,) of 0 ... height * width - 1; it is called once per size.
     """
 
     @lru_cache(maxsize=8)
@@ -81,35 +87,44 @@ def from_order(name: str, order: Callable[[int, int], Tensor]) -> View:
 
 
 def from_table(name: str, table: Tensor) -> View:
-    """A view by an explicit permutation of the pixels of a square picture.
+    """Return a view given by an explicit permutation of the pixels of a square picture.
 
-    In a picture whose side is a multiple, blocks of pixels move as the pixels would, so that one table serves all stages of
-    a cascade.
+    In a picture whose side is a multiple, blocks of pixels move as the pixels would. One table therefore serves all stages of a
+    cascade.
 
     Args:
+        name: what the command line calls it.
         table: (side * side,) integers; seen pixel i is the picture's pixel table[i].
 
     Raises:
-        UserError: it is no permutation of a square picture's pixels; on use, the picture's size does not fit it.
+        UserError: it is not a permutation of a square picture's pixels; when it is used, that the picture's size does not fit
+            it.
     """
     count = table.numel()
     side = round(count**0.5)
     if side * side != count or not count:
-        raise UserError(f"view '{name}' orders {count} pixels, which is no square picture")
+        raise UserError(f"the view '{name}' orders {count} pixels, which do not make a square picture")
     if not torch.equal(table.flatten().long().sort().values, torch.arange(count)):
-        raise UserError(f"view '{name}' is not a permutation: each of 0 to {count - 1} must be in it once")
+        raise UserError(f"the view '{name}' is not a permutation; each of 0 to {count - 1} must be in it once")
     small = table.flatten().long()
 
     def order(height: int, width: int) -> Tensor:
         if height != width or height % side:
-            raise UserError(f"view '{name}' orders the pixels of {side}x{side} pictures; this model draws {width}x{height}")
+            raise UserError(
+                f"the view '{name}' orders the pixels of {side}x{side} pictures; those of this model have {width}x{height}"
+            )
         return enlarge_order(small, height // side)
 
     return from_order(name, order)
 
 
 def enlarge_order(order: Tensor, factor: int) -> Tensor:
-    """The order of a picture `factor` times the size, in which blocks of factor x factor pixels move as pixels did."""
+    """Return the order for a picture `factor` times the size, in which blocks of factor x factor pixels move as pixels did.
+
+    Args:
+        order: (side * side,) a permutation of pixels.
+        factor: the size of a block.
+    """
     side = round(order.numel() ** 0.5)
     block_row, block_column = order.view(side, side) // side, order.view(side, side) % side
     inside = torch.arange(side * factor) % factor
@@ -119,31 +134,44 @@ def enlarge_order(order: Tensor, factor: int) -> Tensor:
     return table.flatten()
 
 
-def as_view(look: View | ViewLike, name: str = "") -> View:
-    """A `View` of anything with `forward` and `inverse`; a `View` stays as it is.
+def as_view(view: View | ViewLike, name: str = "") -> View:
+    """Return a `View` of anything with `forward` and `inverse`; a `View` stays as it is.
 
-    Without an `inverse_variance` of its own, the learned variance (of models that have one) is replaced by its mean over
-    each picture, which any isometry keeps.
+    An object without `inverse_variance` gets one that replaces the learned variance (of models that have one) by its mean over
+    each picture, because every isometry keeps the mean.
+
+    Args:
+        view: the object.
+        name: its name; "" for the object's own.
     """
-    if isinstance(look, View):
-        return look
-    name = name or str(getattr(look, "name", type(look).__name__))
-    return View(name, look.forward, look.inverse, getattr(look, "inverse_variance", _mean))
+    if isinstance(view, View):
+        return view
+    name = name or str(getattr(view, "name", type(view).__name__))
+    return View(name, view.forward, view.inverse, getattr(view, "inverse_variance", _mean))
 
 
 def check_isometry(view: View | ViewLike, shape: tuple[int, int, int], draw: Callable[..., Tensor] = torch.randn) -> None:
-    """Raise a `UserError` that says what is wrong if a view is not a linear isometry with an exact inverse at `shape`."""
+    """Check that a view is a linear isometry with an exact inverse.
+
+    Args:
+        view: the view.
+        shape: (C, H, W) of the pictures that it is checked on.
+        draw: makes the random pictures; it is called like `torch.randn`.
+
+    Raises:
+        UserError: it is not; the message says why.
+    """
     view = as_view(view)
     x, y = draw(1, *shape), draw(1, *shape)
     seen = view.forward(x)
     if seen.shape != x.shape:
-        raise UserError(f"view '{view.name}' turns a picture of {shape} into one of {tuple(seen.shape[1:])}")
+        raise UserError(f"the view '{view.name}' turns a picture of shape {shape} into one of shape {tuple(seen.shape[1:])}")
     if not torch.allclose(view.inverse(seen), x, atol=1e-5):
-        raise UserError(f"view '{view.name}': inverse(forward(x)) is not x")
+        raise UserError(f"the view '{view.name}' is not invertible: inverse(forward(x)) is not x")
     if not torch.allclose(seen.norm(), x.norm(), rtol=1e-4):
-        raise UserError(f"view '{view.name}' changes the norm of a picture; noise seen through it is not standard noise")
+        raise UserError(f"the view '{view.name}' changes the norm of pictures, so noise seen through it is not standard noise")
     if not torch.allclose(view.forward(2 * x - y), 2 * seen - view.forward(y), atol=1e-4):
-        raise UserError(f"view '{view.name}' is not linear")
+        raise UserError(f"the view '{view.name}' is not linear")
 
 
 def _mean(x: Tensor) -> Tensor:

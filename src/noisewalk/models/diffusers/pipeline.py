@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError, unknown
-from ...walk.noise import Rescaled, WithGrid
+from ...walk.schedules import Rescaled, WithGrid
 from ..network import NetworkModel
 from ..pretrained import Codec, Pretrained
 from .components import ModelFolder

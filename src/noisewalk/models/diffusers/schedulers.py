@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError
-from ...walk.noise import DiscreteVP, LinearPath, Schedule, WithGrid, cosine_betas, linear_betas, scaled_linear_betas
+from ...walk.noise import Schedule
 from ...walk.prediction import TARGETS
+from ...walk.schedules import DiscreteVP, LinearPath, WithGrid, cosine_betas, linear_betas, scaled_linear_betas
 
 Config = Mapping[str, Any]
 

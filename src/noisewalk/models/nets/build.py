@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from ...walk.noise import VE, LinearPath, Schedule, linear_betas, vp_schedule
+from ...walk.noise import Schedule
 from ...walk.prediction import Condition
+from ...walk.schedules import VE, LinearPath, linear_betas, vp_schedule
 from ..text.prompts import DigitPrompts, LabelPrompts
 from ..text.words import TextPrompts, load_words
 from .course import CourseUNet, CourseUNetConfig

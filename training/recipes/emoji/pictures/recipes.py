@@ -15,7 +15,7 @@ from noisewalk.models.text.words import TextPrompts, load_words
 from noisewalk.training.loop import TrainConfig
 from noisewalk.training.objectives import Objective, logit_normal_times
 from noisewalk.training.recipe_type import Recipe
-from noisewalk.walk.noise import LinearPath
+from noisewalk.walk.schedules import LinearPath
 
 from .begin import begun
 from .dataset import World, captioned
