@@ -19,6 +19,7 @@ import noisewalk
 from noisewalk.commands import Job, parse_technique
 from noisewalk.guidance import SPLITS, THRESHOLDS, VIEWS
 from noisewalk.techniques import TECHNIQUES
+from noisewalk.techniques.fields import help_of
 from noisewalk.walk import GRIDS, STEP_RULES
 
 MARK = "% registries\n"
@@ -110,7 +111,7 @@ def modules(package: str) -> list[str]:
 
 def option_rows(options: Sequence[Field[Any]]) -> list[tuple[str, str, str]]:
     """Name, default and help text of the fields of a request."""
-    return [(each.name, _shown(each), str(each.metadata.get("help", "")).replace("|", "\\|")) for each in options]
+    return [(each.name, _shown(each), help_of(each).replace("|", "\\|")) for each in options]
 
 
 def _shown(each: Field[Any]) -> str:

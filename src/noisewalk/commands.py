@@ -1,4 +1,4 @@
-"""Command lines <-> specs: every flag of a technique comes from its spec's fields."""
+"""Command lines <-> requests: every flag of a command comes from a field of its request."""
 
 from __future__ import annotations
 
@@ -11,17 +11,26 @@ import re
 import shlex
 import types
 import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, make_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
 from .errors import UserError, unknown
 from .files import slug
-from .models.loading import CascadeLoading
+from .requests import CascadeLoading, Output
+from .techniques import TECHNIQUES
+from .techniques.checking import checked
+from .techniques.fields import help_of
+from .techniques.requests import Request
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+D = TypeVar("D", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -38,22 +47,21 @@ class Job:
     """
 
     verb: str
-    spec: Any
+    spec: Request
     model: str
     out: Path | None
     trajectory: bool
     loading: Mapping[str, Any] = field(default_factory=dict)
 
 
-MODEL_HELP = "a name of `noisewalk models`, a file, a folder, or a hub id; auto: digits if the prompts name digits, else emoji"
 MOST_BYTES = 100_000_000
 """Of an input file; a larger one is refused where it is used."""
 PROMPTS = ("prompt", "prompts", "far", "near")
-"""Fields of specs that hold prompts."""
+"""Fields of requests that hold prompts."""
 
 
-def chosen(model: str, spec: Any) -> str:
-    """The name of the model meant by "auto": digits if the spec's prompts name digits, else emoji."""
+def chosen(model: str, spec: Request) -> str:
+    """The name of the model meant by "auto": digits if the request's prompts name digits, else emoji."""
     if model != "auto":
         return model
     from .models.zoo import model_for
@@ -63,41 +71,48 @@ def chosen(model: str, spec: Any) -> str:
     return model_for(prompts)
 
 
-def technique_command(verb: str) -> type[Any]:
-    """A dataclass with a technique's spec fields and where to put the result, for tyro to turn into flags."""
-    from .techniques import TECHNIQUES
+def command_line(*requests: type, without: Collection[str] = ()) -> type[Any]:
+    """A dataclass with the fields of several requests, for tyro to turn into flags. Of two of the same name the last counts.
 
-    spec = TECHNIQUES[verb].spec
-    hints = typing.get_type_hints(spec)
-    made: list[tuple[str, Any, Any]] = []
-    for f in fields(spec):
-        hint = "(default: the model's)" if _default(f) is None else None
-        note: list[Any] = [tyro.conf.arg(help=f.metadata["help"], metavar=_metavar(hints[f.name]), help_behavior_hint=hint)]
-        if f.metadata.get("positional"):
-            note.append(tyro.conf.Positional)
-        made.append((f.name, Annotated[(_flag_type(hints[f.name]), *note)], _default(f)))
-    made += [
-        ("model", Annotated[str, tyro.conf.arg(help=MODEL_HELP)], "auto"),
-        ("out", Annotated[Path | None, tyro.conf.arg(help="a .png file, or a folder; default out/...")], None),
-        ("trajectory", Annotated[bool, tyro.conf.arg(help="also save the walk as a filmstrip and a GIF")], False),
-        ("loading", tyro.conf.OmitArgPrefixes[CascadeLoading], CascadeLoading()),
-    ]
-    required = [m for m in made if m[2] is MISSING]
-    optional = [m for m in made if m[2] is not MISSING]
-    command = make_dataclass(
-        verb.title(), [(n, t) for n, t, _ in required] + [(n, t, field(default=d)) for n, t, d in optional]
-    )
-    command.__doc__ = spec.__doc__
+    Args:
+        requests: the first one's name and docstring are those of the command.
+        without: names of fields to leave out.
+    """
+    hints = {name: hint for request in requests for name, hint in typing.get_type_hints(request).items()}
+    known = {f.name: f for request in requests for f in fields(request) if f.name not in without}
+    made = [(f.name, _annotated(f, hints[f.name]), _default(f)) for f in known.values()]
+    made.sort(key=lambda each: each[2] is not MISSING)
+    listed: list[Any] = [(n, t) if d is MISSING else (n, t, field(default=d)) for n, t, d in made]
+    command = make_dataclass(requests[0].__name__, listed)
+    command.__doc__ = requests[0].__doc__
     return command
+
+
+def part(command: object, request: type[D], without: Collection[str] = ()) -> D:
+    """What a parsed command line says of one of its requests; fields it does not have, and those left out, are the default."""
+    known = [f.name for f in fields(request) if f.name not in without and hasattr(command, f.name)]
+    return request(**{name: getattr(command, name) for name in known})
+
+
+def read(request: type[D], arguments: Sequence[str], verb: str) -> D:
+    """The request of a command line, checked.
+
+    Raises:
+        UserError: the arguments do not fit.
+    """
+    return checked(part(parse(command_line(request), arguments, f"noisewalk {verb}"), request))
+
+
+def technique_command(verb: str) -> type[Any]:
+    """The flags of a technique: its request, where to put the result, and how to load the model."""
+    return command_line(TECHNIQUES[verb].spec, Output, CascadeLoading)
 
 
 def job(verb: str, command: Any) -> Job:
     """A parsed technique command as a `Job`."""
-    from .techniques import TECHNIQUES
-
-    spec = TECHNIQUES[verb].spec
-    made = spec(**{f.name: getattr(command, f.name) for f in fields(spec)})
-    return Job(verb, made, chosen(command.model, made), command.out, command.trajectory, asdict(command.loading))
+    made, output = part(command, TECHNIQUES[verb].spec), part(command, Output)
+    loading = asdict(part(command, CascadeLoading))
+    return Job(verb, made, chosen(output.model, made), output.out, output.trajectory, loading)
 
 
 def place(job: Job, weights: str) -> Path:
@@ -111,15 +126,13 @@ def place(job: Job, weights: str) -> Path:
 
 def parse_technique(line: str) -> Job:
     """A technique's command line, as one would type it after `noisewalk`."""
-    from .techniques import TECHNIQUES
-
     verb, *rest = shlex.split(line)
     if verb not in TECHNIQUES:
         raise unknown("technique", verb, TECHNIQUES)
     return job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
 
 
-def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | None = None) -> Any:
+def parse(kind: type[D], arguments: Sequence[str], prog: str) -> D:
     """Parse arguments into a dataclass; what tyro explains in a box becomes one line.
 
     Raises:
@@ -130,9 +143,7 @@ def parse(kind: Any, arguments: Sequence[str], prog: str, description: str | Non
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(
-                kind, prog=prog, args=expanded(arguments), description=description, config=(tyro.conf.FlagCreatePairsOff,)
-            )
+            return tyro.cli(kind, prog=prog, args=expanded(arguments), config=(tyro.conf.FlagCreatePairsOff,))
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
@@ -163,13 +174,13 @@ def _dashed(why: str, arguments: Sequence[str]) -> str:
     return f"; text that begins with - goes after --, as -- {shlex.quote(dashed)}" if dashed else ""
 
 
-def default_name(verb: str, spec: Any, *also: object) -> str:
+def default_name(verb: str, spec: Request, *also: object) -> str:
     """A folder name that begins with what a person can read, and ends with a digest of the whole request.
 
     Args:
         also: what else tells the request from others, such as the model.
 
-    >>> from noisewalk.techniques.generate import Generate
+    >>> from noisewalk.techniques.requests import Generate
     >>> default_name("generate", Generate("a seven", seed=3), "digits")[:-8]
     'generate-a-seven-seed3-'
     """
@@ -181,7 +192,7 @@ def default_name(verb: str, spec: Any, *also: object) -> str:
     return f"{slug(' '.join([verb, *words]))}-seed{spec.seed}-{digest(verb, spec, *also)}"
 
 
-def digest(verb: str, spec: Any, *also: object) -> str:
+def digest(verb: str, spec: Request, *also: object) -> str:
     """Eight characters that differ between any two requests: of all settings, and of what the input files hold."""
     held = {f.name: _held(getattr(spec, f.name), f.metadata.get("role")) for f in fields(spec)}
     text = json.dumps([verb, held, also], default=repr, sort_keys=True)
@@ -199,31 +210,24 @@ def _held(value: Any, role: str | None) -> Any:
     return found if role and found else [value, found]
 
 
-def _default(f: Any) -> Any:
+def _default(f: Field[Any]) -> Any:
     return f.default if f.default_factory is MISSING else f.default_factory()
 
 
-def _flag_type(hint: Any) -> Any:
-    """The type tyro parses a spec's field as: file names for pictures, tuples for sequences."""
-    from .techniques.spec import Source
-
-    if hint == Source:
-        return str
-    if hint == Source | None:
-        return str | None
-    if typing.get_origin(hint) is Sequence:
-        return types.GenericAlias(tuple, (*typing.get_args(hint), ...))
-    return hint
-
-
-def _metavar(hint: Any) -> str | None:
-    """INT rather than {None}|INT for what may be left to the model."""
-    from .techniques.spec import Source
-
-    if hint == Source | None:
-        return "PICTURE"
-    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-    if len(kinds) != 1 or type(None) not in typing.get_args(hint):
-        return None
-    several = typing.get_origin(kinds[0]) is Sequence
-    return f"[{typing.get_args(kinds[0])[0].__name__.upper()} ...]" if several else str(kinds[0].__name__).upper()
+def _annotated(f: Field[Any], hint: Any) -> Any:
+    """The type that tyro parses a field as, with its help."""
+    optional = type(None) in typing.get_args(hint)
+    kind = next(each for each in typing.get_args(hint) if each is not type(None)) if optional else hint
+    shown = None
+    if f.metadata.get("role"):
+        kind, shown = str, "PICTURE"
+    several = typing.get_origin(kind) is Sequence
+    item = typing.get_args(kind)[0] if several else kind
+    if several:
+        kind = types.GenericAlias(tuple, (item, ...))
+    if optional:  # INT rather than {None}|INT for what may be left to the model
+        shown = shown or (f"[{item.__name__.upper()} ...]" if several else item.__name__.upper())
+    unset = f"(default: {f.metadata['unset']})" if f.metadata.get("unset") and f.default is None else None
+    note = tyro.conf.arg(help=help_of(f), metavar=shown, help_behavior_hint=unset)
+    positional = (tyro.conf.Positional,) if f.metadata.get("positional") else ()
+    return Annotated[(kind | None if optional else kind, note, *positional)]

@@ -16,16 +16,16 @@ class UserError(ValueError):
     """Something asked for cannot be done: the message says what was asked, what was got, and what to do."""
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:
+def unknown(kind: str, name: object, known: Iterable[object]) -> UserError:
     """An error for a name that is not in a table, with the nearest names suggested.
 
     >>> str(unknown("view", "rotate18", ["identity", "rotate180"]))
     "unknown view 'rotate18'; did you mean 'rotate180'? Known: identity, rotate180"
     """
-    names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
+    names = sorted(map(str, known))
+    near = difflib.get_close_matches(str(name)[:200], names, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    return UserError(f"unknown {kind} '{name}'; {hint}Known: {', '.join(names)}")
+    return UserError(f"unknown {kind} '{shorten(str(name), 200)}'; {hint}Known: {', '.join(names)}")
 
 
 def install(extra: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from noisewalk.cli.edge import NARROW, guarded
-from noisewalk.cli.main import OWN, commands, main
+from noisewalk.cli.main import OWN, command, main
 from noisewalk.cli.terminal import file_to_write, folder_to_write, tenths
 from noisewalk.commands import default_name
 from noisewalk.errors import UserError
@@ -65,7 +65,23 @@ def run(*arguments: str, out: object = subprocess.PIPE, **env: str) -> subproces
 
 
 def test_the_table_of_commands_is_whole() -> None:
-    assert all(callable(run) for run in commands().values())
+    assert all(callable(command(verb)) for verb in EVERY)
+
+
+@pytest.mark.parametrize("verb", ["", *EVERY, "search anagram"])
+def test_help_loads_no_torch(verb: str) -> None:
+    code = (
+        "import atexit, sys\n"
+        "def told():\n"
+        "    print('loaded:', [name for name in ('torch', 'numpy', 'PIL', 'safetensors') if name in sys.modules])\n"
+        "atexit.register(told)\n"
+        "from noisewalk.__main__ import run\n"
+        f"sys.argv = ['noisewalk', *{verb.split()}, '--help']\n"
+        "sys.exit(run())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.endswith("loaded: []\n")
+    assert len(done.stdout.splitlines()) >= 2
 
 
 @pytest.mark.parametrize("kind", NASTY)

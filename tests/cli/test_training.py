@@ -98,11 +98,8 @@ def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: py
         (["flow", "--data", "none"], "has 0 readable pictures"),
         (["flow", "--data", "lonely"], "lonely/b has 1 readable pictures"),
         (["flow", "--data", "shapes", "--size", "30"], "--size must be divisible by 4"),
-        (["flow", "--data", "shapes", "--epochs", "0"], "--epochs must be more than 0 and at most 1000000, 0.0 was asked for"),
-        (
-            ["flow", "--data", "shapes", "--batch-size", "-1"],
-            "--batch-size must be more than 0 and at most 1000000, -1 was asked for",
-        ),
+        (["flow", "--data", "shapes", "--epochs", "0"], "--epochs must be more than 0, 0.0 was asked for"),
+        (["flow", "--data", "shapes", "--batch-size", "-1"], "--batch-size must be at least 1, -1 was asked for"),
         (["flow", "--data", "shapes/dark", "--classes"], "has 0 classes"),
         (["flow", "--data", "shapes", "--decay", "cosin"], "did you mean 'cosine'?"),
         (["flow", "--data", "shapes", "--device", "cuda"], "sees no CUDA GPU"),

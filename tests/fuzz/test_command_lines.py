@@ -5,22 +5,17 @@ The options are those of the commands' own dataclasses, so that a new option is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from noisewalk.cli.main import main
-from noisewalk.cli.models import DoctorCommand, EncodeCommand, ModelsCommand
-from noisewalk.cli.search import AnimateCommand, SuggestCommand, search_command
-from noisewalk.cli.technique import ReplayCommand
-from noisewalk.cli.tour import TourCommand
-from noisewalk.cli.training import CompareCommand, EvaluateCommand, PackCommand, TrainCommand
+from noisewalk.cli.main import OWN, main
+from noisewalk.cli.search import search_command
 from noisewalk.commands import technique_command
 from noisewalk.images import encode_png
 from noisewalk.techniques import TECHNIQUES
@@ -66,10 +61,8 @@ SMALL = {"num": "01", "num_resamples": "12", "steps": "12", "upsample": "01", "u
 """Options whose large values are allowed and would only take long: their values come from here or are refused."""
 REFUSED = ("0", "-1", "nan", "x", "", "99999999999999999999999")
 
-OWN: dict[str, Any] = {"replay": ReplayCommand, "models": ModelsCommand, "encode": EncodeCommand, "doctor": DoctorCommand}
-OWN |= {"animate": AnimateCommand, "suggest": SuggestCommand, "train": TrainCommand, "pack": PackCommand}
-OWN |= {"evaluate": EvaluateCommand, "compare": CompareCommand, "tour": TourCommand}
-COMMANDS: dict[str, Any] = {verb: technique_command(verb) for verb in TECHNIQUES} | OWN
+COMMANDS: dict[str, Any] = {verb: technique_command(verb) for verb in TECHNIQUES}
+COMMANDS |= {verb: row.spec for verb, row in OWN.items() if verb not in ("search", "studio")}
 COMMANDS |= {f"search {verb}": search_command(verb) for verb in ("generate", "anagram")}
 
 ALWAYS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -95,16 +88,9 @@ RIGHT = {
 """Arguments with which a command has something to do."""
 
 
-def options(command: type) -> Iterator[str]:
-    """The names of a command's options, those of the dataclasses in it too."""
-    for f in fields(command):
-        default = f.default
-        if is_dataclass(default):
-            yield from options(type(default))
-        elif f.name == "make":  # a search's technique, see `search_command`
-            yield from (each.name for each in fields(get_args(f.type)[0]) if each.name != "loading")
-        else:
-            yield f.name
+def options(command: type) -> list[str]:
+    """The names of a command's options."""
+    return [f.name for f in fields(command)]
 
 
 def _arguments(name: str, right: bool, wrong: st.SearchStrategy[tuple[str, ...]]) -> st.SearchStrategy[tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from noisewalk import UserError
 from noisewalk.cli.main import main
 from noisewalk.models.checkpoint import load_tensors, read_card, save_tensors
 from noisewalk.models.zoo import WEIGHTS, load
-from noisewalk.run.spec import RunSpec, checked, keep_digest, keep_spec, read_spec, settled
+from noisewalk.run.spec import RunSpec, keep_digest, keep_spec, read_spec, settled
+from noisewalk.techniques.checking import checked
 from noisewalk.training.datasets import open_dataset, what_was_read
 from noisewalk.training.folder import read_folder, read_layout
 from noisewalk.training.records import keep_until, put_levels, read_levels, read_metrics
@@ -195,13 +197,13 @@ def test_data_is_found_again_and_a_change_is_named(tmp_path: Path, monkeypatch: 
         ("seed", 2**64),
         ("batch_size", 0),
         ("epochs", -1.0),
-        ("data", "x" * 5000),
+        ("data", "x" * 20_000),
         ("objective", "x" * 9000),
     ],
 )
 def test_numbers_have_bounds(field: str, value: Any) -> None:
     with pytest.raises(UserError) as error:
-        checked({"objective": "flow", field: value})
+        checked(replace(RunSpec("flow"), **{field: value}))
     one_line(error.value)
 
 

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from noisewalk.cli.training import TrainCommand
-from noisewalk.commands import parse
-from noisewalk.run.training import RunSpec, configure, read_spec, recipe_and_dataset
+from noisewalk.commands import part, read
+from noisewalk.requests import RunSpec, Train
+from noisewalk.run.training import configure, read_spec, recipe_and_dataset
 from noisewalk.tour.training import RUNS, TRAININGS, shown, tour_training
 
 
 @pytest.mark.parametrize("training", TRAININGS, ids=lambda training: training.name)
 def test_the_command_shown_is_the_one_that_made_the_run(training) -> None:
     """Every command parses and can be trained, and the run that comes with the package is of it."""
-    asked = parse(TrainCommand, shlex.split(training.command)[1:], "noisewalk train")
-    spec = RunSpec(**{name: getattr(asked, name) for name in RunSpec.__dataclass_fields__})
+    spec = part(read(Train, shlex.split(training.command)[1:], "train"), RunSpec)
     recipe, _ = recipe_and_dataset(spec)
     assert configure(recipe.config, spec).epochs > 0
     run = RUNS / training.name

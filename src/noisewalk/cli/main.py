@@ -5,28 +5,47 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from pkgutil import resolve_name
 
+from .. import requests
+from ..errors import UserError, install, unknown
 from ..plugins import load_plugins
+from ..techniques import TECHNIQUES
+from ..version import __version__
 from .edge import guarded
 
+
+@dataclass(frozen=True)
+class Command:
+    """A command beside the techniques.
+
+    Args:
+        spec: its request, whose docstring is its help.
+        run: the function that runs it, as "module:function" of this package; it is given the arguments after the command.
+    """
+
+    spec: type
+    run: str
+
+
 OWN = {
-    "search": ("search", "run_search", "Search the seeds of a technique for the best pictures."),
-    "animate": ("search", "run_animate", "Animate a saved anagram or hybrid."),
-    "suggest": ("search", "run_suggest", "List prompts that tend to share an anagram with one."),
-    "replay": ("technique", "run_replay", "Make a saved picture again from its metadata, and compare the pixels."),
-    "models": ("models", "run_models", "List the models there are."),
-    "tour": ("tour", "run_tour", "Run every experiment once and put all of it on one page."),
-    "studio": ("studio", "run_studio", "Use every technique in a web page, and watch it walk."),
-    "encode": ("models", "run_encode", "Encode prompts once for a large model, or import embeddings."),
-    "doctor": ("models", "run_doctor", "Say what is missing for large models, and what mends it."),
-    "train": ("training", "run_train", "Train a model from scratch."),
-    "pack": ("training", "run_pack", "Turn a training run into a small weights file."),
-    "evaluate": ("training", "run_evaluate", "Measure a model's samples against real digits."),
-    "compare": ("training", "run_compare", "Put several training runs on one page."),
+    "search": Command(requests.Search, "search:run_search"),
+    "animate": Command(requests.Animate, "search:run_animate"),
+    "suggest": Command(requests.Suggest, "search:run_suggest"),
+    "replay": Command(requests.Replay, "technique:run_replay"),
+    "models": Command(requests.Models, "models:run_models"),
+    "tour": Command(requests.Tour, "tour:run_tour"),
+    "studio": Command(requests.Studio, "studio:run_studio"),
+    "encode": Command(requests.Encode, "models:run_encode"),
+    "doctor": Command(requests.Doctor, "models:run_doctor"),
+    "train": Command(requests.Train, "training:run_train"),
+    "pack": Command(requests.Pack, "training:run_pack"),
+    "evaluate": Command(requests.Evaluate, "training:run_evaluate"),
+    "compare": Command(requests.Compare, "training:run_compare"),
 }
-"""Commands beside the techniques: the module of this package and the function that run each, and what it does."""
+"""Commands beside the techniques."""
 
 SPINNING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """How threads wait for work, for the OpenMP libraries that PyTorch comes with."""
@@ -43,40 +62,22 @@ def main(arguments: list[str] | None = None) -> int:
     return guarded(lambda: _main(sys.argv[1:] if arguments is None else list(arguments)))
 
 
-def commands() -> dict[str, Callable[[list[str]], int]]:
-    """Every command by name, as a function of the arguments after it."""
-    from ..techniques import TECHNIQUES
-
-    return {verb: command(verb) for verb in (*TECHNIQUES, *OWN)}
-
-
 def command(verb: str) -> Callable[[list[str]], int]:
-    """The function that runs a command.
+    """The function that runs a command, given the arguments after it.
 
     Raises:
-        UserError: there is none of that name; the nearest is suggested.
+        UserError: there is none of that name (the nearest is suggested), or tyro and rich are not installed.
     """
-    if verb in OWN:
-        module, name, _ = OWN[verb]
-        run: Callable[[list[str]], int] = getattr(_module(module), name)
-        return run
-    from ..errors import unknown
-    from ..techniques import TECHNIQUES
-
-    if verb not in TECHNIQUES:
+    if verb not in OWN and verb not in TECHNIQUES:
         raise unknown("command", verb, (*TECHNIQUES, *OWN, "help"))
-    return lambda rest: int(_module("technique").run_technique(verb, rest))
-
-
-def _module(name: str) -> Any:
-    from ..errors import UserError, install
-
+    name = OWN[verb].run if verb in OWN else "technique:run_technique"
     try:
-        return import_module(f".{name}", __package__)
+        run: Callable[..., int] = resolve_name(f"{__package__}.{name}")
     except ModuleNotFoundError as error:
         if error.name not in ("tyro", "rich"):
             raise
         raise UserError(f"the command line needs tyro and rich: {install('cli')}") from None
+    return run if verb in OWN else partial(run, verb)
 
 
 def _main(arguments: list[str]) -> int:
@@ -89,8 +90,6 @@ def _main(arguments: list[str]) -> int:
         print(overview())
         return 0
     if verb == "--version":
-        from ..version import __version__
-
         print(__version__)
         return 0
     return command(verb)(rest)
@@ -98,10 +97,7 @@ def _main(arguments: list[str]) -> int:
 
 def overview() -> str:
     """Every command in a line."""
-    from ..techniques import TECHNIQUES
-
-    lines = [f"  {verb:10} {(row.spec.__doc__ or '').splitlines()[0]}" for verb, row in TECHNIQUES.items()]
-    lines += [f"  {verb:10} {text}" for verb, (_, _, text) in OWN.items()]
+    lines = [f"  {verb:10} {(row.spec.__doc__ or '').splitlines()[0]}" for verb, row in (TECHNIQUES | OWN).items()]
     return "noisewalk COMMAND ...   (noisewalk help COMMAND for its options)\n\n" + "\n".join(lines)
 
 

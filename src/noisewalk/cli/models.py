@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
-from tyro.conf import OmitArgPrefixes, Positional
-
+from ..commands import part, read
 from ..errors import UserError
-from ..models.loading import Loading
-
-
-@dataclass(frozen=True)
-class ModelsCommand:
-    """List the models there are."""
+from ..requests import Doctor, Encode, Loading, Models
 
 
 def run_models(rest: list[str]) -> int:
-    from ..commands import parse
-
-    parse(ModelsCommand, rest, "noisewalk models")
+    read(Models, rest, "models")
     from rich import box
     from rich.console import Console
     from rich.markup import escape
@@ -43,29 +34,15 @@ def run_models(rest: list[str]) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class EncodeCommand:
-    """Encode prompts once, so that later pictures need no text encoder; or import embeddings made elsewhere."""
-
-    prompts: Positional[tuple[str, ...]] = ()
-    """Prompts; '' is the one without words, which guidance needs."""
-    model: str = "deepfloyd"
-    """Whose text encoder."""
-    embeddings: Path | None = None
-    """A .pth of {prompt: embedding}, such as the course's prompt_embeds_dict.pth, to import."""
-    loading: OmitArgPrefixes[Loading] = Loading()
-
-
 def run_encode(rest: list[str]) -> int:
-    from ..commands import parse
+    command = read(Encode, rest, "encode")
     from ..models.text.embeddings import read_pth
     from ..models.zoo import load
 
-    command = parse(EncodeCommand, rest, "noisewalk encode")
     if not command.prompts and not command.embeddings:
         raise UserError("give prompts to encode, or --embeddings FILE.pth to import")
     found = read_pth(command.embeddings) if command.embeddings else {}
-    model = load(command.model, **asdict(command.loading))
+    model = load(command.model, **asdict(part(command, Loading)))
     if model.parts is None or model.parts.family.encode is None:
         raise UserError(f"'{command.model}' has no text encoder of its own to ask; its prompts need no encoding")
     for prompt, embedding in found.items():
@@ -76,21 +53,10 @@ def run_encode(rest: list[str]) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class DoctorCommand:
-    """Say what this machine has for large models, what is missing, and what mends it (exit status 1 if something is)."""
-
-    model: str = ""
-    """Also look at this model: a short name, a hub id or a folder."""
-    offline: bool = False
-    """Do not ask the network."""
-
-
 def run_doctor(rest: list[str]) -> int:
-    from ..commands import parse
+    command = read(Doctor, rest, "doctor")
     from ..models.diffusers.doctor import examine
 
-    command = parse(DoctorCommand, rest, "noisewalk doctor")
     good = True
     for finding in examine(command.model, command.offline):
         print(finding)

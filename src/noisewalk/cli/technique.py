@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tyro.conf import Positional
-
-from ..commands import job, parse, place, technique_command
+from ..commands import job, parse, place, read, technique_command
 from ..errors import UserError
+from ..requests import Replay
 from .edge import say
 from .terminal import file_to_write, pictures_to_write, progress
 
@@ -57,24 +55,8 @@ def _tell(result: Result, files: list[Path], out: Path) -> None:
         say(f"{out} also holds pictures of an earlier request: {', '.join(old[:3])}{', …' if len(old) > 3 else ''}")
 
 
-@dataclass(frozen=True)
-class ReplayCommand:
-    """Make pictures again from their own metadata, and say whether the pixels agree.
-
-    Exit status 1 if some do not, 2 if some cannot be made again.
-    """
-
-    pictures: Positional[tuple[Path, ...]] = ()
-    """PNGs that noisewalk saved."""
-    out: Path | None = None
-    """Also save what was made of one picture, a .png file."""
-    model: str | None = None
-    """Where the pictures' model is now, a file or a folder; without it, it is looked for by its name, at the place it had, and
-    beside each picture."""
-
-
 def run_replay(rest: list[str]) -> int:
-    command = parse(ReplayCommand, rest, "noisewalk replay")
+    command = read(Replay, rest, "replay")
     if not command.pictures:
         raise UserError("give the pictures to make again: noisewalk replay PICTURE.png ...")
     if command.out and len(command.pictures) > 1:

@@ -1,37 +1,5 @@
 """Guidance: functions that take denoisers and return a denoiser. It needs torch only."""
 
-from .balance import Balanced as Balanced
-from .components import band_split as band_split
-from .components import colour as colour
-from .components import complement as complement
-from .components import gaussian_blur as gaussian_blur
-from .components import grey as grey
-from .components import high_pass as high_pass
-from .components import low_pass as low_pass
-from .components import masked as masked
-from .components import motion_blur as motion_blur
-from .illusions import alternate_views as alternate_views
-from .illusions import combine_components as combine_components
-from .illusions import combine_views as combine_views
-from .prompts import cfg as cfg
-from .prompts import compose as compose
-from .prompts import within as within
-from .splits import SPLITS as SPLITS
-from .splits import Part as Part
-from .splits import SplitSettings as SplitSettings
-from .splits import get_split as get_split
-from .terms import BatchedMixtures as BatchedMixtures
-from .terms import Map as Map
-from .terms import Mixture as Mixture
-from .terms import Scale as Scale
-from .terms import Term as Term
-from .terms import predict_batched as predict_batched
-from .threshold import THRESHOLDS as THRESHOLDS
-from .threshold import clip as clip
-from .threshold import dynamic_threshold as dynamic_threshold
-from .views import VIEWS as VIEWS
-from .views import View as View
-from .views import as_view as as_view
-from .views import check_isometry as check_isometry
-from .views import get_view as get_view
-from .views import register as register
+from ..lazy import attach
+
+__getattr__, __dir__ = attach(__name__)

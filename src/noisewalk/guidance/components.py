@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError, unknown
+from .tables import DIRECTIONS
 from .terms import Map
 
 
@@ -131,7 +132,3 @@ def motion_blur(length: int, direction: str = "diagonal") -> Map:
 def complement(part: Map) -> Map:
     """Return the map to what a component leaves, x - part(x)."""
     return lambda x: x - part(x)
-
-
-DIRECTIONS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1), "antidiagonal": (1, -1)}
-"""Directions of motion by name, as (down, right)."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import UserError, unknown
 from .components import band_split, colour, complement, gaussian_blur, grey, masked, motion_blur
+from .tables import SPLITS
 from .terms import Map
 
 
@@ -143,16 +144,9 @@ def _by_place(names: tuple[str, str], where: Callable[[Tensor, Tensor], Tensor])
     return split
 
 
-SPLITS: dict[str, Callable[[SplitSettings], tuple[Part, ...]]] = {
-    "bands": bands,
-    "colour": colours,
-    "motion": motion,
-    "mask": spatial,
-    "left-right": _by_place(("left", "right"), lambda y, x: (x < 0) & (y == y)),
-    "top-bottom": _by_place(("top", "bottom"), lambda y, x: (y < 0) & (x == x)),
-    "circle": _by_place(("inside", "outside"), lambda y, x: y**2 + x**2 < 0.5),
-}
-"""Splits by name."""
+left_right = _by_place(("left", "right"), lambda y, x: (x < 0) & (y == y))
+top_bottom = _by_place(("top", "bottom"), lambda y, x: (y < 0) & (x == x))
+circle = _by_place(("inside", "outside"), lambda y, x: y**2 + x**2 < 0.5)
 
 
 def get_split(name: str, settings: SplitSettings) -> tuple[Part, ...]:

@@ -50,7 +50,3 @@ def _quantile(rows: Tensor, q: float) -> Tensor:
     low = int(position)
     high = min(low + 1, rows.shape[1] - 1)
     return torch.lerp(ordered[:, low], ordered[:, high], position - low)
-
-
-THRESHOLDS = {"none": lambda denoiser: denoiser, "clip": clip, "dynamic": dynamic_threshold}
-"""Thresholds by name."""

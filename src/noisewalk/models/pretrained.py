@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..guidance.threshold import THRESHOLDS, dynamic_threshold
+from ..guidance.tables import THRESHOLDS
+from ..guidance.threshold import dynamic_threshold
 from ..walk.noise import Noise, NoiseLevel, Schedule, add_noise
 from ..walk.prediction import Bound, Condition, Denoiser, Model
 

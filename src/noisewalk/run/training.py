@@ -20,6 +20,7 @@ from ..lock import held
 from ..models.checkpoint import RUN_CHECKPOINT, network_weights
 from ..models.precision import fastest_dtype
 from ..models.zoo import Pretrained, pretrained, weights_path
+from ..techniques.checking import checked
 from ..training.data import from_uint8
 from ..training.datasets import Dataset, open_dataset, what_was_read
 from ..training.loop import TrainConfig, TrainState
@@ -34,7 +35,7 @@ from ..training.workers import Workers, launched_workers
 from . import run_page
 from .make import Watch
 from .spec import RunSpec as RunSpec
-from .spec import checked, keep_digest, keep_spec, settled
+from .spec import keep_digest, keep_spec, settled
 from .spec import read_spec as read_spec
 
 EPOCHS = (1, 5, 10, 15, 20)
@@ -77,7 +78,7 @@ def train_into(
     """
     if minutes is not None and not 0 < minutes < 1e9:
         raise UserError(f"--minutes must be more than 0, {minutes:g} was asked for")
-    spec = settled(checked(asdict(spec)))
+    spec = settled(checked(spec))
     workers, device = launched_workers(choose_device(device))
     with ExitStack() as stack:
         if workers.main and (folder / RUN_CHECKPOINT).exists():  # refused before the data is read

@@ -6,20 +6,21 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ..errors import UserError, unknown
+from ..errors import UserError
 from ..models.precision import dtype_name
 from ..models.zoo import Pretrained
+from ..requests import Ranking
 from ..run.prepare import prepare
 from ..techniques import TECHNIQUES
+from ..techniques.checking import checked
+from ..techniques.requests import Request
 from ..techniques.spec import from_json, to_json
 
-RANKS = ("alignment", "concealment", "margin")
-MOST = 1_000_000
-MOST_BATCH, MOST_POINTS, MOST_KEPT, MOST_SEED = 4096, 10_000, 1000, 2**62
-"""The most that a search may have: pictures, and these at once; points of its grid; winners; and the largest seed."""
+MOST, MOST_BATCH, MOST_POINTS, MOST_SEED = 1_000_000, 4096, 10_000, 2**62
+"""The most that a search may have: pictures, and these at once; points of its grid; and the largest seed."""
 
 
 @dataclass(frozen=True)
@@ -42,32 +43,23 @@ HERE = ("memory", "offline")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A search. Everything but `seeds` and `top` is the same for the searches that may share a folder.
+class Plan(Ranking):
+    """A search. Everything but `seeds` and `top` is the same for the searches that may share a folder, the batch too: on some
+    machines a picture's last digits depend on it.
 
     Args:
         verb, spec: the technique and what to make; the spec is ready for the model, its seed and num do not matter.
         model: name and fingerprint of the model, and the dtype it computes in.
         seeds: to try, each at every point of the grid.
         grid: fields of the spec and the values to try; all combinations are tried.
-        scorer: name of the scorer, see `get_scorer`.
-        rank: a key of `RANKS`.
-        top: how many are kept.
-        early: share of the seeds that is walked to the end after all have been scored half-way; 1 walks all to the end.
         loading: further options of `load` that are not the defaults. Those of `HERE` may differ in a folder.
-        batch: pictures made at once. Part of what a search is, since on some machines a picture's last digits depend on it.
     """
 
     verb: str
-    spec: Any
+    spec: Request
     model: tuple[str, str, str]
     seeds: tuple[int, ...]
     grid: tuple[tuple[str, tuple[Any, ...]], ...] = ()
-    scorer: str = "auto"
-    rank: str = "alignment"
-    top: int = 6
-    early: float = 1.0
-    batch: int = 32
     loading: Mapping[str, Any] = field(default_factory=dict)
     points: tuple[dict[str, Any], ...] = field(init=False, repr=False)
 
@@ -85,15 +77,9 @@ class Plan:
             raise UserError(
                 f"{len(self.seeds):,} seeds at {len(self.points):,} points are {count:,} pictures; at most {MOST:,}"
             )
-        if self.rank not in RANKS:
-            raise unknown("ranking", self.rank, RANKS)
-        for name, value, most in (("top", self.top, MOST_KEPT), ("batch", self.batch, MOST_BATCH)):
-            if not 1 <= value <= most:
-                raise UserError(f"--{name} must be 1 to {most:,}, {value} was asked for")
-        if not 0 < self.early <= 1:
-            raise UserError(f"--early must be above 0 and at most 1, {self.early:g} was asked for")
+        checked(Ranking(**{f.name: getattr(self, f.name) for f in fields(Ranking)}))
 
-    def spec_of(self, point: int, seeds: Sequence[int]) -> Any:
+    def spec_of(self, point: int, seeds: Sequence[int]) -> Request:
         """The spec of some seeds at a point of the grid."""
         listed = tuple(seeds) if len(seeds) > 1 else ()
         return replace(self.spec, **self.points[point], seed=seeds[0], num=len(seeds), seeds=listed)
@@ -145,7 +131,7 @@ class Plan:
         return Plan(data["verb"], spec, (name, weights, dtype), tuple(seeds), grid, top=top, **rest)
 
 
-def make_plan(verb: str, spec: Any, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
+def make_plan(verb: str, spec: Request, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
     """A plan of a spec as a user gives it, every point of the grid checked against the model.
 
     Raises:

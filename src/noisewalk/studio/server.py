@@ -7,46 +7,20 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError, install, unknown
+from ..errors import UserError, install
 from ..files import read_bounded
-from ..models.loading import Loading
+from ..requests import Loading
+from ..requests import Studio as Options
 from .limits import LIMITS
 
 log = logging.getLogger("noisewalk")
 OFFERED = ("emoji", "digits")
 """Models that every studio offers."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How a studio is started.
-
-    Args:
-        host: address to listen at; only this machine can reach 127.0.0.1.
-        port: to listen at; 0 takes a free one.
-        model: the model that comes first, besides the bundled ones.
-        allow_model: further models that may be chosen.
-        auth: "USER:FILE", the name that must be given, and the file that holds the password.
-        share: whether a public address is asked of Gradio's service.
-        limits: a key of `LIMITS`.
-        queue: requests that may wait.
-        open: whether a browser is opened.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 7860
-    model: str = "auto"
-    allow_model: Sequence[str] = ()
-    auth: str = ""
-    share: bool = False
-    limits: str = "normal"
-    queue: int = 32
-    open: bool = False
 
 
 def start(options: Options, loading: Loading | None = None, wait: bool = True) -> Any:
@@ -59,10 +33,6 @@ def start(options: Options, loading: Loading | None = None, wait: bool = True) -
     Raises:
         UserError: Gradio is missing, a model is not found, the port is taken, or an option does not fit.
     """
-    if options.limits not in LIMITS:
-        raise unknown("name of limits", options.limits, LIMITS)
-    if not 1 <= options.queue <= 1000:
-        raise UserError(f"--queue must be 1 to 1,000, {options.queue} was asked for")
     check_password = password(options.auth) if options.auth else None
     folder = Path(tempfile.mkdtemp(prefix="noisewalk-studio-"))
     os.environ["GRADIO_TEMP_DIR"] = str(folder)

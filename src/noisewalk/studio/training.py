@@ -10,8 +10,10 @@ import torch
 
 from ..images import encode_png
 from ..models.zoo import pretrained
-from ..run.spec import RunSpec, checked, settled
+from ..requests import RunSpec
+from ..run.spec import settled
 from ..run.training import configure, recipe_and_dataset, sheets
+from ..techniques.checking import checked
 from ..training.loop import TrainState, start, train
 from ..training.recipe_type import Recipe
 from .limits import check_seconds
@@ -34,8 +36,8 @@ def trained(
     """
     check_seconds("minutes", minutes, studio.limits.minutes, "minutes")
     check_seconds("epochs", epochs, 100, "epochs")
-    asked = {"objective": objective, "data": "mnist-sample", "classes": bool(classes) and objective != "denoiser"}
-    spec = settled(checked(asked | {"epochs": epochs, "seed": int(seed)}, flags=False))
+    told = bool(classes) and objective != "denoiser"
+    spec = settled(checked(RunSpec(objective, data="mnist-sample", classes=told, epochs=epochs, seed=int(seed))))
     recipe, _ = recipe_and_dataset(spec)
     config = configure(recipe.config, spec)
     control.seconds = 60 * minutes

@@ -1,75 +1,78 @@
-"""Techniques: each a request, and the walks it stands for."""
+"""Techniques: each a request, and the walks it stands for. To read the table loads no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic
+from typing import TYPE_CHECKING, cast
 
-from . import anagram, denoise, edit, factorize, forward, generate, hybrid, inpaint, inverse
-from .panels import Panel
-from .stages import Prepared, R
+from ..lazy import later
+from . import requests
+from .requests import R, Request
+
+if TYPE_CHECKING:
+    from .panels import Panel
+    from .stages import Prepared
 
 
-@dataclass(frozen=True, kw_only=True)
-class Technique(Generic[R]):
+class Technique:
     """A technique: all that the command line, the Python functions, the metadata and the search need to know of it.
 
     Args:
         spec: its request; the fields are its flags and keyword arguments, the docstring its help.
-        panels: a prepared request -> what is to be walked. Everything is checked here, and no network is called.
+        panels: a prepared request of that type -> what is to be walked. Everything is checked here, and no network is called.
         example: a command line that shows it on a bundled model, for the gallery; a file is one of the bundled pictures.
     """
 
-    spec: type[R]
-    panels: Callable[[Prepared[R]], list[Panel]]
-    example: str = ""
+    def __init__(self, *, spec: type[R], panels: Callable[[Prepared[R]], list[Panel]], example: str = "") -> None:
+        self.spec: type[Request] = spec
+        self.example = example
+        self.panels = cast("Callable[[Prepared[Request]], list[Panel]]", panels)  # it is given requests of `spec` only
 
 
-TECHNIQUES: dict[str, Technique[Any]] = {
+TECHNIQUES: dict[str, Technique] = {
     "generate": Technique(
-        spec=generate.Generate,
-        panels=generate.panels,
+        spec=requests.Generate,
+        panels=later("noisewalk.techniques.generate:panels"),
         example="generate 'a rocket ship' --num 4",
     ),
     "forward": Technique(
-        spec=forward.Forward,
-        panels=forward.panels,
+        spec=requests.Forward,
+        panels=later("noisewalk.techniques.forward:panels"),
         example="forward emoji-fox.png --t 250 500 750",
     ),
     "denoise": Technique(
-        spec=denoise.Denoise,
-        panels=denoise.panels,
+        spec=requests.Denoise,
+        panels=later("noisewalk.techniques.denoise:panels"),
         example="denoise emoji-fox.png --prompt 'a fox face' --guidance-scale 1 --t 500 690 840 --method all",
     ),
     "edit": Technique(
-        spec=edit.Edit,
-        panels=edit.panels,
+        spec=requests.Edit,
+        panels=later("noisewalk.techniques.edit:panels"),
         example="edit drawing-snowman.png --prompt 'a snowman' --start 1 3 5 7 10",
     ),
     "inpaint": Technique(
-        spec=inpaint.Inpaint,
-        panels=inpaint.panels,
+        spec=requests.Inpaint,
+        panels=later("noisewalk.techniques.inpaint:panels"),
         example="inpaint emoji-fox.png emoji-mask-right.png --prompt 'a dog face' --num 2 --num-resamples 1 10",
     ),
     "anagram": Technique(
-        spec=anagram.Anagram,
-        panels=anagram.panels,
+        spec=requests.Anagram,
+        panels=later("noisewalk.techniques.anagram:panels"),
         example="anagram 6 9 --views identity rotate180 --balance auto --seed 7",
     ),
     "hybrid": Technique(
-        spec=hybrid.Hybrid,
-        panels=hybrid.panels,
+        spec=requests.Hybrid,
+        panels=later("noisewalk.techniques.hybrid:panels"),
         example="hybrid 'a skull' 'a house' --sigma 2 --kernel-size 33 --seed 3",
     ),
     "factorize": Technique(
-        spec=factorize.Factorize,
-        panels=factorize.panels,
+        spec=requests.Factorize,
+        panels=later("noisewalk.techniques.factorize:panels"),
         example="factorize 'a rabbit' 'a sunflower' --split colour --num 2",
     ),
     "inverse": Technique(
-        spec=inverse.Inverse,
-        panels=inverse.panels,
+        spec=requests.Inverse,
+        panels=later("noisewalk.techniques.inverse:panels"),
         example="inverse emoji-fox.png 'a fox face' --keep grey --num 2",
     ),
 }

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 from ..errors import UserError
 from ..guidance.balance import Balanced
 from ..guidance.illusions import alternate_views, combine_views
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
-from .spec import Walk, argument, option
+from .requests import BALANCES
+from .requests import Anagram as Anagram
 from .stages import Prepared, Stage
 from .view_files import find_views
-
-REDUCTIONS = ("mean", "alternate")
-BALANCES = {"none": (False, False), "vectors": (True, False), "variance": (False, True), "auto": (True, True)}
-"""What `Balanced` is to do: (vectors, variance)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Anagram(Walk):
-    """One picture, several prompts, each under its own view (Geng et al. 2024).
-
-    x0 = sum_i w_i view_i^-1( model( view_i(x_t), prompt_i ) ), sum_i w_i = 1.
-    """
-
-    prompts: Sequence[str] = field(kw_only=False, metadata=argument("what is seen under each view, two or more"))
-    views: Sequence[str] = field(
-        default=("identity", "rotate180"), kw_only=False, metadata={"help": "how it is looked at for each prompt"}
-    )
-    weights: Sequence[float] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0, 1e9)
-    reduction: str = option(
-        "mean", "how estimates become one: their mean, or alternate (the prompts take turns)", choices=REDUCTIONS
-    )
-    balance: str = option(
-        "none",
-        "weights that follow the walk so that no prompt dominates (vectors), the contrast a mean loses put right (variance), "
-        "both (auto), or none",
-        choices=BALANCES,
-    )
 
 
 def guide(stage: Stage[Anagram]) -> Denoiser:

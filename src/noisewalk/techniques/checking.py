@@ -8,6 +8,7 @@ import typing
 from collections.abc import Sequence
 from dataclasses import Field, fields, replace
 from functools import lru_cache
+from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -23,11 +24,17 @@ D = TypeVar("D", bound="DataclassInstance")
 MOST_ITEMS = 4096
 MOST_CHARACTERS = 10_000
 _BOUND = re.compile(r"Expected `\w+` ([<>]=) (\S+)")
-_WORDS = {int: ("a whole number", "whole numbers"), float: ("a number", "numbers"), str: ("text", "texts")}
+_WORDS = {
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+    str: ("text", "texts"),
+    bool: ("True or False", "True or False"),
+    Path: ("a file or a folder", "files or folders"),
+}
 
 
 def checked(request: D, recorded: bool = False) -> D:
-    """The request with every field as a value of its own type.
+    """The request with every field that has a help text as a value of its own type.
 
     NumPy numbers and tensors of no dimension become plain numbers, lists and arrays become tuples, and a single value stands
     for a sequence of one.
@@ -39,7 +46,8 @@ def checked(request: D, recorded: bool = False) -> D:
     Raises:
         UserError: the first field that does not hold what it should, with its name, its value and what is allowed.
     """
-    values = {f.name: _checked(f, _kind(type(request), f.name), getattr(request, f.name), recorded) for f in fields(request)}
+    known = [f for f in fields(request) if "help" in f.metadata]
+    values = {f.name: _checked(f, _kind(type(request), f.name), getattr(request, f.name), recorded) for f in known}
     return replace(request, **values)
 
 
@@ -84,6 +92,10 @@ def _checked(f: Field[Any], kind: _Kind, value: Any, recorded: bool) -> Any:
 
 
 def _item(f: Field[Any], kind: type, value: Any, wanted: str) -> Any:
+    if kind in (bool, Path):
+        if not isinstance(value, bool if kind is bool else str | Path):
+            raise _refused(f, wanted, value)
+        return value if kind is bool else Path(str(value))
     plain = _plain(value, kind)
     try:
         return msgspec.convert(plain, _bounded(kind, f.metadata.get("least"), f.metadata.get("most")))

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..guidance.components import gaussian_blur
-from ..walk.grids import GRIDS
 from ..walk.prediction import Denoiser
 from .panels import CaptionedViews, Panel, guided, level_at, noised, outcome, still, times_from, walk_panel
-from .spec import Source, Walk, option, picture
+from .requests import Denoise as Denoise
 from .stages import Prepared, Stage, build_denoiser
-
-METHODS = ("blur", "one-step", "iterative")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Denoise(Walk):
-    """Noise a picture, then take the noise away again, by one method or by all side by side.
-
-    blur: G * x_t / alpha. one-step: x0 = E[x0 | x_t]. iterative: a walk from t down to 0.
-    """
-
-    image: Source = field(kw_only=False, metadata=picture("the picture to noise and denoise"))
-    t: Sequence[int] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
-    method: str = option("all", "blur, one-step, iterative or all", choices=(*METHODS, "all"))
-    prompt: str = option("", "what the picture shows, if the model is to be told")
-    guidance_scale: float | None = option(1.0, "1 estimates; above 1 the estimate is exaggerated, and worse", -100, 100)
-    sigma: float = option(1.5, "standard deviation of the blur, pixels", 0.01, 100)
-    kernel_size: int = option(7, "size of the blur, pixels, odd", 1, 999)
-    steps: int | None = option(34, "steps of the whole grid; the walk makes those below t", 1, 1000)
-    grid: str | None = option("course", "where the steps are", choices=GRIDS)
 
 
 def guide(stage: Stage[Denoise]) -> Denoiser:

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-from ..walk.grids import GRIDS
 from ..walk.prediction import Denoiser
 from .panels import Panel, guided, level_at, outcome, still, walk_panel
-from .spec import Source, Walk, option, picture
+from .requests import Edit as Edit
 from .stages import Prepared, Stage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edit(Walk):
-    """Turn a photo, a web picture or a drawing into what the model knows (SDEdit, Meng et al. 2022).
-
-    x_t = alpha_t x0 + sigma_t eps at the start, then the usual walk from there: the later it starts, the more is kept.
-    """
-
-    image: Source = field(kw_only=False, metadata=picture("the picture to edit"))
-    prompt: str = option("", "what it should become; '' lets the model choose")
-    start: Sequence[int] = option((1, 3, 5, 7, 10, 20), "steps of the grid to skip: more keeps more of the picture", 0, 999)
-    strength: Sequence[float] = option((), "share of the grid to walk, 0 to 1, instead of --start: less keeps more", 0, 1)
-    steps: int | None = option(34, "steps of the whole grid", 1, 1000)
-    grid: str | None = option("course", "where the steps are", choices=GRIDS)
 
 
 def starts(stage: Stage[Edit]) -> list[tuple[str, int]]:

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
-from ..guidance.components import DIRECTIONS
 from ..guidance.illusions import combine_components
-from ..guidance.splits import SPLITS, Part, SplitSettings, get_split
+from ..guidance.splits import Part, SplitSettings, get_split
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
-from .spec import Source, Walk, argument, option, scaled
+from .requests import Factorize as Factorize
+from .requests import scaled
 from .stages import Prepared, Stage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Factorize(Walk):
-    """One picture whose parts are decided by different prompts: bands, grey and colour, moving and still, places (Geng 2024).
-
-    x0 = sum_i part_i( model(x_t, prompt_i) ), where the parts sum to the picture.
-    """
-
-    prompts: Sequence[str] = field(kw_only=False, metadata=argument("one for each part: from far to near, grey then colour, …"))
-    split: str = option("bands", f"the parts: {', '.join(SPLITS)}", choices=SPLITS)
-    sigmas: Sequence[float] = option(
-        (2.0,), "of bands: blurs they are cut at, pixels, decreasing; two make a triple", 0.01, 100
-    )
-    kernel_size: int = option(33, "of bands: size of the blurs, pixels, odd", 1, 999, pixels=True)
-    length: int = option(9, "of motion: pixels, odd", 1, 999, pixels=True)
-    direction: str = option("diagonal", f"of motion: {', '.join(DIRECTIONS)}", choices=DIRECTIONS)
-    mask: Source | None = field(default=None, metadata={"help": "of mask: a picture, first prompt where white", "role": "mask"})
 
 
 def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> tuple[Part, ...]:

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from torch import Tensor
 
 from ..walk.noise import NoiseLevel
 from .panels import Panel, level_at, noised, outcome, still
-from .spec import Request, Source, option, picture
+from .requests import Forward as Forward
 from .stages import Prepared
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forward(Request):
-    """Add noise to a picture, in one jump to each level.
-
-    x_t = alpha_t x0 + sigma_t eps.
-    """
-
-    image: Source = field(kw_only=False, metadata=picture("the picture to noise"))
-    t: Sequence[int] = option((250, 500, 750), "timesteps, 0 (almost clean) to 999 (almost noise)", 0, 999)
 
 
 def panels(prepared: Prepared[Forward]) -> list[Panel]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from torch import Tensor
 
 from ..guidance.components import high_pass, low_pass
@@ -11,23 +9,9 @@ from ..guidance.illusions import combine_components
 from ..guidance.splits import from_afar
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
-from .spec import Walk, argument, option, scaled
+from .requests import Hybrid as Hybrid
+from .requests import scaled
 from .stages import Prepared, Stage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hybrid(Walk):
-    """One picture whose coarse part is one prompt and whose fine part is another (Geng et al. 2024).
-
-    x0 = G * model(x_t, far) + (1 - G) * model(x_t, near), G a Gaussian low pass.
-    """
-
-    far: str = field(kw_only=False, metadata=argument("what is seen from far away, or with eyes half closed"))
-    near: str = field(kw_only=False, metadata=argument("what is seen from near"))
-    sigma: float = option(
-        2.0, "standard deviation of the low pass, pixels: more gives more to the near prompt", 0.01, 100, pixels=True
-    )
-    kernel_size: int = option(33, "size of the low pass, pixels, odd", 1, 999, pixels=True)
 
 
 def guide(stage: Stage[Hybrid]) -> Denoiser:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,32 +9,10 @@ from ..guidance.components import masked
 from ..models.pretrained import Pretrained
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
-from ..walk.steps import STEP_RULES, Step, pin
+from ..walk.steps import Step, pin
 from .panels import Panel, guided, level_at, still, walk_panel
-from .spec import Source, Walk, option, picture
+from .requests import Inpaint as Inpaint
 from .stages import Prepared, Stage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inpaint(Walk):
-    """Repaint where the mask is white (RePaint, Lugmayr et al. 2022).
-
-    x_s <- m x_s + (1 - m) (alpha_s x0 + sigma_s eps) after every step, each step made num_resamples times (once in upsampling
-    stages, where both parts already agree in the smaller picture).
-    """
-
-    image: Source = field(kw_only=False, metadata=picture("the picture to repaint a part of", held=True))
-    mask: Source = field(
-        kw_only=False, metadata=picture("picture of the same size: white is repainted, black is kept", role="mask", held=True)
-    )
-    prompt: str = option("", "what the whole picture should show; '' lets the model choose")
-    num_resamples: Sequence[int] = option(
-        (10,),
-        "times each step is made, so that both parts agree; calls grow in proportion; several are shown side by side",
-        1,
-        1000,
-    )
-    step_rule: str | None = option("ddpm", "how a step is made; resampling wants a random one", choices=STEP_RULES)
 
 
 def guide(stage: Stage[Inpaint]) -> Denoiser:

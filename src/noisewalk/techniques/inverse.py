@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import torch
 
-from ..guidance.components import DIRECTIONS
-from ..guidance.splits import SPLITS, Part, SplitSettings
+from ..guidance.splits import Part, SplitSettings
+from ..guidance.tables import SPLITS
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import Step, pin
 from .panels import Panel, guided, level_at, still, walk_panel
-from .spec import Source, Walk, argument, option, picture
+from .requests import KEEPS
+from .requests import Inverse as Inverse
 from .stages import Prepared, Stage
-
-KEEPS = {"far": "bands", "near": "bands", "grey": "colour", "colour": "colour", "moving": "motion", "still": "motion"}
-"""Parts that can be kept, and the split each belongs to; parts by place are what `inpaint` keeps."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inverse(Walk):
-    """Keep a part of a real picture and draw the rest: a hybrid with a photo, or a photo coloured (Geng et al. 2024).
-
-    x_s <- x_s - part(x_s) + part(alpha_s image + sigma_s eps) after every step.
-    """
-
-    image: Source = field(kw_only=False, metadata=picture("the picture a part of which is kept", held=True))
-    prompt: str = field(kw_only=False, metadata=argument("what the rest should show"))
-    keep: str = option("far", f"the part to keep: {', '.join(KEEPS)}", choices=KEEPS)
-    sigma: float = option(2.0, "of far and near: blur they are cut at, pixels", 0.01, 100, pixels=True)
-    kernel_size: int = option(33, "of far and near: size of the blur, pixels, odd", 1, 999, pixels=True)
-    length: int = option(9, "of moving and still: pixels, odd", 1, 999, pixels=True)
-    direction: str = option("diagonal", f"of moving and still: {', '.join(DIRECTIONS)}", choices=DIRECTIONS)
-    num_resamples: int = option(1, "times each step is made, so that both parts agree; calls grow in proportion", 1, 1000)
 
 
 def kept_part(stage: Stage[Inverse]) -> Part:

@@ -15,8 +15,8 @@ from ..walk.grids import levels, truncate
 from ..walk.noise import NoiseLevel, add_noise
 from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
-from ..walk.steps import STEP_RULES
-from .spec import Walk
+from ..walk.tables import STEP_RULES
+from .requests import Walk
 from .stages import Guide, Prepared, R, Stage, Wrap, build_denoiser, time_of
 from .stages import level_at as level_at
 

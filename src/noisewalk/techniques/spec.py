@@ -1,125 +1,34 @@
-"""Specs: frozen dataclasses that say everything about a picture.
-
-A spec is the single source of a technique's command-line flags, of the metadata in its PNGs and of the documentation.
-Inheritance is of fields only: techniques that walk share those of `Walk`.
-"""
+"""Requests as JSON, with the pictures in them."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import msgspec
 from PIL import Image
 
 from ..errors import UserError, shorten
-from ..guidance.threshold import THRESHOLDS
 from ..images import Picture, encode_png, open_bytes
-from ..walk.grids import GRIDS
-from ..walk.steps import STEP_RULES
 from .checking import checked as checked
+from .fields import Source as Source
+from .fields import argument as argument
+from .fields import option as option
+from .fields import picture as picture
+from .requests import R
+from .requests import Request as Request
+from .requests import Walk as Walk
+from .requests import scaled as scaled
+from .requests import seeds as seeds
+from .requests import with_seeds as with_seeds
 
-Source = str | Path | Image.Image | Picture
-R = TypeVar("R", bound="Request")
 KEPT = "sha256:"
 """Begins what stands for a picture that is kept outside of the JSON."""
 MOST_PIXELS = 4096 * 4096
 MOST_LARGER = 4
 """Limits of the pictures in JSON: pixels of each, and how many upsampling stages."""
-
-
-def option(
-    default: Any,
-    help: str,
-    least: float | None = None,
-    most: float | None = None,
-    *,
-    pixels: bool = False,
-    choices: Collection[str] = (),
-    rule: tuple[str, Callable[[Any], bool]] | None = None,
-) -> Any:
-    """A keyword field of a request: its default, its help text, and what `checked` allows.
-
-    Args:
-        least, most: bounds, both inclusive; of each item for sequences.
-        pixels: it is a length in pixels, and grows with the picture in upsampling stages.
-        choices: the names that are allowed.
-        rule: a further condition, in words that follow "must be" and as a function.
-    """
-    metadata = {"help": help, "least": least, "most": most, "pixels": pixels, "choices": choices, "rule": rule}
-    return field(default=default, metadata=metadata)
-
-
-def argument(help: str) -> dict[str, Any]:
-    """Metadata of a field given by position, on the command line too: `field(kw_only=False, metadata=argument("..."))`."""
-    return {"help": help, "positional": True}
-
-
-def picture(help: str, role: str = "picture", held: bool = False) -> dict[str, Any]:
-    """Metadata of a picture given by position; `role` is "picture" or "mask".
-
-    Args:
-        held: a part of it is held in upsampling stages too, so it is read at their sizes as well.
-    """
-    return {"help": help, "positional": True, "role": role, "held": held}
-
-
-def _is_interval(value: Sequence[int]) -> bool:
-    return not value or (len(value) == 2 and value[0] < value[1])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What every request has: which pictures are made. Each has a seed, and depends on no other."""
-
-    seed: int = option(0, "seed of the first picture", 0, 2**62)
-    num: int = option(1, "number of pictures, of seeds seed, seed + 1, ...", 1, 4096)
-    seeds: Sequence[int] = option((), "make exactly these seeds, instead of seed, seed + 1, ...", 0, 2**62)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Walk(Request):
-    """What every walk has. Fields that are None take the model's defaults."""
-
-    steps: int | None = option(None, "steps of the walk", 1, 1000)
-    step_rule: str | None = option(None, f"how a step is made: {', '.join(STEP_RULES)}", choices=STEP_RULES)
-    grid: str | None = option(None, f"where the steps are: {', '.join(GRIDS)}", choices=GRIDS)
-    guidance_scale: float | None = option(None, "1 follows the prompt, above exaggerates it, 0 ignores it", -100, 100)
-    guidance_interval: Sequence[int] | None = option(
-        None, "only from one timestep to another, as 200 800", 0, 999, rule=("two timesteps, the smaller first", _is_interval)
-    )
-    negative_prompt: str = option("", "what guidance pushes away from")
-    threshold: str | None = option(None, f"how x0 is kept in range: {', '.join(THRESHOLDS)}", choices=THRESHOLDS)
-    upsample: int | None = option(None, "how many upsampling stages follow, for models that have them", 0, 2)
-    upsample_steps: Sequence[int] = option((), "steps of each upsampling stage, instead of the model's", 1, 1000)
-    upsample_guidance_scale: Sequence[float] = option((), "guidance of each, instead of the model's", -100, 100)
-    noise_level: Sequence[int] = option((), "timestep to which each noises the smaller picture", 0, 999)
-
-
-def seeds(request: Request) -> tuple[int, ...]:
-    """The seeds of a request's pictures."""
-    return tuple(request.seeds or range(request.seed, request.seed + request.num))
-
-
-def with_seeds(request: R, chosen: tuple[int, ...]) -> R:
-    """The request for some of its pictures."""
-    listed = {"seeds": chosen} if request.seeds else {}
-    return replace(request, seed=chosen[0], num=len(chosen), **listed)
-
-
-def scaled(request: R, factor: float) -> R:
-    """A request with its lengths in pixels multiplied: a kernel of 33 at 64x64 is one of 133 (odd) at 256x256."""
-    lengths = {f.name: getattr(request, f.name) for f in fields(request) if f.metadata.get("pixels")}
-    return replace(request, **{name: _scaled(value, factor) for name, value in lengths.items()})
-
-
-def _scaled(value: Any, factor: float) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_scaled(item, factor) for item in value)
-    return value * factor if isinstance(value, float) else round(value * factor) | 1  # kernels stay odd
 
 
 def to_json(spec: Request, keep: Callable[[bytes], str] | None = None) -> dict[str, Any]:

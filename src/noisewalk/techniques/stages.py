@@ -15,7 +15,7 @@ from ..walk.grids import levels, walk_times
 from ..walk.noise import NoiseLevel, SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import Step
-from .spec import Request, with_seeds
+from .requests import Request, with_seeds
 
 R = TypeVar("R", bound=Request)
 R_co = TypeVar("R_co", bound=Request, covariant=True)

@@ -20,10 +20,10 @@ from ..judge.illusions import score_illusions
 from ..judge.reliability import verdict
 from ..judge.scorer import Scorer, get_scorer
 from ..lock import held
-from ..models.loading import CascadeLoading
 from ..models.precision import dtype_name
 from ..models.zoo import Pretrained, load
 from ..report.page import Shown
+from ..requests import CascadeLoading
 from ..run.make import Watch, run
 from ..run.result import Result
 from . import course, digits, emoji

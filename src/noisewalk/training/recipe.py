@@ -21,6 +21,7 @@ from .datasets import Dataset, open_dataset
 from .loop import TrainConfig
 from .objectives import Network, Objective, Times, discrete_times, logit_normal_times
 from .recipe_type import Recipe
+from .tables import OBJECTIVES
 
 
 def fast(objective: str, data: Dataset, classes: bool) -> Recipe:
@@ -83,9 +84,6 @@ def with_network(recipe: Recipe, name: str, data: Dataset) -> Recipe:
     null = (torch.tensor([classes]),)
     target = replace(recipe.objective, null=null, dropout=recipe.objective.dropout if classes else 1.0)
     return replace(recipe, network=lambda: build(card), card=card, objective=target, loss=target.loss)
-
-
-OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", *OWN_DATA)
 
 
 def find(

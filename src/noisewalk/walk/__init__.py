@@ -1,47 +1,5 @@
 """The mathematics of one walk: noise levels, predictions, steps, and the loop. It needs torch only."""
 
-from .grids import GRIDS as GRIDS
-from .grids import karras as karras
-from .grids import leading as leading
-from .grids import levels as levels
-from .grids import linspace as linspace
-from .grids import native as native
-from .grids import strided as strided
-from .grids import trailing as trailing
-from .grids import truncate as truncate
-from .grids import walk_times as walk_times
-from .noise import Noise as Noise
-from .noise import NoiseLevel as NoiseLevel
-from .noise import Schedule as Schedule
-from .noise import SeededNoise as SeededNoise
-from .noise import add_noise as add_noise
-from .noise import renoise as renoise
-from .prediction import TARGETS as TARGETS
-from .prediction import Bound as Bound
-from .prediction import Condition as Condition
-from .prediction import Denoiser as Denoiser
-from .prediction import Model as Model
-from .prediction import Prediction as Prediction
-from .prediction import to_target as to_target
-from .prediction import to_x0 as to_x0
-from .sampling import State as State
-from .sampling import sample as sample
-from .schedules import VE as VE
-from .schedules import DiscreteVP as DiscreteVP
-from .schedules import LinearPath as LinearPath
-from .schedules import Rescaled as Rescaled
-from .schedules import WithGrid as WithGrid
-from .schedules import cosine_betas as cosine_betas
-from .schedules import cosine_schedule as cosine_schedule
-from .schedules import linear_betas as linear_betas
-from .schedules import scaled_linear_betas as scaled_linear_betas
-from .schedules import vp_schedule as vp_schedule
-from .steps import STEP_RULES as STEP_RULES
-from .steps import Step as Step
-from .steps import StepHistory as StepHistory
-from .steps import StepRule as StepRule
-from .steps import ddim as ddim
-from .steps import ddpm as ddpm
-from .steps import dpmpp_2m as dpmpp_2m
-from .steps import heun as heun
-from .steps import pin as pin
+from ..lazy import attach
+
+__getattr__, __dir__ = attach(__name__)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from ..errors import UserError, unknown
 from .noise import NoiseLevel, Schedule
 from .schedules import WithGrid
-
-Grid = Callable[[Schedule, int], Tensor]
-"""A grid maps a schedule and a number of steps to (steps + 1,) times, from the noisiest down to 0."""
+from .tables import GRIDS
 
 
 def linspace(schedule: Schedule, steps: int) -> Tensor:
@@ -145,17 +141,6 @@ def native(schedule: Schedule, steps: int) -> Tensor:
     if not isinstance(schedule, WithGrid):
         raise UserError("this model has no grid of its own; use --grid linspace")
     return schedule.grid(steps)
-
-
-GRIDS: dict[str, Grid] = {
-    "linspace": linspace,
-    "leading": leading,
-    "trailing": trailing,
-    "karras": karras,
-    "course": strided,
-    "native": native,
-}
-"""Time grids by name."""
 
 
 def walk_times(grid: str, schedule: Schedule, steps: int) -> Tensor:

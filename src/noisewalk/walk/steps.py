@@ -7,7 +7,6 @@ prediction of the same walk, or None at the start.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 import torch
@@ -209,42 +208,3 @@ def _ddim(x0: Tensor, x_t: Tensor, t: NoiseLevel, s: NoiseLevel) -> Tensor:
 
 def _log_snr_between(t: NoiseLevel, s: NoiseLevel) -> Tensor:
     return torch.log(s.alpha * t.sigma / (s.sigma * t.alpha))
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepRule:
-    """A step rule with its properties. The tests measure every row of `STEP_RULES` against what the row states.
-
-    Args:
-        make: makes the step.
-        title: what the rule is, in a few words.
-        order: the order of convergence: the error of a walk falls as steps^-order on exact Gaussian data. For a rule without
-            noise it is the error of the sample, for a random rule the error of the samples' covariance.
-        calls: network calls per step; the step that lands on the clean picture may need fewer.
-        random: True if the rule draws noise in every step.
-        learned_variance: True if it reads the variance that some networks predict.
-    """
-
-    make: Callable[[], Step]
-    title: str
-    order: int
-    calls: int = 1
-    random: bool = False
-    learned_variance: bool = False
-
-    def __call__(self) -> Step:
-        """Return a step of this rule."""
-        return self.make()
-
-
-STEP_RULES: dict[str, StepRule] = {
-    "ddpm": StepRule(make=ddpm, title="ancestral sampling", order=1, random=True, learned_variance=True),
-    "ddpm-small": StepRule(make=lambda: ddpm("small"), title="ancestral, the smaller variance", order=1, random=True),
-    "ddpm-large": StepRule(make=lambda: ddpm("large"), title="ancestral, the larger variance", order=1, random=True),
-    "ddim": StepRule(make=ddim, title="deterministic DDIM", order=1),
-    "euler": StepRule(make=ddim, title="Euler's method, another name of ddim", order=1),
-    "ddim-ancestral": StepRule(make=lambda: ddim(1.0), title="DDIM with eta = 1", order=1, random=True),
-    "heun": StepRule(make=heun, title="Heun's method", order=2, calls=2),
-    "dpmpp-2m": StepRule(make=dpmpp_2m, title="DPM-Solver++(2M)", order=2),
-}
-"""Step rules by name. `euler` is `ddim`, which is Euler's method on the linear path."""

@@ -14,11 +14,11 @@ from noisewalk.judge.evaluate import nearest_neighbours
 from noisewalk.judge.frechet import frechet, moments
 from noisewalk.judge.image_text import ImageTextScorer
 from noisewalk.models.zoo import Pretrained
+from noisewalk.walk import STEP_RULES
 from noisewalk.walk.grids import levels, walk_times
 from noisewalk.walk.noise import SeededNoise
 from noisewalk.walk.prediction import Bound
 from noisewalk.walk.sampling import sample
-from noisewalk.walk.steps import STEP_RULES
 
 from .captions import STYLES, caption
 from .dataset import Row

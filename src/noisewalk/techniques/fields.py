@@ -1,0 +1,74 @@
+"""Fields of requests: their help texts, bounds and choices stand here once, and everything else reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import Field, field, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from _typeshed import DataclassInstance
+    from PIL import Image
+
+    from ..images import Picture
+
+    Source = str | Path | Image.Image | Picture
+else:
+    Source = object  # what reads pictures is loaded when a picture is read
+
+
+def option(
+    default: Any,
+    help: str,
+    least: float | None = None,
+    most: float | None = None,
+    *,
+    pixels: bool = False,
+    choices: Collection[str | int] = (),
+    rule: tuple[str, Callable[[Any], bool]] | None = None,
+    unset: str = "",
+) -> Any:
+    """A keyword field of a request: its default, its help text, and what `checked` allows.
+
+    Args:
+        least, most: bounds, both inclusive; of each item for sequences.
+        pixels: it is a length in pixels, and grows with the picture in upsampling stages.
+        choices: the names that are allowed.
+        rule: a further condition, in words that follow "must be" and as a function.
+        unset: whose value holds where this is None.
+    """
+    metadata = {"help": help, "least": least, "most": most, "pixels": pixels, "choices": choices, "rule": rule, "unset": unset}
+    return field(default=default, metadata=metadata)
+
+
+def argument(help: str) -> dict[str, Any]:
+    """Metadata of a field given by position, on the command line too: `field(kw_only=False, metadata=argument("..."))`."""
+    return {"help": help, "positional": True}
+
+
+def picture(help: str, role: str = "picture", held: bool = False) -> dict[str, Any]:
+    """Metadata of a picture given by position; `role` is "picture" or "mask".
+
+    Args:
+        held: a part of it is held in upsampling stages too, so it is read at their sizes as well.
+    """
+    return {"help": help, "positional": True, "role": role, "held": held}
+
+
+def same(request: type[DataclassInstance], name: str) -> Any:
+    """A field as another request has it."""
+    f = next(f for f in fields(request) if f.name == name)
+    return field(default=f.default, metadata=f.metadata)
+
+
+def help_of(f: Field[Any]) -> str:
+    """The help text of a field, with the names that it may have unless the text says them already.
+
+    >>> from noisewalk.techniques.requests import Walk
+    >>> help_of(Walk.__dataclass_fields__["threshold"])
+    'how x0 is kept in range: none, clip, dynamic'
+    """
+    text, choices = str(f.metadata["help"]), [str(name) for name in f.metadata.get("choices", ())]
+    return text if all(name in text for name in choices) else f"{text}: {', '.join(choices)}"
