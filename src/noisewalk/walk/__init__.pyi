@@ -1,3 +1,4 @@
+from .constraints import pin as pin
 from .grids import karras as karras
 from .grids import leading as leading
 from .grids import levels as levels
@@ -7,6 +8,12 @@ from .grids import strided as strided
 from .grids import trailing as trailing
 from .grids import truncate as truncate
 from .grids import walk_times as walk_times
+from .linear_multistep import deis as deis
+from .linear_multistep import lms as lms
+from .linear_multistep import plms as plms
+from .multistep import dpm_solver as dpm_solver
+from .multistep import dpmpp as dpmpp
+from .multistep import unipc as unipc
 from .noise import Noise as Noise
 from .noise import NoiseLevel as NoiseLevel
 from .noise import Schedule as Schedule
@@ -33,13 +40,13 @@ from .schedules import cosine_schedule as cosine_schedule
 from .schedules import linear_betas as linear_betas
 from .schedules import scaled_linear_betas as scaled_linear_betas
 from .schedules import vp_schedule as vp_schedule
+from .steps import Past as Past
 from .steps import Step as Step
 from .steps import StepHistory as StepHistory
 from .steps import ddim as ddim
 from .steps import ddpm as ddpm
-from .steps import dpmpp_2m as dpmpp_2m
 from .steps import heun as heun
-from .steps import pin as pin
+from .steps import remember as remember
 from .tables import GRIDS as GRIDS
 from .tables import STEP_RULES as STEP_RULES
 from .tables import StepRule as StepRule
