@@ -85,7 +85,7 @@ def test_a_cascade_from_the_command_line_can_be_replayed(run: Said, root: Path, 
     with Image.open("a.png") as image:
         assert image.size == (224, 224)  # 32x32, enlarged by seven to be seen
         record = json.loads(image.text["noisewalk"])
-    assert record["model"]["upscaler"] == [str(stage2)]
+    assert record["model"]["upscaler"] == [stage2.name]
     status, out, said = run("replay", "a.png")
     assert (status, "every pixel agrees" in out) == (0, True)
     assert "text encoder" not in said  # its embeddings were kept
@@ -104,6 +104,59 @@ def test_an_upsampled_inpainting_can_be_replayed_without_its_pictures(run: Said,
     Path("mask.png").unlink()
     status, out, _ = run("replay", "a.png")
     assert (status, "every pixel agrees" in out) == (0, True)
+
+
+@pytest.mark.parametrize("verb", ["generate", "edit", "inpaint"])
+def test_two_upsampling_stages_from_end_to_end(run: Said, root: Path, stage1: Path, verb: str) -> None:
+    """16 to 32 to 128 pixels, the last in latents: drawn, saved, opened by others, and made again from the file alone."""
+    Image.effect_noise((128, 128), 60).convert("RGB").save("picture.png")
+    mask = Image.new("L", (128, 128), 0)
+    mask.paste(255, (32, 32, 96, 96))
+    mask.save("mask.png")
+    asked = {
+        "generate": ("a fox",),
+        "edit": ("picture.png", "--prompt", "a fox", "--start", 1),
+        "inpaint": ("picture.png", "mask.png", "--prompt", "a fox", "--num-resamples", 1),
+    }
+    line = (verb, *asked[verb], "--model", stage1, "--upscaler", tiny.saved("if-2", root), tiny.saved("x4", root))
+    end = ("--upsample", 2, "--upsample-steps", 2, 2, "--noise-level", 50, 20, "--steps", 2, "--num", 2, "--out", "made")
+    status, out, said = run(*line, *end)
+    assert status == 0, said
+    assert sorted(out.split()) == ["made/figure.png", "made/seed0.png", "made/seed1.png"]
+    for file in ("picture.png", "mask.png"):
+        Path(file).unlink()
+    with Image.open("made/seed1.png") as image:
+        image.load()
+        assert image.size == (256, 256)  # 128x128, enlarged by two to be seen
+        record = json.loads(image.text["noisewalk"])
+        assert len(image.text["noisewalk"]) < 5000
+    assert [len(digest) for digest in record["model"]["upscaler_weights"]] == [16, 16]
+    for file in ("figure", "seed0", "seed1"):
+        status, out, said = run("replay", f"made/{file}.png")
+        assert (status, "every pixel agrees" in out) == (0, True), said
+
+
+def test_models_in_folders_are_found_beside_the_picture(run: Said, root: Path, stage1: Path) -> None:
+    stage2 = Path(shutil.copytree(tiny.saved("if-2", root), "two"))
+    line = ("generate", "a fox", "--model", stage1, "--upscaler", stage2.absolute(), "--upsample", 1)
+    assert run(*line, "--steps", 2, "--upsample-steps", 2, "--out", "a.png")[0] == 0
+    assert str(Path.cwd()).encode() not in Path("a.png").read_bytes()
+    there = Path("given/away")
+    there.mkdir(parents=True)
+    for each, name in ((Path("a.png"), "b.png"), (stage1, "first"), (stage2, "second")):
+        each.rename(there / name)
+    status, out, said = run("replay", there / "b.png")
+    assert (status, "every pixel agrees" in out, "weights" in said) == (0, True, False), said
+    (weights,) = (there / "second/unet").glob("*.safetensors")
+    save_file({name: 2 * tensor for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
+    status, out, said = run("replay", there / "b.png")
+    assert (status, out) == (2, "")
+    assert "the model 'two' (weights" in said
+    assert "nor beside the picture; say where it is: put it beside the picture" in said
+    (there / "second").rename("two")
+    status, out, said = run("replay", there / "b.png")
+    assert status == 1
+    assert "the weights of upscaler 1 are " in said
 
 
 def test_prompts_are_encoded_once_and_the_encoder_is_not_needed_again(run: Said, stage1: Path) -> None:

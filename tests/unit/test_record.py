@@ -286,6 +286,89 @@ def test_a_run_that_is_gone_is_one_line_and_no_hub_is_asked(
     assert said.count("\n") == 1
 
 
+def test_a_picture_says_nothing_of_the_users_folders(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save("mine.npy", np.random.default_rng(3).permutation(28 * 28))
+    Image.new("L", (28, 28)).save("drawing.png")
+    model = nw.load(str(run))
+    nw.anagram(model, ["6", "9"], ["identity", f"file:{tmp_path}/mine.npy"], steps=2).save("anagram")
+    nw.edit(model, str(tmp_path / "drawing.png"), prompt="3", start=[1], steps=2).save("edit")
+    for path in [*Path("anagram").iterdir(), *Path("edit").iterdir()]:
+        with Image.open(path) as image:
+            text = image.text["noisewalk"]
+        assert str(tmp_path) not in text
+        record = read_record(path)
+        assert (record.model.name, record.model.path) == ("mine", "runs/mine")
+        assert nw.replay(path).agrees
+    monkeypatch.setattr("noisewalk.techniques.view_files._tables", {})  # as in another process
+    assert nw.replay("anagram/figure.png").agrees
+
+
+def test_the_place_of_a_model_in_another_users_folder_is_not_said(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "homes"
+    for name in ("ann/pictures", "bob/runs"):
+        (home / name).mkdir(parents=True)
+    run.rename(home / "bob/runs/mine")
+    monkeypatch.setattr(Path, "home", lambda: home / "ann")
+    monkeypatch.chdir(home / "ann/pictures")
+    assert main(["generate", "7", "--steps", "2", "--model", str(home / "bob/runs/mine"), "--out", "a.png"]) == 0
+    assert (read_record("a.png").model.name, read_record("a.png").model.path) == ("mine", "mine")
+    assert main(["replay", "a.png"]) == 2
+    assert "say where it is: noisewalk replay --model PATH PICTURE" in capsys.readouterr().err
+    assert main(["replay", "a.png", "--model", "../../bob/runs/mine"]) == 0
+    (home / "bob/runs/mine").rename("elsewhere")  # its name does not matter: its digest is known
+    assert main(["replay", "a.png"]) == 0
+
+
+@pytest.mark.parametrize("with_path", [True, False])
+def test_pictures_that_say_the_absolute_path_still_replay(run: Path, tmp_path: Path, with_path: bool) -> None:
+    """As pictures did before: the name as it was given, and the whole path, or none."""
+    with Image.open("out/a.png") as image:
+        record = json.loads(image.text["noisewalk"])
+        record["model"] |= {"name": "runs/mine", "path": str(run)}
+        record["model"].pop("upscaler_weights")
+        if not with_path:
+            record["model"].pop("path")
+        Path("far").mkdir()
+        place = Path("far/old.png") if with_path else Path("old.png")
+        place.write_bytes(encode_png(image, {"noisewalk": json.dumps(record)}))
+    assert nw.replay(place).agrees
+
+
+def test_a_changed_upscaler_is_named_and_one_beside_the_picture_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from noisewalk.models.checkpoint import load_tensors
+    from noisewalk.models.zoo import WEIGHTS
+
+    Path("ups").mkdir()
+    tensors, config = load_tensors(WEIGHTS / "emoji-upscaler.safetensors")
+    save_tensors(Path("ups/large.safetensors"), tensors, config)
+    emoji = nw.load("emoji", upscaler=[str(tmp_path / "ups/large.safetensors")], dtype="float32")
+    nw.generate(emoji, "a cat", steps=1, upsample=1, upsample_steps=[1]).save("out/a.png")
+    record = read_record("out/a.png").model
+    assert (record.upscaler, record.upscaler_paths) == (("large.safetensors",), ("ups/large.safetensors",))
+    assert len(record.upscaler_weights) == 1
+    Path("ups/large.safetensors").rename("out/other.safetensors")
+    again = nw.replay("out/a.png")
+    assert (again.agrees, again.warnings) == (True, ())
+    Path("out/other.safetensors").unlink()
+    save_tensors(Path("ups/large.safetensors"), {name: 0.5 * tensor for name, tensor in tensors.items()}, config)
+    again = nw.replay("out/a.png")
+    assert not again.agrees
+    assert len(again.warnings) == 1
+    assert f"they were {record.upscaler_weights[0]}" in again.warnings[0]
+
+
+def test_a_bundled_upscaler_is_recorded_too() -> None:
+    (path,) = nw.generate("emoji", "a cat", steps=1, upsample=1, upsample_steps=[1]).save("a.png")
+    record = read_record(path).model
+    assert (record.upscaler, len(record.upscaler_weights)) == ((), 1)
+    assert (record.name, record.path) == ("emoji", "")
+    assert read_record(nw.generate("emoji", "a cat", steps=1).save("b.png")[0]).model.upscaler_weights == ()
+
+
 def test_a_result_is_one_line_and_its_image_is_the_saved_one(model: nw.Pretrained) -> None:
     result = nw.inpaint(model, DIGIT, MASK, steps=2, num_resamples=[1])
     assert repr(result) == "<noisewalk result of inpaint: 1 picture of 28x28, model 'digits', first seed 0>"

@@ -180,7 +180,7 @@ def collected(verb: str, prepared: Prepared[R], model: Pretrained, finished: Seq
     if not any(panel.outcome for panel in walked):
         return None
     made = prepared.take(0, sum(len(part[0].seeds) for part in whole))
-    return Result(verb, made.record, model, walked)
+    return Result(verb, made.record, model, walked, tuple(stage.model.fingerprint for stage in prepared.stages[1:]))
 
 
 def _merge(parts: Sequence[Sequence[FinishedPanel]]) -> tuple[FinishedPanel, ...]:

@@ -19,7 +19,7 @@ from ..images import encode_png, open_bytes, png, read_file
 from ..models.precision import DTYPES
 from ..techniques import TECHNIQUES
 from ..techniques.spec import KEPT, from_json, to_json
-from ..techniques.view_files import keep_permutation, permutation_of
+from ..techniques.view_files import keep_permutation, permutation_of, without_folders
 from ..version import __version__
 
 KEY = "noisewalk"
@@ -35,12 +35,14 @@ class ModelRecord:
     """The model a picture was made with.
 
     Args:
-        name: by which it was loaded.
+        name: by which it was loaded; of a file or folder of one's own, the last part of it.
         weights: its fingerprint.
         upscaler: names of the stages after it that the user chose.
         dtype: dtype in which it computed.
-        path: where its file or folder was, absolute; "" for a model that has a name everywhere, None in old records.
+        path: where its file or folder was, see `locate.recorded_place`; "" for a model that has a name everywhere. Old records
+            have absolute paths, the oldest have none.
         upscaler_paths: the same of each upscaler.
+        upscaler_weights: the fingerprint of each stage after the model that was walked, whoever chose it.
     """
 
     name: Name
@@ -49,6 +51,7 @@ class ModelRecord:
     dtype: Name = "auto"
     path: Name | None = None
     upscaler_paths: Names = ()
+    upscaler_weights: Names = ()
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,11 @@ def write(image: Image.Image, spec: Any, record: Record) -> bytes:
         return key
 
     said = to_json(spec, keep)
-    for table in (permutation_of(name) for name in getattr(spec, "views", ())):
+    for number, name in enumerate(said.get("views", ())):
+        table = permutation_of(name)
         if table is not None and len(table) <= SMALL:
             keep(table)
+            said["views"][number] = without_folders(name)  # it is known by its digest
     built = msgspec.to_builtins(replace(record, spec=said, inputs={}))
     del built["inputs"]
     order = ("noisewalk", "torch", "threads", "verb", "model", "spec", "picture", "safety")

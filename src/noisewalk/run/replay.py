@@ -65,6 +65,7 @@ def replay(path: str | Path, watch: Watch | None = None, model: str | Path | Pre
     warnings = [*_changes(record, used, spec)]
     _check_index(record, spec, used, path)
     result = run(record.verb, spec, used, watch, keep_states=False)
+    warnings += _changed_upscalers(record, result)
     made = result.render(record.picture)
     after = np.asarray(made.convert("RGB"), int)
     if before.shape != after.shape:
@@ -79,7 +80,7 @@ def _model(record: Record, path: Path, model: str | Path | Pretrained | None) ->
         return model
     name = locate_model(record, path) if model is None else str(model)
     marked = record.safety is not None and record.safety.watermark
-    return load(name, upscaler=locate_upscalers(record), dtype=record.model.dtype, watermark=marked)
+    return load(name, upscaler=locate_upscalers(record, path), dtype=record.model.dtype, watermark=marked)
 
 
 def _changes(record: Record, model: Pretrained, spec: Any) -> Iterator[str]:
@@ -89,6 +90,13 @@ def _changes(record: Record, model: Pretrained, spec: Any) -> Iterator[str]:
     for name in getattr(spec, "views", ()):
         if name.startswith(FILE) and has_changed(name):
             yield f"the permutation file {split_name(name)[0]} has changed since; the one kept in the picture is used"
+
+
+def _changed_upscalers(record: Record, result: Result) -> Iterator[str]:
+    """The stages after the model whose weights are others now; old records do not say what they were."""
+    for number, (was, now) in enumerate(zip(record.model.upscaler_weights, result.upscaler_weights, strict=False), 1):
+        if was != now:
+            yield f"the weights of upscaler {number} are {now}, they were {shorten(was)}"
 
 
 def _check_index(record: Record, spec: Any, model: Pretrained, path: str | Path) -> None:

@@ -20,7 +20,7 @@ from ..report import figures
 from ..techniques.panels import CaptionedViews, Panel
 from ..techniques.spec import seeds
 from ..walk.sampling import State
-from .locate import absolute
+from .locate import recorded_name, recorded_place
 from .record import FIGURE, ModelRecord, PictureRecord, Record, Safety, write
 
 
@@ -56,6 +56,7 @@ class Result:
     Attributes:
         verb, spec, model: how; enough to make it again.
         panels: everything made and shown, in order.
+        upscaler_weights: fingerprints of the upsampling stages that were walked.
         tensor: (N, C, H, W) the pictures made, data in [-1, 1], panel by panel.
         images: the same as PIL pictures, with the model's watermark if it was asked for.
         figure: a captioned sheet of everything.
@@ -67,6 +68,7 @@ class Result:
     spec: Any
     model: Pretrained
     panels: tuple[FinishedPanel, ...]
+    upscaler_weights: tuple[str, ...] = ()
 
     @property
     def tensor(self) -> Tensor:
@@ -148,12 +150,13 @@ class Result:
         record = Record(
             self.verb,
             ModelRecord(
-                model.name,
+                recorded_name(model.name),
                 model.fingerprint,
-                tuple(model.upscalers),
+                tuple(recorded_name(name) for name in model.upscalers),
                 dtype_name(model.compute_dtype),
-                absolute(model.name),
-                tuple(absolute(name) for name in model.upscalers),
+                recorded_place(model.name),
+                tuple(recorded_place(name) for name in model.upscalers),
+                self.upscaler_weights,
             ),
             {},
             picture,

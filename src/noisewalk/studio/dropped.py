@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..images import MAX_PIXELS, open_bytes
 from ..models.zoo import load
 from ..report import figures
 from ..run import film as films
+from ..run.locate import recorded_name
 from ..run.record import Record, parse_record
 from ..run.replay import replay
 from ..techniques.view_files import FILE
@@ -39,7 +41,9 @@ def read(studio: Studio, url: Any) -> tuple[Record, bytes]:
         raise UserError("this PNG was made with a view by a file, which the studio does not open; use `noisewalk replay`")
     if record.model.upscaler:
         raise UserError("this PNG was made with an upscaler of its own, which the studio does not load; use `noisewalk replay`")
-    studio.allow(record.model.name)
+    offered = next((name for name in studio.models if recorded_name(name) == record.model.name), record.model.name)
+    studio.allow(offered)
+    record = replace(record, model=replace(record.model, name=offered))
     check(record.request, studio.limits)
     return record, png
 

@@ -60,12 +60,26 @@ def from_file(name: str) -> View:
                 f"the permutation file {path} has changed: its digest is {digest_of(data)}, it was {digest}; bring the old "
                 "file back, or ask for the new one without @ and digest"
             )
-    return from_table(FILE + path, torch.from_numpy(np.frombuffer(data, "<u4").astype(np.int64)))
+    return from_table(
+        FILE + split_name(without_folders(name))[0], torch.from_numpy(np.frombuffer(data, "<u4").astype(np.int64))
+    )
 
 
 def with_digests(names: Iterable[str]) -> tuple[str, ...]:
     """Names of views, in which each permutation file is read now and named with its digest: file:PATH@DIGEST."""
     return tuple(_with_digest(name) if name.startswith(FILE) else name for name in names)
+
+
+def without_folders(name: str) -> str:
+    """The name of a view without the folders of an absolute path, which name the user's own; others stay as they are.
+
+    >>> without_folders("file:/home/ann/mine.npy@0123456789abcdef"), without_folders("file:tables/mine.npy")
+    ('file:mine.npy@0123456789abcdef', 'file:tables/mine.npy')
+    """
+    path, digest = split_name(name)
+    if not name.startswith(FILE) or not Path(path).is_absolute():
+        return name
+    return FILE + Path(path).name + (f"@{digest}" if digest else "")
 
 
 def keep_permutation(data: bytes, name: str = "kept in the picture") -> str:
