@@ -40,6 +40,8 @@ from .schedules import cosine_schedule as cosine_schedule
 from .schedules import linear_betas as linear_betas
 from .schedules import scaled_linear_betas as scaled_linear_betas
 from .schedules import vp_schedule as vp_schedule
+from .steering import Reward as Reward
+from .steering import Steered as Steered
 from .steps import Past as Past
 from .steps import Step as Step
 from .steps import StepHistory as StepHistory

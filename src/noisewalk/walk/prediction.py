@@ -90,6 +90,11 @@ class Prediction:
         """
         return (x_t - level.alpha * self.x0) / level.sigma
 
+    def rows(self, chosen: Tensor) -> Prediction:
+        """Return the predictions of some pictures of the batch, by their numbers (M,); a number may come more than once."""
+        var_frac = None if self.var_frac is None else self.var_frac[chosen]
+        return Prediction(self.x0[chosen], var_frac, None if self.raw is None else self.raw[chosen])
+
 
 class Denoiser(Protocol):
     """A model for which everything but the picture is decided: the prompt, the guidance and the views."""
