@@ -8,8 +8,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: tour studio test test-fast lint docs clean
 
-tour: .venv/cli
-	$(BIN)/noisewalk tour --out out/tour
+tour: .venv/tour
+	$(BIN)/noisewalk tour --part all --out out/tour
 
 studio: .venv/studio
 	$(BIN)/noisewalk studio --open --limits generous
@@ -35,9 +35,9 @@ docs: .venv/docs
 		{ echo "noisewalk needs Python 3.11 or newer; try make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv .venv
 
-.venv/cli: .venv/bin/python pyproject.toml constraints.txt
+.venv/tour: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing noisewalk and PyTorch into .venv (once) ..."
-	$(INSTALL) ".[cli]"
+	$(INSTALL) ".[cli,report,train]"
 	@touch $@
 
 .venv/studio: .venv/bin/python pyproject.toml constraints.txt

@@ -245,10 +245,28 @@ class Studio(Loading):
 
 
 @dataclass(frozen=True)
-class Tour(CascadeLoading):
-    """Run every experiment once and put all of it on one page, out/tour/index.html."""
+class Report(CascadeLoading):
+    """Run the noisewalk commands in Markdown documents, and write one page that needs nothing else.
 
-    part: str = option("a", "a: sampling a pretrained model; b: training from scratch", choices=("a", "b"))
+    What was made before is taken as it is: a changed sentence costs nothing, and a report that was stopped goes on. Several
+    documents become a page each, with a page of contents.
+    """
+
+    files: Sequence[Path] = field(default=(), kw_only=False, metadata=argument("Markdown files"))
+    out: Path | None = option(None, "the folder to write; out/ and the file's name by default")
+    model: str | None = option(None, "the model of all commands that do not name one", unset="the document's")
+    set: Sequence[str] = option((), "values of the document's settings, as image=mine.png")
+    watch: bool = option(False, "make the report again whenever the document is saved, until Ctrl-C")
+    pdf: bool = option(False, "also print the page into a PDF, where Chromium is installed")
+
+
+@dataclass(frozen=True)
+class Tour(CascadeLoading):
+    """Run every experiment once and put all of it on one page, out/tour/index.html: a document that comes with noisewalk."""
+
+    part: str = option(
+        "a", "a: sampling a pretrained model; b: training from scratch; all: both, and contents", choices=("a", "b", "all")
+    )
     out: Path | None = option(None, "the folder to write; out/tour, or out/tour-b")
     model: str = option("emoji", "the model to show (part a): emoji, digits, or any other")
     seed: int | None = option(
@@ -260,4 +278,5 @@ class Tour(CascadeLoading):
     upsample: int | None = option(
         None, "upsampling stages after them; 1 for models that have one; emoji and digits have their own", 0, 2
     )
+    image: Path | None = option(None, "a picture of yours, which is noised, denoised and edited instead of the tour's own")
     minutes: float = option(2.0, "how long to train at most (part b)", 0, 1e9, rule=("more than 0", bool))

@@ -14,9 +14,8 @@ from PIL import Image
 
 from noisewalk.cli.main import main
 from noisewalk.commands import parse_technique
-from noisewalk.images import encode_png
+from noisewalk.images import PICTURES, encode_png
 from noisewalk.techniques import TECHNIQUES
-from noisewalk.tour.experiments import PICTURES
 
 UNKNOWN_VERB = {"verb": "x", "model": {"name": "digits", "weights": ""}, "spec": {}, "picture": {"kind": "figure"}}
 DIGIT, MASK = str(PICTURES / "digit-4.png"), str(PICTURES / "mask-top.png")

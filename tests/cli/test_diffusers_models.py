@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import re
@@ -22,15 +23,15 @@ from safetensors.torch import load_file, save_file
 
 import noisewalk as nw
 from noisewalk.cli.main import main
-from noisewalk.commands import parse_technique
+from noisewalk.documents import site
+from noisewalk.documents.asking import Asker
+from noisewalk.documents.reading import read_document
+from noisewalk.documents.site import BUNDLED
 from noisewalk.models import zoo
-from noisewalk.models.diffusers import deepfloyd, memory
+from noisewalk.models.diffusers import memory
 from noisewalk.models.diffusers.memory import placement
 from noisewalk.run.prepare import prepare
 from noisewalk.techniques import TECHNIQUES
-from noisewalk.tour import course
-from noisewalk.tour.course import course_stops, write_mask
-from noisewalk.tour.experiments import PICTURES, Stop
 from noisewalk.walk import cosine_schedule, linear_betas, vp_schedule
 
 pytestmark = [  # diffusers and transformers; noisewalk's own are user warnings
@@ -225,8 +226,8 @@ def test_inpainting_on_latents_keeps_whole_cells(root: Path) -> None:
 
 @pytest.mark.parametrize("seed", [180, 7])
 def test_the_courses_experiments_are_command_lines(seed: int) -> None:
-    lines = [line for stop in course_stops(seed, 1) for line in stop.commands]
-    jobs = [parse_technique(line.format(inputs="inputs")) for line in lines]
+    document = read_document(BUNDLED / "course.md", {"seed": str(seed)})
+    jobs = [command.job for block in document.blocks.values() for command in block.commands]
     assert {job.verb for job in jobs} == {"generate", "forward", "denoise", "edit", "inpaint", "anagram", "hybrid"}
     assert {job.spec.seed for job in jobs} == {seed}
     edits = [job.spec for job in jobs if job.verb == "edit"]
@@ -444,47 +445,52 @@ def test_the_watermark_is_stamped_only_when_asked_for(run: Said, stage1: Path, t
         small.stamped(torch.zeros(1, 3, 16, 16))
 
 
-def test_the_courses_experiments_can_be_made(tmp_path: Path) -> None:
-    """Every picture, mask, length and grid of the tour fits a model of 64x64 and a stage of 128x128; walks take a step."""
-    first = tiny.save(tiny.if_stage1, tmp_path / "if-64", size=64)
-    model = nw.load(str(first), upscaler=[str(tiny.save(tiny.if_stage2, tmp_path / "if-128", size=128))])
-    inputs = Path(shutil.copytree(PICTURES, tmp_path / "inputs"))
-    write_mask(inputs)
-    for stop in course_stops(180, 1):
-        for line in stop.commands:
-            job = parse_technique(line.format(inputs=inputs))
-            for panel in TECHNIQUES[job.verb].panels(prepare(job.spec, model)):
-                assert bool(next(panel.walk())[1].x_t.isfinite().all()), line
+@pytest.fixture(scope="module")
+def at_64(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A stage I at DeepFloyd's 64x64 and a stage of 128x128, both of random weights."""
+    folder = tmp_path_factory.mktemp("cascade")
+    return tiny.save(tiny.if_stage1, folder / "if-64", size=64), tiny.save(tiny.if_stage2, folder / "if-128", size=128)
+
+
+def test_the_courses_experiments_can_be_made(at_64: tuple[Path, Path], tmp_path: Path) -> None:
+    """Every command of the document has pictures, masks, lengths and grids that fit, and a walk of every fence takes a step."""
+    document = read_document(BUNDLED / "course.md", {"upsample": "1"})
+    ask = Asker(document, tmp_path, str(at_64[0]), {"upscaler": (str(at_64[1]),)})
+    for fence in document.blocks.values():
+        panels = []
+        for command in fence.commands:
+            asked = ask(command)
+            panels += TECHNIQUES[asked.job.verb].panels(prepare(asked.job.spec, asked.model))
+        walked = next((panel for panel in panels if panel.steps > 1), panels[-1])
+        assert bool(next(walked.walk())[1].x_t.isfinite().all()), fence.line
 
 
 def test_the_tour_upsamples_by_no_negative_number_of_stages(run: Said, stage1: Path) -> None:
     status, _, said = run("tour", "--model", stage1, "--upsample", -1)
-    assert (status, said.splitlines()[-1]) == (2, "noisewalk: --upsample must not be negative, -1 was asked for")
+    assert (status, said.splitlines()[-1]) == (2, "noisewalk: --upsample must be at least 0, -1 was asked for")
 
 
-def test_the_tour_of_a_folder_is_upsampled_by_another(run: Said, root: Path, stage1: Path, monkeypatch: Any) -> None:
-    """The lines it shows make the same pictures when typed."""
-    stop = Stop("Few", "steps", "x", ("generate 'a fox' --steps 1 --upsample 1 --upsample-steps 1 --seed 3",))
-    monkeypatch.setattr(course, "course_stops", lambda seed, upsample: (stop,) if (seed, upsample) == (180, 1) else ())
+def test_the_tour_of_a_text_model_is_the_courses_document(
+    run: Said, root: Path, stage1: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the first command of each fence and fewer steps; the lines it shows make the same pictures when typed."""
+    shorter = {"--steps 34": "--steps 4", "--steps 20": "--steps 2", "1 3 5 7 10 20": "1 3", "--num 5": "--num 1"}
+    shorter |= {"{upsample}": "{upsample} --upsample-steps 2", "--kernel-size 33": "--kernel-size 9", "250 500 750": "250"}
+    lines, inside = [], 0
+    for line in (BUNDLED / "course.md").read_text().splitlines():
+        inside = 0 if line == "```" else 1 if line.startswith("```noisewalk") else inside + bool(inside)
+        if inside <= 2 or ("--grid course --steps 34 --step-rule ddpm" in line and line.startswith("  ")):
+            lines.append(functools.reduce(lambda text, pair: text.replace(*pair), shorter.items(), line))
+    (tmp_path / "course.md").write_text("\n".join(lines))
+    monkeypatch.setattr(site, "BUNDLED", tmp_path)
     stage2 = tiny.saved("if-2", root)
-    assert run("tour", "--model", stage1, "--upscaler", stage2, "--seed", 180, "--out", "tour")[0] == 0
-    line = html.unescape(re.findall("<pre>noisewalk (.*?)</pre>", Path("tour/index.html").read_text())[0])
-    assert run(*shlex.split(line), "--out", "typed.png")[0] == 0
-    with Image.open("typed.png") as typed, Image.open("tour/few/1/seed3.png") as shown:
-        assert typed.tobytes() == shown.tobytes()
-
-
-@pytest.mark.slow
-def test_the_courses_tour_runs(run: Said, tmp_path: Path) -> None:
-    """Part A whole, upsampled, on a pipeline of random weights at DeepFloyd's 64x64."""
-    first = tiny.save(tiny.if_stage1, tmp_path / "if-64", size=64)
-    second = tiny.save(tiny.if_stage2, tmp_path / "if-128", size=128)
-    zoo.NAMED["tiny"] = deepfloyd.Named(str(first), (str(second),))
-    try:
-        status, out, _ = run("tour", "--model", "tiny", "--seed", 180, "--out", "tour")
-    finally:
-        del zoo.NAMED["tiny"]
-    assert (status, "tour/index.html" in out) == (0, True)
-    page = Path("tour/index.html").read_text()
-    assert page.count("<pre>noisewalk") == sum(len(stop.commands) for stop in course_stops(180, 1))
-    assert "--upsample 1 --model tiny" in page
+    assert run("tour", "--model", stage1, "--upscaler", stage2, "--seed", 7, "--out", "tour")[0] == 0
+    page = html.unescape(Path("tour/index.html").read_text())
+    shown = re.findall('data-copy="noisewalk (.*?)"', page)
+    assert len(shown) == 10
+    typed = next(line for line in shown if line.startswith("generate"))
+    assert "--seed 7 --upsample 1" in typed
+    assert f"--model {stage1} --upscaler {stage2}" in typed
+    assert run(*shlex.split(typed), "--out", "typed.png")[0] == 0
+    with Image.open("typed.png") as again:
+        assert any(Image.open(file).tobytes() == again.tobytes() for file in Path("tour/figures").glob("*/seed7.png"))

@@ -222,6 +222,7 @@ ENDINGS = {
     "search generate 7": (".html", ".jsonl"),
     "evaluate digits": (".txt", ".png"),
     "tour": (".html",),
+    "report x.md": (".html", ".md"),
 }
 """What a command writes as none of these."""
 

@@ -89,8 +89,8 @@ RIGHT = {
 
 
 def options(command: type) -> list[str]:
-    """The names of a command's options."""
-    return [f.name for f in fields(command)]
+    """The names of a command's options, but for `watch`, with which a report waits for changes until Ctrl-C."""
+    return [f.name for f in fields(command) if f.name != "watch"]
 
 
 def _arguments(name: str, right: bool, wrong: st.SearchStrategy[tuple[str, ...]]) -> st.SearchStrategy[tuple[str, ...]]:

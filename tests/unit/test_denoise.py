@@ -6,8 +6,8 @@ import pytest
 
 import noisewalk as nw
 from noisewalk.commands import parse_technique
+from noisewalk.images import PICTURES
 from noisewalk.techniques.denoise import Denoise, psnr
-from noisewalk.tour.experiments import PICTURES
 
 
 @pytest.mark.parametrize("picture", ["emoji-fox", "emoji-sailboat"])

@@ -8,12 +8,11 @@ import pytest
 import torch
 
 from noisewalk import UserError, load
-from noisewalk.images import prepare_picture
+from noisewalk.images import PICTURES, prepare_picture
 from noisewalk.judge.digits import digit_features, digit_probabilities
 from noisewalk.judge.evaluate import evaluate_digits, nearest_neighbours
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.judge.scorer import DigitScorer, get_scorer
-from noisewalk.tour.experiments import PICTURES
 from noisewalk.training.data import LabelledPictures, from_uint8
 
 

@@ -15,12 +15,11 @@ from PIL import Image
 import noisewalk as nw
 from noisewalk import UserError
 from noisewalk.cli import main
-from noisewalk.images import Picture, encode_png, open_image, png
+from noisewalk.images import PICTURES, Picture, encode_png, open_image, png
 from noisewalk.models.checkpoint import save_tensors
 from noisewalk.run.film import film
 from noisewalk.run.record import FIGURE, ModelRecord, PictureRecord, Record, read_record, write
 from noisewalk.techniques.edit import Edit
-from noisewalk.tour.experiments import PICTURES
 
 DIGIT, MASK = PICTURES / "digit-4.png", PICTURES / "mask-top.png"
 

@@ -21,6 +21,7 @@ from PIL import Image
 import noisewalk as nw
 from noisewalk import UserError
 from noisewalk.cli.main import main
+from noisewalk.images import PICTURES
 from noisewalk.judge.illusions import IllusionScores, score_illusions
 from noisewalk.judge.reliability import verdict
 from noisewalk.judge.scorer import DigitScorer, Scorer, get_scorer
@@ -33,7 +34,6 @@ from noisewalk.search.task import Done
 from noisewalk.techniques.anagram import Anagram
 from noisewalk.techniques.edit import Edit
 from noisewalk.techniques.generate import Generate
-from noisewalk.tour.experiments import PICTURES
 from noisewalk.training.data import LabelledPictures, from_uint8
 
 SPEC = Anagram(("6", "9"), steps=2)

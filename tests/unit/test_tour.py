@@ -1,95 +1,74 @@
-"""The main job: everything on one page that needs nothing else."""
+"""The documents that come with noisewalk, and the tour that is made of them."""
 
 from __future__ import annotations
 
-import re
-import shlex
+import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import noisewalk as nw
 from noisewalk.cli.main import main
-from noisewalk.commands import parse_technique
-from noisewalk.report.page import Shown
+from noisewalk.commands import Job, part, read
+from noisewalk.documents import runs, site
+from noisewalk.documents.asking import Asker
+from noisewalk.documents.build import Request, build
+from noisewalk.documents.reading import Document, Training, read_document
+from noisewalk.documents.runs import bundled
+from noisewalk.documents.site import BUNDLED
+from noisewalk.models.zoo import load
+from noisewalk.requests import Train
+from noisewalk.run.prepare import prepare
+from noisewalk.run.training import RunSpec, configure, recipe_and_dataset
 from noisewalk.techniques import TECHNIQUES
-from noisewalk.tour import emoji
-from noisewalk.tour.course import course_stops
-from noisewalk.tour.page import Part, write_page
+
+PART_A = ("tour", "tour-digits")
+TRAININGS = [
+    (block.options.bundled, command)
+    for block in read_document(BUNDLED / "tour-b.md").blocks.values()
+    for command in block.commands
+]
 
 
-class _Links(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attrs if name in ("src", "href")]
+def jobs(document: Document) -> list[tuple[Any, Job]]:
+    """The techniques of a document, each with the fence that it stands in."""
+    every = [(block, command.job) for block in document.blocks.values() for command in block.commands]
+    return [(block, job) for block, job in every if isinstance(job, Job)]
 
 
-def toured(*line: str) -> tuple[str, list[str]]:
-    """The page of a tour, which needs nothing else, and its commands, which can be typed again."""
-    assert main(["tour", *line]) == 0
+@pytest.mark.parametrize("name", PART_A)
+def test_part_a_shows_every_technique(name: str) -> None:
+    found = jobs(read_document(BUNDLED / f"{name}.md"))
+    assert {job.verb for _, job in found} == set(TECHNIQUES)
+    assert {job.verb for block, job in found if block.options.seeds} == {"anagram", "hybrid"}
+
+
+@pytest.mark.parametrize("name", PART_A)
+def test_every_command_of_part_a_can_be_made(name: str, tmp_path: Path) -> None:
+    """Its pictures are there, its prompts are known, and its lengths and grids fit the model."""
+    document = read_document(BUNDLED / f"{name}.md")
+    ask = Asker(document, tmp_path, "", {})
+    for block in document.blocks.values():
+        for command in block.commands:
+            asked = ask(command)
+            assert TECHNIQUES[asked.job.verb].panels(prepare(asked.job.spec, asked.model)), command.line
+            assert asked.model is load(document.settings["model"])
+
+
+def test_part_a_is_made_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first fence of each kind, with fewer steps and seeds; a picture of one's own takes the place of the tour's."""
+    monkeypatch.chdir(tmp_path)
+    text = (BUNDLED / "tour-digits.md").read_text().replace("0:24", "0:2").replace("--steps 10", "--steps 2")
+    head, *parts = text.split("\n## ")
+    (tmp_path / "tour-digits.md").write_text("\n## ".join([head, parts[0].replace("--num 6", "--num 2"), parts[1], parts[10]]))
+    monkeypatch.setattr(site, "BUNDLED", tmp_path)
+    shutil.copyfile(BUNDLED.parents[1] / "pictures" / "digit-7.png", "mine.png")
+    assert main(["tour", "--model", "digits", "--image", "mine.png"]) == 0
     page = Path("out/tour/index.html").read_text()
-    links = _Links()
-    links.feed(page)
-    assert all(link.startswith(("data:image/", "#")) for link in links.found)  # works offline
-    assert 'name="viewport"' in page
-    commands = [line.replace("&#x27;", "'") for line in re.findall(r"<pre>noisewalk (.*?)</pre>", page)]
-    assert {shlex.split(line)[0] for line in commands} == set(TECHNIQUES)
-    assert sum("--trajectory" in line for line in commands) == 1
-    for line in commands:  # the inputs a command names are there
-        assert all(Path(word).is_file() for word in shlex.split(line) if word.startswith("out/"))
-    assert page.count("data:image/gif") >= 1
-    return page, commands
-
-
-def test_the_tour_of_the_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    page, commands = toured("--model", "digits")
-    assert {parse_technique(line).model for line in commands} == {"digits"}
-    assert page.count("The scorer sees every prompt") + page.count("Nothing good was found") == 8
-    assert page.count("The scorer sees every prompt") >= 4
-    assert len(re.findall("Large, and small", page)) == 2
-    assert nw.replay(next(Path("out/tour/visual-anagrams/1").glob("seed*.png"))).agrees
-
-
-def test_the_tour_of_the_emoji(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The main job, but for the number of seeds that illusions are looked for in."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(emoji, "HUNTS", [replace(hunt, seeds=2) for hunt in emoji.HUNTS])
-    page, commands = toured()
-    assert {parse_technique(line).model for line in commands} == {"emoji"}
-    kept = sum(hunt.keep for hunt in emoji.HUNTS)  # with two seeds each, few or none are good, and the page says so
-    assert page.count("The scorer sees every prompt") + page.count("Nothing good was found") == kept
-    assert nw.replay(next(Path("out/tour/hybrid-images/1").glob("seed*.png"))).agrees
-
-
-def test_a_part_that_fails_shows_why_and_loses_no_other(tmp_path: Path) -> None:
-    def fails(error: Exception) -> list[Shown]:
-        raise error
-
-    parts = [
-        Part(
-            "First",
-            "",
-            "",
-            [("noisewalk one", lambda: fails(MemoryError("no <memory>\nleft"))), ("", lambda: [Shown("two", [])])],
-        ),
-        Part("Second", "", "", [("", lambda: fails(nw.UserError("it cannot be done")))]),
-        Part("Third", "", "", [("", lambda: [Shown("three", [])])]),
-    ]
-    told: list[tuple[int, int]] = []
-    with pytest.raises(nw.UserError, match="was written, but parts of it failed and say there why: “First”, “Second”"):
-        write_page(tmp_path / "index.html", "A tour", "", parts, lambda done, total: told.append((done, total)))
-    page = (tmp_path / "index.html").read_text()
-    for said in ("<pre>noisewalk one</pre>", "This failed: MemoryError: no &lt;memory&gt;", "This failed: it cannot be done"):
-        assert said in page
-    assert "<pre>two</pre>" in page
-    assert "<pre>three</pre>" in page
-    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert page.count("<h2") == 3
+    assert "noisewalk forward out/tour/inputs/mine.png" in page
+    assert page.count("It is the best of 2 seeds.") == 2
 
 
 @pytest.mark.parametrize("model", ["emoji", "digits"])
@@ -99,8 +78,50 @@ def test_a_tour_with_seeds_of_its_own_refuses_another(model: str, tmp_path: Path
     assert not (tmp_path / "index.html").exists()
 
 
-def test_the_walk_from_690_of_the_course_has_its_strip() -> None:
-    commands = [command for stop in course_stops(180, 1) for command in stop.commands]
-    (walk,) = [command for command in commands if "--t 690" in command]
-    assert parse_technique(walk.format(inputs="x")).trajectory
-    assert sum(parse_technique(command.format(inputs="x")).trajectory for command in commands) == 2
+@pytest.mark.parametrize(("name", "command"), TRAININGS, ids=[name or "live" for name, _ in TRAININGS])
+def test_the_command_shown_is_the_one_that_made_the_run(name: str, command: Any) -> None:
+    """Every command parses on the command line too and can be trained, and the run that comes with the package is of it."""
+    training = command.job
+    assert isinstance(training, Training)
+    assert training.spec == part(read(Train, command.words[1:], "train"), RunSpec)
+    recipe, _ = recipe_and_dataset(training.spec)
+    assert configure(recipe.config, training.spec).epochs > 0
+    if name:
+        assert (bundled(name, training) / "metrics.jsonl").is_file()
+
+
+@pytest.mark.slow  # the new network draws its samples
+def test_part_b_trains_a_run_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three steps of training, however slow the machine is: the page shows how far it went, and what was measured."""
+
+    def measured(name: str, num: int, walk: object, watch: object, out: Path) -> None:  # `evaluate` has tests of its own
+        assert (Path(name), num, walk) == (out, 100, {})
+        (out / "evaluation.txt").write_text(f"{'read as asked':36}0.1000\n")
+
+    monkeypatch.setattr(runs, "evaluate_model", measured)
+    head, *parts = (BUNDLED / "tour-b.md").read_text().split("\n## ")
+    live = parts[-1].replace("--epochs {epochs}", "--epochs 0.04").replace("--minutes {minutes}", "")
+    (tmp_path / "b.md").write_text("\n## ".join([head, parts[2], live]))
+    report = build(read_document(tmp_path / "b.md"), Request(tmp_path / "out"))
+    assert not report.failed
+    page = report.page.read_text()
+    assert "Trained just now" in page
+    assert "3 steps, loss" in page
+    assert "<td>read as asked</td><td>0.1000</td>" in page
+
+
+def test_both_parts_are_one_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("tour", "# A\n\n## First\n"), ("tour-b", "---\nminutes: 1\n---\n\n# B\n\n## Second\n")):
+        (tmp_path / f"{name}.md").write_text(text)
+    monkeypatch.setattr(site, "BUNDLED", tmp_path)
+    assert main(["tour", "--part", "all", "--out", str(tmp_path / "out")]) == 0
+    contents = (tmp_path / "out" / "index.html").read_text()
+    for page, heading in (("tour", "first"), ("tour-b", "second")):
+        assert f'href="{page}/index.html#{heading}"' in contents
+        assert 'href="../index.html"' in (tmp_path / "out" / page / "index.html").read_text()
+
+
+def test_a_training_of_another_command_is_not_shown_as_the_bundled_one() -> None:
+    name, command = TRAININGS[0]
+    with pytest.raises(ValueError, match="was made by another command: seed was 0, is 1"):
+        bundled(name, replace(command.job, spec=replace(command.job.spec, seed=1)))

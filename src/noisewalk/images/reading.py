@@ -19,6 +19,8 @@ from .modes import eight_bit
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")
 """What may be opened, and nothing else: Pillow also knows formats that start other programs, as EPS does."""
+PICTURES = Path(__file__).parents[1] / "pictures"
+"""The pictures that come with noisewalk: digits, drawings, two emoji that no model saw, a web picture, and masks."""
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 100_000_000
 

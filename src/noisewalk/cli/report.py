@@ -1,0 +1,131 @@
+"""Reports on the command line: Markdown documents, and the tours, which are documents that come with noisewalk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..commands import part, read
+from ..errors import UserError
+from ..requests import CascadeLoading, Report, Tour
+from .edge import say
+from .terminal import folder_to_write, progress
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at a document that is watched."""
+
+
+def run_report(rest: list[str]) -> int:
+    command = read(Report, rest, "report")
+    if not command.files:
+        raise UserError("name a Markdown file: noisewalk report FILE.md")
+    values: dict[str, str] = {}
+    for text in command.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--set takes name=value, '{text}' was given")
+        values[name] = value
+    first = command.files[0]
+    out = folder_to_write(command.out or Path("out") / (first.stem if len(command.files) == 1 else "report"), "a report")
+    once = _once(
+        command.files, out, command.model or "", part(command, CascadeLoading).changed(), values, "Contents", command.pdf
+    )
+    if not command.watch:
+        return once()
+    return _watched(command.files, once)
+
+
+def _once(
+    files: Sequence[Path],
+    out: Path,
+    model: str,
+    loading: Mapping[str, Any],
+    values: Mapping[str, str],
+    title: str,
+    pdf: bool,
+) -> Callable[[], int]:
+    """A function that makes the report and says where it is; its exit status is 2 if commands in it failed."""
+    from ..documents import site
+    from ..documents.build import Request
+    from ..documents.reading import read_document
+
+    def make() -> int:
+        documents = [read_document(file, values) for file in files]
+        began = time.monotonic()
+        with progress("report") as watch:
+            first, reports = site.build_all(documents, Request(out, model, loading), title, watch)
+        for each in reports if pdf else ():
+            print(site.pdf(each.page))
+        print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
+        failed = [where for report in reports for where in report.failed]
+        if failed:
+            raise UserError(f"{first} was written, but commands in it failed and say there why: {', '.join(failed)}")
+        return 0
+
+    return make
+
+
+def _watched(files: Sequence[Path], once: Callable[[], int]) -> int:
+    """Make the report whenever a document changes; what is wrong with it is said, and the next change is waited for."""
+    seen: list[int] | None = None
+    while True:
+        now = [file.stat().st_mtime_ns if file.exists() else 0 for file in files]
+        if now != seen:
+            seen = now
+            try:
+                once()
+            except UserError as error:
+                say(str(error))
+            say("waiting for the next change; Ctrl-C ends")
+        time.sleep(LOOK_EVERY)
+
+
+def run_tour(rest: list[str]) -> int:
+    command = read(Tour, rest, "tour")
+    out = folder_to_write(command.out or Path("out/tour-b" if command.part == "b" else "out/tour"), "a tour")
+    return tour(command, out)
+
+
+def tour(command: Tour, out: Path) -> int:
+    """Make the parts that are asked for."""
+    from ..documents import site
+    from ..documents.build import Request
+    from ..documents.reading import read_document
+
+    documents = []
+    if command.part != "b":
+        name, values = part_a(command)
+        documents.append(read_document(site.BUNDLED / f"{name}.md", values))
+    if command.part != "a":
+        documents.append(read_document(site.BUNDLED / "tour-b.md", {"minutes": f"{command.minutes:g}"}))
+    began = time.monotonic()
+    with progress("tour") as watch:
+        request = Request(out, command.model if command.part != "b" else "", part(command, CascadeLoading).changed())
+        first, reports = site.build_all(documents, request, "A tour of noisewalk", watch)
+    print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
+    failed = [where for report in reports for where in report.failed]
+    if failed:
+        raise UserError(f"{first} was written, but commands in it failed and say there why: {', '.join(failed)}")
+    return 0
+
+
+def part_a(command: Tour) -> tuple[str, dict[str, str]]:
+    """The bundled document that suits a model, and the values of its settings.
+
+    Raises:
+        UserError: the model is not shown with the course's experiments, and a seed or a number of stages is given.
+    """
+    from ..models.zoo import load
+
+    model = load(command.model, **part(command, CascadeLoading).changed())
+    values = {} if command.image is None else {"image": str(command.image.expanduser().absolute())}
+    if model.parts is not None:
+        stages = int(model.upscaler is not None) if command.upsample is None else command.upsample
+        return "course", {**values, "seed": str(180 if command.seed is None else command.seed), "upsample": str(stages)}
+    if command.seed is not None:
+        raise UserError(f"the tour of '{model.name}' has seeds of its own; leave out --seed, {command.seed} was asked for")
+    if command.upsample is not None:
+        raise UserError(f"the tour of '{model.name}' chooses what it upsamples; leave out --upsample")
+    return "tour-digits" if model.shape[0] == 1 else "tour", values

@@ -1,0 +1,190 @@
+"""A document becomes a page: what is new in it is made, what was made before is taken, and what fails says why in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from ..errors import UserError, from_outside
+from ..files import write_atomic
+from ..lock import held
+from . import making, markdown, runs, saying, searching
+from .asking import Asked, Asker
+from .page import Shown, block, embedded, page
+from .reading import Block, Command, Document, Training
+from .store import Figure
+
+Watch = Callable[[int, int], None]
+"""(done, in all)."""
+USUAL = frozenset({"figure", "walk", "table", "samples", "loss", "film", "slider"})
+"""What is shown of a fence that does not say; a figure holds no more of it than suits its command."""
+SHARES = 100
+"""Parts that each command counts for in the progress."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a report is made.
+
+    Args:
+        out: the folder to write.
+        model: instead of the document's.
+        loading: options of `load` that are not the usual ones.
+        above: name of the page of contents above this one.
+    """
+
+    out: Path
+    model: str = ""
+    loading: Mapping[str, Any] = field(default_factory=dict)
+    above: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was made.
+
+    Args:
+        page: the file.
+        title, lead: of the document.
+        headings: (id, text) of its parts.
+        failed: file and line of the commands that failed; their errors stand on the page, in their places.
+    """
+
+    page: Path
+    title: str
+    lead: str
+    headings: Sequence[tuple[str, str]]
+    failed: Sequence[str]
+
+
+def build(document: Document, request: Request, watch: Watch = lambda done, total: None) -> Report:
+    """Make a report. Stopped in any way, what was made is kept, and the same call goes on from there.
+
+    Raises:
+        UserError: the folder cannot be written, or another process writes it.
+    """
+    with held(request.out, "noisewalk report"):
+        return _Builder(document, request, watch).report()
+
+
+@dataclass
+class _Builder:
+    document: Document
+    request: Request
+    watch: Watch
+    done: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        document, request = self.document, self.request
+        self.asker = Asker(document, request.out, request.model, request.loading)
+        self.figures = request.out / "figures"
+        self.total = SHARES * sum(len(block.commands) for block in document.blocks.values())
+
+    def report(self) -> Report:
+        document, settings = self.document, self.document.settings
+        taken = {each.options.name for each in document.blocks.values()} - {""}
+        headings = markdown.headings(document.tokens, taken)
+        made = {number: self.block(each) for number, each in document.blocks.items()}
+        body = markdown.rendered(document.tokens, made.get, self.picture)
+        has_heading = any(token.type == "heading_open" and token.tag == "h1" for token in document.tokens)
+        lead = settings.get("lead", "")
+        html = page(document.title, lead, body, headings, has_heading, self.request.above)
+        file = self.request.out / "index.html"
+        write_atomic(file, html.encode())
+        self.watch(self.total, self.total)
+        return Report(file, document.title, lead, headings, self.failed)
+
+    def block(self, each: Block) -> str:
+        """The HTML of a fence."""
+        options = each.options
+        shown: list[Shown] = []
+        if options.seeds:
+            shown = self.searched(each)
+        else:
+            for command in each.commands:
+                shown += self.tried(command, lambda command=command: [self.made(command, each)])  # type: ignore[misc]
+        first = replace(
+            shown[0], name=options.name, caption=options.caption or shown[0].caption, note=options.note or shown[0].note
+        )
+        return block([first, *shown[1:]], options.columns)
+
+    def tried(self, command: Command, make: Callable[[], list[Shown]]) -> list[Shown]:
+        """What a command makes, or why it failed."""
+        before = self.done
+        try:
+            return make()
+        except Exception as error:  # whatever it is, the rest of the document is not lost
+            where = f"{self.document.path}:{command.line}"
+            self.failed.append(where)
+            said = str(error) if isinstance(error, UserError) else from_outside(error) or f"{type(error).__name__}: {error}"
+            line = saying.command_line(command.words)
+            return [Shown(None, self.request.out, USUAL, command=line, error=f"{where}: {' '.join(said.split())}")]
+        finally:
+            self.done = before + SHARES
+            self.watch(self.done, self.total)
+
+    def part(self, share: float) -> None:
+        self.watch(self.done + int(share * (SHARES - 1)), self.total)
+
+    def made(self, command: Command, each: Block) -> Shown:
+        """The figure of a command."""
+        options = each.options
+        shows = options.shows or USUAL
+        if isinstance(command.job, Training):
+            return self.trained(command, command.job, each)
+        asked = self.asker(command)
+        figure, folder = making.figure_of(asked.job, asked.model, options.shows, self.figures, self.part)
+        return Shown(figure, folder, shows, "", figure.caption, figure.note, asked.line, asked.python)
+
+    def trained(self, command: Command, training: Training, each: Block) -> Shown:
+        """The figure of a training: of a run that comes with noisewalk, or of one that is trained now, or goes on."""
+        options = each.options
+        run = runs.bundled(options.bundled, training) if options.bundled else runs.place(training, self.request.out / "runs")
+        if not options.bundled:
+            runs.trained(training, run, options.evaluate, self.part)
+        folder = self.figures / f"run-{options.bundled or run.name}"
+        figure = runs.figure_of(run, folder)
+        out = f"runs/{options.bundled}" if options.bundled else str(run)
+        line = saying.command_line(command.words, "--out", out)
+        python = saying.train_python(training.spec, training.minutes, out)
+        return Shown(
+            figure, folder, options.shows or USUAL, "", saying.training_caption(training.spec), figure.note, line, python
+        )
+
+    def searched(self, each: Block) -> list[Shown]:
+        """The best seeds of a fence that searches, and what else was tried if that is asked for."""
+        options = each.options
+        found: list[tuple[Asked, Figure]] = []
+        sheets: list[Shown] = []
+        failed: list[Shown] = []
+        for command in each.commands:
+
+            def search(command: Command = command) -> list[Shown]:
+                if isinstance(command.job, Training):
+                    raise UserError("seeds= searches pictures; a training has none to choose from")
+                asked = self.asker(command)
+                figure, folder = searching.tried(asked, options.seeds, self.figures, self.part)
+                found.append((asked, figure))
+                said = f"The best of {len(options.seeds)} seeds that were tried, by the score of the worst way of looking (A)."
+                sheets.append(Shown(figure, folder, frozenset({"picture"}), "", figure.caption, said))
+                return []
+
+            failed += self.tried(command, search)
+        shown, shows = [], options.shows or USUAL
+        for asked, figure in searching.best(found, options.keep or 1):
+            made, folder = making.figure_of(asked.job, asked.model, options.shows, self.figures, lambda share: None)
+            note = f"{figure.verdict} It is the best of {len(options.seeds)} seeds."
+            shown.append(Shown(made, folder, shows, "", made.caption, note, asked.line, asked.python))
+        return [*shown, *(sheets if "tried" in options.shows else []), *failed]
+
+    def picture(self, address: str) -> str:
+        """A picture in the prose, as the page holds it; one that cannot be read is left out, and its text stays."""
+        try:
+            return embedded(self.asker.find(unquote(address)))
+        except UserError as error:
+            self.failed.append(f"{self.document.path}: {error}")
+            return ""

@@ -1,0 +1,103 @@
+"""The first line of a fence: what is shown of its commands, and how."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import UserError, unknown
+from ..search.plan import parse_seeds
+
+LANGUAGE = "noisewalk"
+"""The word after the three backticks."""
+
+SHOWS = {
+    "figure": "the pictures, with captions, the command and the Python of it",
+    "picture": "the pictures alone, without the command",
+    "walk": "a slider over the steps of every walk: x_t, the x0 that is predicted from it, and how far that is from the end",
+    "filmstrip": "some states of every walk side by side",
+    "film": "an animation: the walk, or an illusion that is turned or goes away",
+    "scores": "how well each picture shows its prompts, by the model's scorer",
+    "table": "the numbers as a table: PSNR by t of denoise, what was measured of a training run",
+    "slider": "forward and denoise with a slider over t",
+    "tried": "every seed that a search tried, best first, with its score",
+    "loss": "the loss of training runs, all runs of the fence in one figure",
+    "samples": "what a training run draws, by epoch",
+}
+"""Words of a fence by what they show. A fence without any of them shows what suits its commands."""
+NUMBERS = {"columns": (1, 12), "keep": (1, 64), "evaluate": (100, 10_000)}
+"""Options of a fence that are whole numbers, with their bounds."""
+TEXTS = ("name", "caption", "note", "bundled")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a fence asks for besides its commands.
+
+    Args:
+        shows: keys of `SHOWS`; empty for what suits the command.
+        name: of the figure, for links: [see](#name).
+        caption, note: instead of those that the command has by itself.
+        columns: how many figures stand side by side; 0 for as many as fit.
+        seeds: to try for each command, of which the best are shown.
+        keep: how many of them are shown, each of other prompts.
+        bundled: name of the run that comes with noisewalk and is shown instead of training now.
+        evaluate: pictures by which a training run is measured; 0 for none.
+    """
+
+    shows: frozenset[str] = frozenset()
+    name: str = ""
+    caption: str = ""
+    note: str = ""
+    columns: int = 0
+    seeds: tuple[int, ...] = ()
+    keep: int = 0
+    bundled: str = ""
+    evaluate: int = 0
+
+
+def is_fence(info: str) -> bool:
+    """Whether the first line of a fence says that it holds noisewalk commands."""
+    return info.split(maxsplit=1)[:1] == [LANGUAGE]
+
+
+def read_options(info: str) -> Options:
+    """The options in the first line of a fence, as `noisewalk figure scores columns=2`.
+
+    Raises:
+        UserError: a word is unknown (the nearest is suggested), or a value does not fit.
+    """
+    try:
+        words = shlex.split(info)[1:]
+    except ValueError as error:
+        raise UserError(f"the first line of the fence has an open quotation mark: {error}") from None
+    options, shows = Options(), set[str]()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals:
+            options = replace(options, **{name: _value(name, value)})
+        elif word in SHOWS:
+            shows.add(word)
+        else:
+            raise unknown("word of a fence", word, [*SHOWS, *(f"{each}=" for each in (*NUMBERS, *TEXTS, "seeds"))])
+    if options.keep and not options.seeds:
+        raise UserError("keep= says how many pictures of a search are shown; give the seeds to try too, as seeds=0:24")
+    return replace(options, shows=frozenset(shows))
+
+
+def _value(name: str, value: str) -> Any:
+    if name == "seeds":
+        return parse_seeds(value)
+    if name in NUMBERS:
+        least, most = NUMBERS[name]
+        if not value.isdecimal() or len(value) > 6 or not least <= int(value) <= most:
+            raise UserError(f"{name}= must be a whole number from {least} to {most}, '{value}' was given")
+        return int(value)
+    if name not in TEXTS:
+        raise unknown("option of a fence", name, [*NUMBERS, *TEXTS, "seeds"])
+    if name in ("name", "bundled") and not _NAME.fullmatch(value):
+        raise UserError(f"{name}= must be small letters, digits and dashes, as my-figure; '{value}' was given")
+    return value

@@ -1,0 +1,242 @@
+"""A technique's command becomes a figure: pictures, captions, numbers, and what the page's sliders need."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from PIL import Image
+from torch import Tensor
+
+from ..commands import Job
+from ..images import Picture, encode_png, to_image
+from ..judge.illusions import score_illusions
+from ..judge.scorer import get_scorer
+from ..models.precision import dtype_name
+from ..models.pretrained import Pretrained
+from ..run.film import film
+from ..run.film import save as save_film
+from ..run.make import Done, Stepped, make, run
+from ..run.prepare import prepare
+from ..run.result import Result
+from ..techniques.denoise import psnr
+from ..techniques.spec import seeds, to_json
+from ..techniques.stages import Prepared
+from ..version import __version__
+from .frames import LOSSLESS, Clock, Frames, animation, strip, webp
+from .illusions import turn
+from .saying import caption
+from .store import FORMAT, Cell, Compare, Figure, Row, Strip, Table, find, keep
+
+Watch = Callable[[float], None]
+"""Is told how much of a command is done, 0 to 1."""
+COSTLY = frozenset({"film", "scores", "slider"})
+"""What a figure holds only where it is asked for."""
+MOST_PLAYED = 6
+"""Illusions and comparisons of one command that one can play with."""
+OVER_T = tuple(range(60, 960, 90))
+"""Timesteps of a slider over t."""
+
+
+def key(job: Job, prepared: Prepared[Any], extras: frozenset[str]) -> str:
+    """What a figure depends on, as the name of its folder: the request with its pictures, the weights, the version."""
+    kept: list[str] = []
+
+    def digest(data: bytes) -> str:
+        kept.append(hashlib.sha256(data).hexdigest())
+        return kept[-1]
+
+    weights = [(stage.model.name, stage.model.fingerprint, dtype_name(stage.model.compute_dtype)) for stage in prepared.stages]
+    marks = [bool(job.loading.get(name)) for name in ("watermark", "safety_checker")]
+    said = (FORMAT, __version__, job.verb, to_json(prepared.record, digest), weights, marks, sorted(extras & COSTLY))
+    return hashlib.sha256(msgspec.json.encode(said, enc_hook=str)).hexdigest()[:24]
+
+
+def figure_of(job: Job, model: Pretrained, extras: frozenset[str], figures: Path, watch: Watch) -> tuple[Figure, Path]:
+    """The figure of a command and its folder: one that was made before, or a new one.
+
+    Args:
+        figures: the folder of all figures.
+    """
+    prepared = prepare(job.spec, model)
+    folder = figures / key(job, prepared, extras)
+    found = find(folder)
+    if found is None:
+        found = _make(job, prepared, model, extras, folder, watch)
+    return found, folder
+
+
+def _make(job: Job, prepared: Prepared[Any], model: Pretrained, extras: frozenset[str], folder: Path, watch: Watch) -> Figure:
+    result, frames = _walked(job, prepared, model, watch)
+    saved = result.save(folder)
+    files: dict[str, bytes] = {}
+    figure = Figure(caption(job), _notes(result), _rows(result, files))
+    figure = msgspec.structs.replace(figure, **_walks(frames, files, "film" in extras), **_played(result, figure, files))
+    if "film" in extras and job.verb in ("anagram", "hybrid"):
+        picture = next(file for file in saved if file.name != "figure.png")
+        figure = msgspec.structs.replace(figure, films=(_illusion_film(picture, folder),))
+    tables = [*([_psnr_table(result)] if job.verb == "denoise" else []), *(_scores(result) if "scores" in extras else [])]
+    figure = msgspec.structs.replace(figure, tables=tuple(tables))
+    if "slider" in extras and job.verb in ("forward", "denoise"):
+        figure = msgspec.structs.replace(figure, strips=(_over_t(job, model, files), *figure.strips))
+    keep(folder, figure, files)
+    return figure
+
+
+def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: Watch) -> tuple[Result, list[Frames]]:
+    """The result, and some states of the first picture of every walk."""
+    clocks = [Clock(stage.model) for stage in prepared.stages]
+    frames: dict[str, Frames] = {}
+    with closing(make(job.verb, job.spec, model, keep_states=False)) as events:
+        for event in events:
+            if isinstance(event, Stepped):
+                watch(event.done / event.total)
+                if event.panel.outcome and event.panel.steps > 1:
+                    kept = frames.setdefault(event.panel.label, Frames(event.panel))
+                    if kept.steps < event.panel.steps:
+                        kept.add(event, clocks[event.stage - 1])
+            elif isinstance(event, Done):
+                return event.result, list(frames.values())
+    raise AssertionError("the stream of events ended without a result")
+
+
+def _notes(result: Result) -> str:
+    """What was done to the input pictures."""
+    values = vars(result.spec).values()
+    said = [f"{value.name}: {'; '.join(value.notes)}" for value in values if isinstance(value, Picture) and value.notes]
+    return ". ".join(said) + ("." if said else "")
+
+
+def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
+    """The pictures as they stand in the figure, with the seed on every row; one panel's pictures stand side by side."""
+    chosen, rows = seeds(result.spec), list[Row]()
+    for number in sorted({walked.panel.row for walked in result.panels}):
+        panels = [walked for walked in result.shown if walked.panel.row == number]
+        given = [look for walked in panels if not walked.outcome for look in walked.captioned]
+        made = [look for walked in panels if walked.outcome for look in walked.captioned]
+        if len(made) == 1 and not given and len(chosen) > 1:
+            label, x = made[0]
+            cells = [_cell(f"seed {seed}", x[i], f"{result.verb} {label}", files) for i, seed in enumerate(chosen)]
+            rows.append(Row("", tuple(cells)))
+            continue
+        first = [_cell(label, x[0], result.verb, files) for label, x in given]
+        if len(chosen) > 1 and first:
+            rows.append(Row("given", tuple(first)))
+            first = []
+        for i, seed in enumerate(chosen):
+            cells = [_cell(label, x[i], f"{result.verb}, seed {seed}", files) for label, x in made]
+            rows.append(Row(f"seed {seed}", (*first, *cells)))
+    return tuple(rows)
+
+
+def _cell(label: str, x: Tensor, what: str, files: dict[str, bytes]) -> Cell:
+    image = to_image(x)
+    small = max(image.size) <= 2 * LOSSLESS
+    name = f"picture-{len(files)}.{'png' if small else 'webp'}"
+    files[name] = encode_png(image) if small else webp(image, False)
+    return Cell(label, f"{what}: {label}", name)
+
+
+def _walks(frames: Sequence[Frames], files: dict[str, bytes], moving: bool) -> dict[str, Any]:
+    """Sliders over the steps, filmstrips and, if they are wanted, animations."""
+    strips, states, films = [], [], []
+    for number, kept in enumerate(frames):
+        made, data = kept.strip(f"walk-{number}.webp", kept.panel.label)
+        strips.append(made)
+        files[made.file] = data
+        chosen = kept.shown[:: max(1, len(kept.shown) // 6)]
+        for which, at in (("x_t", 2), ("x0", 3)):
+            cells = []
+            for entry in chosen:
+                image: Image.Image = entry[at]  # type: ignore[assignment]
+                name = f"state-{number}-{at}-{entry[0]}.png"
+                files[name] = encode_png(image)
+                cells.append(Cell(f"t = {entry[1]}", f"{which} after step {entry[0]} of {kept.panel.label}", name))
+            states.append(Row(which if len(frames) == 1 else f"{kept.panel.label}: {which}", tuple(cells)))
+        if moving:
+            names = (f"film-{number}.webp", f"film-{number}-end.png")
+            files[names[0]] = animation([x0 for *_, x0 in kept.shown])
+            files[names[1]] = encode_png(kept.shown[-1][3])
+            films.append(tuple(Cell(kept.panel.label, f"the walk to {kept.panel.label}, as x0", name) for name in names))
+    return {"strips": tuple(strips), "states": tuple(states), "films": tuple(films)}
+
+
+def _played(result: Result, figure: Figure, files: dict[str, bytes]) -> dict[str, Any]:
+    """What one can turn, move away from or compare."""
+    chosen = seeds(result.spec)[:MOST_PLAYED]
+    outcomes = [walked for walked in result.shown if walked.outcome]
+    if result.verb == "anagram":
+        turns = []
+        for i, seed in enumerate(chosen):
+            made, data = turn(f"turn-{i}", f"seed {seed}", outcomes[0].x[i], list(result.spec.views), list(result.spec.prompts))
+            turns.append(made)
+            files |= data
+        return {"turns": tuple(turns)}
+    if result.verb == "hybrid":
+        said = f"{result.spec.near} / {result.spec.far}"
+        return {"distances": tuple(_cell(said, outcomes[0].x[i], f"seed {seed}", files) for i, seed in enumerate(chosen))}
+    if result.verb in ("edit", "inpaint", "inverse"):
+        before = result.panels[0].panel.captioned(result.panels[0].x)[0][1][0]
+        after = [
+            _cell(f"{w.label}, seed {seed}", w.x[i], result.verb, files) for w in outcomes for i, seed in enumerate(chosen)
+        ]
+        return {"compares": (Compare(_cell("before", before, result.verb, files).file, tuple(after)),)}
+    return {}
+
+
+def _illusion_film(picture: Path, folder: Path) -> tuple[Cell, Cell]:
+    """An illusion that is turned or goes away, and the picture it begins with."""
+    save_film(film(picture), folder / "film.webp")
+    return Cell("", "the illusion as it is looked at", "film.webp"), Cell("", "the illusion", picture.name)
+
+
+def _psnr_table(result: Result) -> Table:
+    """The PSNR of denoise, by t and method."""
+    original = result.panels[0].x[:1]
+    found: dict[str, dict[str, str]] = {}
+    for walked in result.panels:
+        if walked.outcome:
+            t, _, method = walked.label.partition(", ")
+            found.setdefault(t, {})[method] = f"{psnr(walked.x, original):.1f} dB"
+    methods = list(next(iter(found.values())))
+    return Table(("PSNR", *methods), tuple((t, *(by[method] for method in methods)) for t, by in found.items()))
+
+
+def _scores(result: Result) -> list[Table]:
+    """What the model's scorer says of every picture, by seed."""
+    scorer, tables = get_scorer("auto", result.model), []
+    for walked in result.panels:
+        views = walked.panel.prompt_views
+        if not walked.outcome or not views:
+            continue
+        found = score_illusions(scorer, walked.x, [view.look for view in views], [view.prompt for view in views])
+        own = found.matrix.diagonal(dim1=1, dim2=2)
+        heads = [f"{view.label} {view.prompt or 'no prompt'}".strip() for view in views]
+        both = ("worst (A)", "own and no other (C)") if len(views) > 1 else ()
+        rows = []
+        for i, seed in enumerate(seeds(result.spec)):
+            more = (f"{found.alignment[i]:.2f}", f"{found.concealment[i]:.2f}") if both else ()
+            rows.append((str(seed), *(f"{value:.2f}" for value in own[i]), *more))
+        tables.append(Table(("seed", *heads, *both), tuple(rows)))
+    return tables
+
+
+def _over_t(job: Job, model: Pretrained, files: dict[str, bytes]) -> Strip:
+    """A slider over t: the same request at more levels of noise."""
+    result = run(job.verb, replace(cast(Any, job.spec), t=OVER_T, num=1, seeds=()), model, keep_states=False)
+    if job.verb == "forward":
+        columns = [[walked.x] for walked in result.panels if walked.outcome]
+        names = ["x_t"]
+    else:
+        rows = [[w for w in result.panels if w.panel.row == row][1:] for row in range(len(OVER_T))]
+        columns = [[walked.x for walked in row] for row in rows]
+        names = [walked.label.split(", ")[0 if i == 0 else 1] for i, walked in enumerate(rows[0])]
+        names[0] = "x_t"
+    images = [[to_image(x[0]) for x in column] for column in columns]
+    made, files["over-t.webp"] = strip("over-t.webp", "over t", names, [f"t = {t}" for t in OVER_T], images)
+    return made

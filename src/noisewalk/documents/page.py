@@ -1,0 +1,156 @@
+"""Pages from templates: everything that is put into them is escaped, and no script but the page's own is let run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from PIL import Image
+
+from ..errors import UserError, install
+from ..images import open_image, read_file
+from ..version import __version__
+from .store import Cell, Compare, Figure, Turn
+
+KINDS = {".png": "png", ".webp": "webp", ".gif": "gif"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on its page.
+
+    Args:
+        figure: what was made; None if that failed.
+        folder: of its files.
+        shows: what is shown of it.
+        name: for links.
+        caption, note: below it.
+        command, python: that make it again.
+        error: why it failed.
+    """
+
+    figure: Figure | None
+    folder: Path
+    shows: frozenset[str]
+    name: str = ""
+    caption: str = ""
+    note: str = ""
+    command: str = ""
+    python: str = ""
+    error: str = ""
+
+    def has(self, show: str) -> bool:
+        """Whether that is shown."""
+        return show in self.shows
+
+    def source(self, file: str) -> tuple[str, int]:
+        """A file of the figure as an address that holds all of it, and its width in pixels."""
+        return _source((self.folder / file).read_bytes(), file)
+
+    def turn(self, turn: Turn) -> str:
+        """The ways of looking at an anagram, for the script."""
+        looks = [msgspec.to_builtins(look) | {"src": self.source(look.file)[0] if look.file else ""} for look in turn.looks]
+        return _json({"looks": looks})
+
+    def prompts(self, cell: Cell) -> str:
+        """The prompts of a hybrid, for the script."""
+        near, _, far = cell.caption.partition(" / ")
+        return _json({"near": near, "far": far})
+
+    def after(self, compare: Compare) -> str:
+        """What a picture became, for the script."""
+        return _json([{"src": self.source(cell.file)[0], "alt": cell.alt} for cell in compare.after])
+
+
+def block(figures: Sequence[Shown], columns: int) -> str:
+    """The HTML of a fence."""
+    return _filled("block.html", figures=figures, columns=columns or 1)
+
+
+def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], has_heading: bool, above: str = "") -> str:
+    """A page that needs nothing else.
+
+    Args:
+        body: HTML, as `markdown.rendered` makes it.
+        headings: (id, text) of its parts.
+        has_heading: whether the body begins with a heading of its own.
+        above: name of the page of contents above this one, "" if there is none.
+    """
+    script = _text("page.js")
+    return _filled(
+        "page.html",
+        title=title,
+        lead=lead,
+        body=body,
+        headings=headings,
+        has_heading=has_heading,
+        above=above,
+        style=_text("style.css"),
+        script=script,
+        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        footer=footer(),
+    )
+
+
+def contents(title: str, pages: Sequence[Any]) -> str:
+    """The page of contents of several documents, each with `title`, `lead`, `address` and `headings`."""
+    return _filled("contents.html", title=title, pages=pages, style=_text("style.css"), footer=footer())
+
+
+def footer() -> str:
+    """What made the page."""
+    return f"noisewalk {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads."
+
+
+def embedded(path: Path) -> str:
+    """A picture in the prose as an address that holds all of it.
+
+    Raises:
+        UserError: there is no such picture, or it is none.
+    """
+    data = read_file(path)
+    image = open_image(path)
+    if path.suffix.lower() in KINDS:
+        return _source(data, path.name)[0]
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return _source(buffer.getvalue(), "x.png")[0]
+
+
+def _source(data: bytes, file: str) -> tuple[str, int]:
+    kind = KINDS[Path(file).suffix.lower()]
+    with Image.open(io.BytesIO(data), formats=["PNG", "WEBP", "GIF"]) as image:
+        width = image.width
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}", width
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _text(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Any:
+    try:
+        import jinja2
+    except ModuleNotFoundError:
+        raise UserError(f"reports need jinja2: {install('report')}") from None
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["json"] = _json
+    return environment
+
+
+def _filled(name: str, **values: Any) -> str:
+    return str(_environment().get_template(name).render(**values))

@@ -1,0 +1,111 @@
+"""Training commands become figures: the loss, what the network draws by epoch, and what was measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import msgspec
+
+from ..errors import UserError, unknown
+from ..run.evaluation import evaluate_model
+from ..run.run_page import level_curve, loss_curve
+from ..run.spec import read_spec, settled
+from ..run.training import train_into
+from ..training.records import LEVELS, METRICS, read_levels, read_metrics
+from .making import Watch
+from .reading import Training
+from .store import Cell, Figure, Row, Table, keep
+
+BUNDLED = Path(str(package_files("noisewalk") / "runs"))
+"""What is shown of the runs that come with the package: their specs, metrics and samples, without weights."""
+
+
+def place(training: Training, runs: Path) -> Path:
+    """The folder of a run; no other request has the same."""
+    said = msgspec.json.encode(asdict(settled(training.spec)))
+    return runs / f"{training.spec.objective}-{hashlib.sha256(said).hexdigest()[:12]}"
+
+
+def bundled(name: str, training: Training) -> Path:
+    """The folder of a run that comes with the package.
+
+    Raises:
+        UserError: there is none of that name, or it was made by another command.
+    """
+    known = sorted(path.parent.name for path in BUNDLED.glob("*/spec.json"))
+    if name not in known:
+        raise unknown("bundled run", name, known)
+    before, now = asdict(read_spec(BUNDLED / name)), asdict(training.spec)
+    differ = [f"{key} was {before[key]}, is {value}" for key, value in now.items() if before[key] != value]
+    if differ:
+        raise UserError(f"the bundled run '{name}' was made by another command: {'; '.join(differ)}")
+    return BUNDLED / name
+
+
+def trained(training: Training, folder: Path, evaluate: int, watch: Watch) -> None:
+    """Train a run to its end, or for its minutes; measure it then, if that is asked for."""
+    train_into(folder, training.spec, training.minutes, training.device, lambda done, total: watch(0.9 * done / total))
+    if evaluate and not (folder / "evaluation.txt").exists():
+        evaluate_model(str(folder), evaluate, {}, lambda done, total: watch(0.9 + 0.1 * done / total), folder)
+
+
+def figure_of(run: Path, into: Path) -> Figure:
+    """The figure of a run; its files are copied into a folder.
+
+    Args:
+        run: folder of the run.
+        into: folder of the figure.
+    """
+    names: dict[str, bytes] = {}
+
+    def cell(caption: str, data: bytes, alt: str = "") -> Cell:
+        name = f"run-{len(names)}.{'gif' if data[:3] == b'GIF' else 'png'}"
+        names[name] = data
+        return Cell(caption, alt or caption, name)
+
+    rows = read_metrics(run / METRICS)  # none yet of a run that was stopped before its 50th step
+    reached = f"{rows[-1]['step']} steps, loss {rows[-1]['loss']:.4f}. " if rows else ""
+    note = (run / "note.txt").read_text().strip() if (run / "note.txt").exists() else ""
+    losses = [
+        cell("loss", loss_curve({"": run}), f"loss by step; at the end {rows[-1]['loss']:.4f}" if rows else "loss by step")
+    ]
+    if by_level := read_levels(run / LEVELS):
+        losses.append(cell("loss by noise level", level_curve(by_level)))
+    noising = [cell("noising", file.read_bytes()) for file in sorted(run.glob("samples/*-noising.png"))[:1]]
+    drawn = [file for file in sorted(run.glob("samples/*.png")) if not file.stem.endswith("-noising")]
+    samples = [cell(_epoch(file.stem), file.read_bytes(), f"what it draws: {_epoch(file.stem)}") for file in drawn]
+    films = [cell(_epoch(file.stem), file.read_bytes()) for file in sorted(run.glob("samples/*.gif"))[-1:]]
+    nearest = [
+        cell("samples, and below each the training digit nearest to it", f.read_bytes())
+        for f in sorted(run.glob("evaluation*.png"))
+    ]
+    measured = run / "evaluation.txt"
+    figure = Figure(
+        "",
+        f"{reached}{note}".strip(),
+        rows=tuple(Row("", tuple(some)) for some in (noising, samples, films, nearest) if some),
+        losses=tuple(losses),
+        tables=(_table(measured.read_text()),) if measured.exists() else (),
+    )
+    keep(into, figure, names)
+    return figure
+
+
+def together(runs: Sequence[tuple[str, Path]]) -> bytes:
+    """The losses of several runs in one picture."""
+    return loss_curve(dict(runs))
+
+
+def _epoch(stem: str) -> str:
+    return stem.replace("-", " ").replace("epoch 0", "epoch ")
+
+
+def _table(text: str) -> Table:
+    """What `noisewalk evaluate` says, as a table."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    cut = [(line[:36].strip(), line[36:].strip()) for line in lines if not line.startswith("<")]
+    return Table(("measured", ""), tuple(row for row in cut if row[0]))

@@ -1,0 +1,72 @@
+"""Fences that search: of some seeds for each command, the best are kept, and those that were tried are shown too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..commands import Job
+from ..errors import UserError
+from ..images import encode_png, to_image
+from ..judge.illusions import score_illusions
+from ..judge.reliability import verdict
+from ..judge.scorer import get_scorer
+from ..run.make import run
+from ..run.prepare import prepare
+from .asking import Asked
+from .making import Watch, key
+from .saying import caption
+from .store import Cell, Figure, Row, Tried, find, keep
+
+SHOWN = 12
+"""Of the seeds that were tried, so many are shown, best first."""
+
+
+def tried(asked: Asked, seeds: Sequence[int], figures: Path, watch: Watch) -> tuple[Figure, Path]:
+    """All of some seeds, scored: the figure of a search and its folder.
+
+    Raises:
+        UserError: the command makes several pictures per seed, or none that can be scored.
+    """
+    model, spec = asked.model, replace(asked.job.spec, seed=seeds[0], num=len(seeds), seeds=tuple(seeds))
+    job = replace(asked.job, spec=spec)
+    folder = figures / f"search-{key(job, prepare(spec, model), frozenset())}"
+    found = find(folder)
+    if found is not None:
+        return found, folder
+    scorer = get_scorer("auto", model)
+    result = run(job.verb, spec, model, lambda done, total: watch(done / total), keep_states=False)
+    outcomes = [walked for walked in result.panels if walked.outcome]
+    views = outcomes[0].panel.prompt_views
+    if len(outcomes) != 1 or not views:
+        raise UserError(f"a search ranks one picture per seed by its prompts; {job.verb} as it is asked for here has no such")
+    scores = score_illusions(scorer, result.tensor, [view.look for view in views], [view.prompt for view in views])
+    order = scores.alignment.argsort(descending=True, stable=True).tolist()
+    ranked = tuple(Tried(seeds[i], float(scores.alignment[i]), float(scores.concealment[i])) for i in order)
+    files, cells = {}, []
+    for rank, i in enumerate(order[:SHOWN]):
+        files[f"tried-{rank}.png"] = encode_png(to_image(result.tensor[i]))
+        said = f"seed {seeds[i]}, A {float(scores.alignment[i]):.2f}"
+        cells.append(Cell(said, f"{job.verb} {' / '.join(view.prompt for view in views)}: {said}", f"tried-{rank}.png"))
+    made = Figure(caption(asked.job), rows=(Row("", tuple(cells)),), tried=ranked, verdict=verdict(scorer, ranked[0].alignment))
+    keep(folder, made, files)
+    return made, folder
+
+
+def prompts_of(job: Job) -> tuple[str, ...]:
+    """The prompts that a search of several commands tells its winners by."""
+    spec: Any = job.spec
+    names = ("prompts", "far", "near", "prompt")
+    held = [getattr(spec, name) for name in names if hasattr(spec, name)]
+    return tuple(prompt for each in held for prompt in ((each,) if isinstance(each, str) else each))
+
+
+def best(found: Sequence[tuple[Asked, Figure]], count: int) -> list[tuple[Asked, Figure]]:
+    """The best seed of each pair of prompts, best first, and the search that found it."""
+    ranked = sorted(found, key=lambda each: -each[1].tried[0].alignment)
+    chosen: dict[tuple[str, ...], tuple[Asked, Figure]] = {}
+    for asked, figure in ranked:
+        chosen.setdefault(prompts_of(asked.job), (asked.seeded(figure.tried[0].seed), figure))
+    return list(chosen.values())[:count]

@@ -1,0 +1,95 @@
+"""Documents that belong together: one page each and a page of contents, and the documents that come with noisewalk."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import slug, write_atomic
+from ..lock import held
+from . import page
+from .build import Report, Request, Watch, build
+from .markdown import unused
+from .reading import Document
+
+BUNDLED = Path(__file__).parent / "bundled"
+"""The documents that come with noisewalk."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A document on a page of contents."""
+
+    title: str
+    lead: str
+    address: str
+    headings: Sequence[tuple[str, str]]
+
+
+def build_all(documents: Sequence[Document], request: Request, title: str, watch: Watch) -> tuple[Path, list[Report]]:
+    """Make the reports of one document or of several; of several there is a page of contents.
+
+    Returns:
+        The page to open first, and all reports.
+
+    Raises:
+        UserError: the folder cannot be written, or another process writes it.
+    """
+    if len(documents) == 1:
+        report = build(documents[0], request, watch)
+        return report.page, [report]
+    reports, taken = [], set[str]()
+    with held(request.out, "noisewalk report"):
+        for number, document in enumerate(documents):
+            name = unused(slug(document.path.stem), taken)
+
+            def some(done: int, total: int, number: int = number) -> None:
+                watch(100 * number + 100 * done // max(1, total), 100 * len(documents))
+
+            reports.append(build(document, replace(request, out=request.out / name, above=title), some))
+        entries = [Entry(each.title, each.lead, f"{each.page.parent.name}/index.html", each.headings) for each in reports]
+        contents = request.out / "index.html"
+        write_atomic(contents, page.contents(title, entries).encode())
+    return contents, reports
+
+
+def pdf(html: Path) -> Path:
+    """Print a page into a PDF beside it, with the Chromium of this machine.
+
+    Raises:
+        UserError: there is none, or it cannot print.
+    """
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise UserError(
+            f"--pdf prints with Chromium, and there is none here ({', '.join(BROWSERS)}); install one, or print {html}"
+        )
+    made = html.with_suffix(".pdf")
+    with tempfile.TemporaryDirectory(dir=html.parent) as profile:
+        line = [browser, "--headless", "--disable-gpu", f"--user-data-dir={profile}", "--no-pdf-header-footer"]
+        line += ["--no-sandbox"] if _is_root() else []
+        printed = Path(profile) / "page.pdf"
+        try:
+            done = subprocess.run(
+                [*line, f"--print-to-pdf={printed}", html.resolve().as_uri()], capture_output=True, timeout=300, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UserError(f"{browser} could not print {html}: {error}") from error
+        if done.returncode or not printed.is_file():
+            said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
+            raise UserError(f"{browser} could not print {html}: {said[0]}")
+        write_atomic(made, printed.read_bytes())
+    return made
+
+
+def _is_root() -> bool:
+    """Whether this is the user whom Chromium refuses its sandbox."""
+    import os
+
+    return getattr(os, "geteuid", lambda: 1)() == 0

@@ -1,1 +1,0 @@
-"""The tours: every experiment once, on one page; of sampling (part a) and of training (part b)."""

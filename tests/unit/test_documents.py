@@ -1,0 +1,255 @@
+"""Reports are documents: what is made, what is kept, and what a wrong or a hostile document does."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import noisewalk as nw
+from noisewalk.cli.main import main
+from noisewalk.documents import making
+from noisewalk.documents.build import Report, Request, build
+from noisewalk.documents.reading import read_document
+from noisewalk.documents.site import BROWSERS
+from noisewalk.lock import held
+
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason=f"needs a browser: one of {', '.join(BROWSERS)}")
+
+
+def report(tmp_path: Path, text: str, model: str = "digits") -> tuple[Report, str]:
+    """The report of a text and its page."""
+    (tmp_path / "report.md").write_text(text)
+    made = build(read_document(tmp_path / "report.md"), Request(tmp_path / "out", model))
+    return made, made.page.read_text()
+
+
+def fence(*commands: str, options: str = "") -> str:
+    return "\n".join([f"```noisewalk {options}".strip(), *commands, "```", ""])
+
+
+class _Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_a_page_needs_nothing_else(tmp_path: Path) -> None:
+    text = "# Mine\n\nWords, a [link](https://example.org), $x_t$, a note[^1].\n\n[^1]: There.\n\n"
+    text += "| a | b |\n|---|---|\n| 1 | 2 |\n\n"
+    made, page = report(tmp_path, text + fence("generate 7 --steps 2 --num 2", options="figure walk filmstrip film scores"))
+    assert not made.failed
+    tags = _Tags(page).found
+    sources = [attrs[name] or "" for tag, attrs in tags for name in ("src", "srcset", "data-src") if name in attrs]
+    assert sources
+    assert all(source.startswith("data:image/") for source in sources)
+    assert not [tag for tag, _ in tags if tag in ("link", "iframe", "object")]
+    assert all(attrs.get("alt") for tag, attrs in tags if tag == "img" and "src" in attrs)
+    for tag in ("math", "table", "section", "figure"):
+        assert any(found == tag for found, _ in tags), tag
+    assert page.count("copy command") == 1
+    assert page.count("copy Python") == 1
+
+
+def test_the_command_and_the_python_that_are_shown_make_the_same_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, page = report(Path("."), fence("edit digit-4.png --prompt 9 --steps 3 --start 1 --seed 2"))
+    command, python = (html.unescape(each) for each in re.findall(r'data-copy="(.*?)"', page, re.DOTALL))
+    shown = next(Path("out/figures").glob("*/seed2.png"))
+    assert main([*shlex.split(command)[1:], "--out", "typed.png"]) == 0
+    exec(python, {})
+    for again in ("typed.png", "edit/seed2.png"):
+        with Image.open(again) as one, Image.open(shown) as other:
+            assert one.tobytes() == other.tobytes()
+    assert nw.replay(shown).agrees
+
+
+def test_what_was_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed sentence makes nothing, a changed command or picture only itself."""
+    made: list[str] = []
+    make = making._make
+    monkeypatch.setattr(making, "_make", lambda job, *rest: made.append(f"{job.verb} {job.spec.seed}") or make(job, *rest))
+    shutil.copyfile(Path(nw.__file__).parent / "pictures" / "digit-4.png", tmp_path / "x.png")
+    text = fence("generate 7 --steps 1") + "\n\nBetween.\n\n" + fence("forward x.png --t 9", "generate 7 --steps 1 --seed 1")
+    report(tmp_path, text)
+    assert made == ["generate 0", "forward 0", "generate 1"]
+    report(tmp_path, text.replace("Between", "Among"))
+    assert len(made) == 3
+    report(tmp_path, text.replace("--seed 1", "--seed 2"))
+    assert made[3:] == ["generate 2"]
+    shutil.copyfile(Path(nw.__file__).parent / "pictures" / "digit-5.png", tmp_path / "x.png")
+    report(tmp_path, text)
+    assert made[4:] == ["forward 0"]
+    for damaged in (tmp_path / "out" / "figures").glob("*/figure.json"):
+        damaged.write_bytes(b'{"caption": 7')
+    report(tmp_path, text)
+    assert made[5:] == ["generate 0", "forward 0", "generate 1"]
+
+
+def test_a_report_that_was_killed_goes_on(tmp_path: Path) -> None:
+    """Whatever was finished when the process is killed is not made again, and no half of a figure is taken for one."""
+    (tmp_path / "r.md").write_text(fence(*(f"generate 7 --steps 3 --seed {seed}" for seed in range(10))))
+    code = "import sys; from noisewalk.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    line = [sys.executable, "-c", code, "report", str(tmp_path / "r.md"), "--out", str(tmp_path / "out"), "--model", "digits"]
+    process = subprocess.Popen(
+        line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    figures = tmp_path / "out" / "figures"
+    while len(list(figures.glob("*/figure.json"))) < 2 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = {path: path.stat().st_mtime_ns for path in figures.glob("*/figure.json")}
+    assert len(before) >= 2
+    made = build(read_document(tmp_path / "r.md"), Request(tmp_path / "out", "digits"))
+    assert not made.failed
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert len(list(figures.glob("*/figure.json"))) == 10
+
+
+def test_what_fails_says_why_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.md").write_text("# R\n\n" + fence("edit nowhere.png", "generate 'an <b>eleven</b>'", "generate 7 --steps 1"))
+    assert main(["report", str(tmp_path / "r.md"), "--out", str(tmp_path / "out"), "--model", "digits"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "was written, but commands in it failed and say there why" in said
+    assert f"{tmp_path}/r.md:4, {tmp_path}/r.md:5" in said
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count("This failed: ") == 2
+    assert f"{tmp_path}/r.md:4: there is no picture nowhere.png" in page
+    assert "<b>eleven" not in page
+    assert page.count("data:image/png") >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (fence("generte 7"), "r.md:2: unknown command 'generte'; did you mean 'generate'?"),
+        (fence("generate 7 --step 3"), "r.md:2: Unrecognized options: --step"),
+        ("\n\n" + fence("# a comment", "", "generate 7 \\", "  --seed x"), "r.md:6: Error parsing --seed"),
+        (fence("generate '7"), "r.md:2: a quotation mark is left open"),
+        (fence("generate 7", options="figur"), "r.md:1: unknown word of a fence 'figur'; did you mean 'figure'?"),
+        (fence("generate 7", options="colums=2"), "r.md:1: unknown option of a fence 'colums'; did you mean 'columns'?"),
+        (fence("generate 7", options="columns=0"), "r.md:1: columns= must be a whole number from 1 to 12, '0' was given"),
+        (fence("generate 7", options="keep=2"), "r.md:1: keep= says how many pictures of a search are shown"),
+        (fence("generate 7", options="name=../x"), "r.md:1: name= must be small letters"),
+        (fence(), "r.md:1: the fence holds no command"),
+        (fence("generate 7 --out ../../x"), "r.md:2: the report chooses where"),
+        (fence("train flow --clases"), "r.md:2: Unrecognized options: --clases Perhaps you meant: --classes"),
+        (fence("generate 7", options="name=a") * 2, "r.md:4: the figure 'a' has the name of the one in line 1"),
+        ("---\nmodel digits\n---\n", "r.md:2: a setting of a document is written as name: value"),
+        ("\xff", "r.md is not UTF-8 text"),
+    ],
+)
+def test_a_mistake_is_said_before_the_work_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "r.md").write_bytes(text.encode("latin-1" if text == "\xff" else "utf-8"))
+    with pytest.raises(nw.UserError) as error:
+        read_document(tmp_path / "r.md")
+    assert said in str(error.value)
+    assert str(error.value).count("\n") == 0
+
+
+def test_a_setting_that_the_document_does_not_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.md").write_text("---\nimage: digit-4.png\n---\n")
+    line = ["report", str(tmp_path / "r.md"), "--out", str(tmp_path / "out")]
+    assert main([*line, "--set", "imag=x.png"]) == 2
+    assert "unknown setting of r.md 'imag'; did you mean 'image'?" in capsys.readouterr().err
+    assert main([*line, "--set", "image"]) == 2
+    assert "--set takes name=value" in capsys.readouterr().err
+
+
+def test_only_one_process_writes_a_report(tmp_path: Path) -> None:
+    with held(tmp_path / "out", "noisewalk report"), pytest.raises(nw.UserError, match="is being written by"):
+        report(tmp_path, "# R\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of files")
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.md").write_text("# R\n")
+    out = "/proc/nowhere" if os.geteuid() == 0 else str(tmp_path / "shut")
+    if os.geteuid():
+        (tmp_path / "shut").mkdir(mode=0o500)
+    assert main(["report", str(tmp_path / "r.md"), "--out", out]) == 2
+    assert "cannot write to" in capsys.readouterr().err
+
+
+HOSTILE = "<script>document.title = 'ran'</script><img src=x onerror=\"document.title = 'ran'\">"
+
+
+@needs_browser
+def test_no_script_of_a_document_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTML in prose, headings, formulas, captions, prompts, errors and names of files is text."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (28, 28)).save(f"{HOSTILE.replace('/', '_')}.png")
+    text = (
+        f"---\ntitle: {HOSTILE}\nlead: {HOSTILE}\n---\n\n## {HOSTILE}\n\n"
+        f"{HOSTILE} $\\text{{{HOSTILE}}}$ [x](javascript:alert(1))\n\n"
+        f"![{HOSTILE}](digit-4.png)\n\n<details open ontoggle=\"document.title='ran'\">\n\n"
+        + fence("generate 7 --steps 1", options=shlex.join([f"caption={HOSTILE}", f"note={HOSTILE}"]))
+        + "\n"
+        + fence(shlex.join(["generate", HOSTILE, "--steps", "1", "--model", "emoji"]))
+        + "\n"
+        + fence(
+            shlex.join(["forward", f"{HOSTILE.replace('/', '_')}.png", "--t", "9"]), shlex.join(["generate", f"9{HOSTILE}"])
+        )
+    )
+    made, page = report(tmp_path, text)
+    assert len(made.failed) == 1
+    tags = _Tags(page).found
+    assert [tag for tag, _ in tags].count("script") == 1
+    assert not [name for _, attrs in tags for name in attrs if name.startswith("on")]
+    assert BROWSER is not None
+    line = [BROWSER, "--headless", "--disable-gpu", "--no-sandbox", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    dom = subprocess.run([*line, made.page.resolve().as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
+    title = re.search("<title>(.*?)</title>", dom, re.DOTALL)
+    assert title is not None
+    assert html.unescape(title[1]) == HOSTILE
+    assert dom.count("copy command") == 4
+
+
+@needs_browser
+def test_the_pages_own_script_runs_without_an_error(tmp_path: Path) -> None:
+    """Sliders, turned pictures and comparisons answer: what they say is there once the page is loaded."""
+    commands = (
+        "anagram 6 9 --steps 2",
+        "hybrid 0 1 --steps 2",
+        "forward digit-4.png --t 9",
+        "edit digit-4.png --steps 2 --start 1",
+    )
+    made, _ = report(tmp_path, fence(*commands, options="figure slider walk"))
+    assert BROWSER is not None
+    line = [
+        BROWSER,
+        "--headless",
+        "--disable-gpu",
+        "--no-sandbox",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--enable-logging=stderr",
+    ]
+    done = subprocess.run(
+        [*line, "--virtual-time-budget=4000", "--dump-dom", made.page.resolve().as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "CONSOLE" not in done.stderr
+    for said in ("identity: 6", "near: 1", "t = 60", "Press to see it rotate180: 9", 'aria-label="x_t, t = 60"'):
+        assert said in html.unescape(done.stdout), said
