@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -21,9 +22,10 @@ from ..techniques.generate import Generate
 from . import dropped
 from .forms import Form, placeholders
 from .pictures import data_url
-from .runner import Ended, Stopped, walk
+from .runner import Control, Ended, Stopped, walk
 from .share import report
 from .studio import Studio
+from .training import trained
 from .views import ended, stepped, waiting
 
 FRAME = 1 / 30
@@ -32,6 +34,7 @@ PARTNERS, SUGGEST_STEPS = 8, 8
 BATCH = 4
 """Seeds that a search makes at once: the gallery fills by as many."""
 Json = dict[str, Any]
+Ranked = list[tuple[tuple[float, ...], Json]]
 
 
 def session_of(request: gr.Request) -> str:
@@ -50,29 +53,31 @@ def walking(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
     """A function that walks what a form asks for, and yields what the viewer shows."""
 
     def walked(request: gr.Request, name: str, *values: Any) -> Iterator[Json]:
-        control = studio.control(session_of(request))
         try:
             asked = form.request(values)
             model = studio.model(name, asked)
             yield waiting("Walking …")
-            began, shown = time.monotonic(), 0.0
-            with closing(walk(form.verb, asked, model, control)) as events:
-                for event in events:
-                    now = time.monotonic()
-                    if isinstance(event, Started):
-                        began = now
-                    elif isinstance(event, Stepped) and (now - shown >= FRAME or event.done == event.total):
-                        shown = now
-                        yield stepped(event, control, now - began)
-                    elif isinstance(event, Ended):
-                        yield ended(event.result, event.why, control, now - began)
+            with studio.control(session_of(request)) as control, closing(walk(form.verb, asked, model, control)) as events:
+                yield from _shown(events, control)
         except Exception as error:
             _log(error)
             yield {"phase": "error", "message": said(error)}
-        finally:
-            studio.stops.end(session_of(request), control)
 
     return walked
+
+
+def _shown(events: Iterable[Any], control: Control) -> Iterator[Json]:
+    """The events of a walk as the viewer shows them, at most thirty in a second."""
+    began = shown = 0.0
+    for event in events:
+        now = time.monotonic()
+        if isinstance(event, Started):
+            began = now
+        elif isinstance(event, Stepped) and (now - shown >= FRAME or event.done == event.total):
+            shown = now
+            yield stepped(event, control, now - began)
+        elif isinstance(event, Ended):
+            yield ended(event.result, event.why, control, now - began)
 
 
 def stopping(studio: Studio) -> Callable[..., None]:
@@ -99,39 +104,36 @@ def searching(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
     """A function that searches seeds, and yields the gallery after each batch, the best first."""
 
     def searched(request: gr.Request, seeds: str, rank: str, name: str, *values: Any) -> Iterator[Json]:
-        control = studio.control(session_of(request))
-        items: list[tuple[tuple[float, ...], Json]] = []
+        items: Ranked = []
         try:
-            asked = form.request(values)
-            model = studio.watched(studio.model(name, asked), control)
-            numbers = parse_seeds(seeds)
+            asked, numbers = form.request(values), parse_seeds(seeds)
             if len(numbers) > studio.limits.seeds:
                 raise UserError(f"a search may have {studio.limits.seeds:,} seeds here, {len(numbers):,} were asked for")
-            plan = make_plan(form.verb, asked, model, numbers, rank=rank, top=BATCH, batch=BATCH)
-            scorer = get_scorer(plan.scorer, model)
-            with studio.device():
-                for done in local(plan, plan.tasks("full"), model, scorer):
-                    for seed, scores in zip(done.task.seeds, done.scores, strict=True):
-                        value = scores[rank] if scores[rank] is not None else scores["alignment"]
-                        item = {
-                            "seed": seed,
-                            "caption": f"seed {seed}: {rank} {value:.2f}",
-                            "url": data_url(done.pictures[seed]),
-                        }
-                        items.append((sort_key(rank, scores, seed), item))
-                    items.sort(key=lambda each: each[0])
-                    yield _gallery(items, "walking", f"{len(items)} of {len(numbers)} seeds; click on one to open it")
+            with studio.control(session_of(request)) as control:
+                model = studio.watched(studio.model(name, asked), control)
+                plan = make_plan(form.verb, asked, model, numbers, rank=rank, top=BATCH, batch=BATCH)
+                scorer = get_scorer(plan.scorer, model)
+                with studio.device(control):
+                    for done in local(plan, plan.tasks("full"), model, scorer):
+                        items = sorted([*items, *_ranked(done, rank)], key=lambda each: each[0])
+                        yield _gallery(items, "walking", f"{len(items)} of {len(numbers)} seeds; click on one to open it")
             yield _gallery(items, "done", f"{len(items)} seeds; click on one to open it")
         except Exception as error:
             _log(error)
             yield _gallery(items, "error", said(error))
-        finally:
-            studio.stops.end(session_of(request), control)
 
     return searched
 
 
-def _gallery(items: list[tuple[tuple[float, ...], Json]], phase: str, message: str) -> Json:
+def _ranked(done: Any, rank: str) -> Iterator[tuple[tuple[float, ...], Json]]:
+    """The pictures of a task of a search, each with the key that sorts it."""
+    for seed, scores in zip(done.task.seeds, done.scores, strict=True):
+        value = scores["alignment"] if scores[rank] is None else scores[rank]
+        caption = f"seed {seed}: {rank} {value:.2f}"
+        yield sort_key(rank, scores, seed), {"seed": seed, "caption": caption, "url": data_url(done.pictures[seed])}
+
+
+def _gallery(items: Ranked, phase: str, message: str) -> Json:
     return {"phase": phase, "message": message, "items": [item for _, item in items]}
 
 
@@ -147,36 +149,29 @@ def suggesting(studio: Studio) -> Callable[..., Any]:
     """A function that lists partners for a prompt, the best first."""
 
     def suggested(request: gr.Request, name: str, prompt: str, view: str) -> Any:
-        control = studio.control(session_of(request))
         try:
-            model = studio.watched(studio.model(name, Generate(prompt[: studio.limits.prompt])), control)
-            with studio.device():
+            with studio.control(session_of(request)) as control, studio.device(control):
+                model = studio.watched(studio.model(name, Generate(prompt[: studio.limits.prompt])), control)
                 scorer = get_scorer("auto", model)
                 found = suggest(model, scorer, prompt, vocabulary(model), view or "rotate180", num=1, steps=SUGGEST_STEPS)
             names = [each.prompt for each in found if each.prompt != prompt][:PARTNERS]
             return gr.update(choices=names, value=None, visible=True, label="partners, the best first")
         except (UserError, Stopped) as error:
             return gr.update(choices=[], visible=True, label=said(error))
-        finally:
-            studio.stops.end(session_of(request), control)
 
     return suggested
 
 
 def training(studio: Studio) -> Callable[..., Iterator[Json]]:
     """A function that trains a network on digits, and yields its loss and its samples."""
-    from .training import trained
 
     def train(request: gr.Request, objective: str, classes: bool, epochs: float, minutes: float, seed: int) -> Iterator[Json]:
-        control = studio.control(session_of(request))
         try:
-            with studio.device():
+            with studio.control(session_of(request)) as control, studio.device(control):
                 yield from trained(studio, control, objective, classes, epochs, minutes, seed)
         except Exception as error:
             _log(error)
             yield {"phase": "error", "message": said(error)}
-        finally:
-            studio.stops.end(session_of(request), control)
 
     return train
 
@@ -239,6 +234,4 @@ def _report(studio: Studio, pngs: Any) -> Json:
 def _log(error: Exception) -> None:
     """What nobody foresaw is said in the terminal of the studio."""
     if not isinstance(error, UserError | Stopped):
-        import traceback
-
         traceback.print_exception(error)

@@ -23,7 +23,7 @@ from ..techniques import TECHNIQUES
 from .fields import kind_of
 from .forms import request_of
 from .limits import Limits
-from .runner import Control, Ended, Stopped, walk
+from .runner import Stopped, finish
 from .share import command
 from .studio import QUEUE, Studio
 
@@ -77,8 +77,8 @@ def endpoint(studio: Studio, verb: str, shown: list[Field[Any]], names: list[str
             given |= {name: uploaded(given[name], studio.limits) for name in pictures if name in given}
             asked = request_of(verb, given, studio.limits)
             model = studio.model(name, asked)
-            control = Control(studio.limits.seconds)
-            ended = next(event for event in walk(verb, asked, model, control) if isinstance(event, Ended))
+            with studio.control() as control:
+                ended = finish(verb, asked, model, control)
             if ended.result is None or ended.why:
                 raise UserError(f"{ended.why}; ask for fewer steps or pictures")
         except (UserError, Stopped) as error:

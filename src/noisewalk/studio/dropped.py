@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..images import MAX_PIXELS, open_bytes
+from ..images import MAX_PIXELS, encode_png, open_bytes
 from ..models.zoo import load
 from ..report import figures
 from ..run import film as films
@@ -21,7 +22,7 @@ from ..run.replay import replay
 from ..techniques.view_files import FILE
 from .limits import check
 from .pictures import data_url, from_url
-from .runner import Ended, walk
+from .runner import finish
 from .studio import Studio
 
 NAME = "this PNG"
@@ -65,8 +66,7 @@ def replayed(studio: Studio, url: Any) -> str:
         UserError: see `read`.
     """
     record, png = read(studio, url)
-    control = studio.control()
-    with studio.device(), _file(studio, png) as path:
+    with studio.control() as control, studio.device(control), _file(studio, png) as path:
         again = replay(path, model=studio.watched(load(record.model.name, dtype=record.model.dtype), control))
     notes = "".join(f" Note: {text}." for text in again.warnings)
     if again.agrees:
@@ -84,12 +84,11 @@ def filmstrip(studio: Studio, url: Any) -> dict[str, str]:
     """
     record, _ = read(studio, url)
     model = load(record.model.name, dtype=record.model.dtype)
-    ended = next(event for event in walk(record.verb, record.request, model, studio.control()) if isinstance(event, Ended))
+    with studio.control() as control:
+        ended = finish(record.verb, record.request, model, control)
     walked = [panel for panel in ended.result.panels if len(panel.states) > 1] if ended.result else []
     if not walked:
         raise UserError(f"{record.verb} made no walk that a filmstrip could show{'; ' + ended.why if ended.why else ''}")
-    from ..images import encode_png
-
     strip = figures.filmstrip(walked[-1].states, walked[-1].panel.decode)
     return {"name": f"{record.verb}-filmstrip.png", "url": data_url(encode_png(strip))}
 
@@ -100,8 +99,6 @@ def film(studio: Studio, url: Any) -> dict[str, str]:
     Raises:
         UserError: see `read`; or it is neither of them.
     """
-    import base64
-
     record, png = read(studio, url)
     with _file(studio, png) as path:
         target = path.with_suffix(".gif")

@@ -16,7 +16,7 @@ EXACT = {
     "/", "/config", "/theme.css", "/login", "/login/", "/logout", "/favicon.ico", "/robots.txt", f"{API}/info", f"{API}/info/",
     f"{API}/openapi.json", f"{API}/queue/join", f"{API}/queue/data", f"{API}/upload", f"{API}/cancel", f"{API}/reset",
     f"{API}/reset/", f"{API}/startup-events", f"{API}/app_id", f"{API}/app_id/", f"{API}/login_check", f"{API}/user",
-    f"{API}/token", f"{API}/theme.css", f"{API}/upload_progress",
+    f"{API}/token", f"{API}/run/predict", f"{API}/theme.css", f"{API}/upload_progress",
 }  # fmt: skip
 STARTS = ("/assets/", "/static/", "/svelte/", f"{API}/call/", f"{API}/file=", f"{API}/heartbeat/", f"{API}/mcp")
 """The routes of a studio. All others of Gradio's are answered as if there were none."""

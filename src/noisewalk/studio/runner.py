@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -115,18 +116,31 @@ def walk(
             yield Ended(result, str(stop))
 
 
+def finish(verb: str, request: R, model: Pretrained, control: Control) -> Ended:
+    """The end of a request that nobody watches.
+
+    Raises:
+        UserError: something in the request cannot be done; nothing has been computed then.
+    """
+    with closing(walk(verb, request, model, control)) as events:
+        return next(event for event in events if isinstance(event, Ended))
+
+
 class Stops:
     """The controls of the sessions that walk, so that a button can stop one."""
 
     def __init__(self) -> None:
         self._by_session: dict[str, Control] = {}
         self._lock = threading.Lock()
+        self._over = False
 
     def begin(self, session: str, seconds: float) -> Control:
         """The control of a session's next walk."""
         control = Control(seconds)
         with self._lock:
             self._by_session[session] = control
+            if self._over:
+                control.asked.set()
         return control
 
     def end(self, session: str, control: Control) -> None:
@@ -142,8 +156,12 @@ class Stops:
         if control:
             control.asked.set()
 
-    def __len__(self) -> int:
-        return len(self._by_session)
+    def stop_all(self) -> None:
+        """Stop everything, and whatever begins from now on."""
+        with self._lock:
+            self._over = True
+            for control in self._by_session.values():
+                control.asked.set()
 
 
 def chosen_model(request: Any) -> str:

@@ -6,24 +6,27 @@ import hmac
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, install
-from ..files import read_bounded
+from ..files import alive, read_bounded
 from ..requests import Loading
 from ..requests import Studio as Options
 from .limits import LIMITS
 
 log = logging.getLogger("noisewalk")
+PREFIX = "noisewalk-studio-"
 OFFERED = ("emoji", "digits")
 """Models that every studio offers."""
 
 
-def start(options: Options, loading: Loading | None = None, wait: bool = True) -> Any:
+def start(options: Options, loading: Loading | None = None, wait: bool = True) -> Running:
     """Start a studio, and wait until it is stopped.
 
     Args:
@@ -34,18 +37,18 @@ def start(options: Options, loading: Loading | None = None, wait: bool = True) -
         UserError: Gradio is missing, a model is not found, the port is taken, or an option does not fit.
     """
     check_password = password(options.auth) if options.auth else None
-    folder = Path(tempfile.mkdtemp(prefix="noisewalk-studio-"))
+    folder = new_folder()
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     try:
-        blocks = _launched(options, folder, check_password, loading)
+        running = _launched(options, folder, check_password, loading)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    running = Running(blocks, folder)
     if wait:
         try:
-            blocks.block_thread()
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # its files are removed in either case
+            threading.Event().wait()
         finally:
             running.close()
     return running
@@ -57,11 +60,16 @@ class Running:
 
     Args:
         blocks: the page, of Gradio.
-        folder: of its temporary files.
+        studio: what its parts share.
     """
 
     blocks: Any
-    folder: Path
+    studio: Any
+
+    @property
+    def folder(self) -> Path:
+        """Of its temporary files."""
+        return Path(self.studio.folder)
 
     @property
     def url(self) -> str:
@@ -69,9 +77,19 @@ class Running:
         return str(self.blocks.local_url)
 
     def close(self) -> None:
-        """Stop it, and remove its files."""
+        """Stop what is walked, and it; remove its files."""
+        self.studio.end()
         self.blocks.close(verbose=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def new_folder() -> Path:
+    """A folder for temporary files; those that killed studios left are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        writer = left.name.removeprefix(PREFIX).partition("-")[0]
+        if writer.isdecimal() and not alive(int(writer)):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
 
 
 def password(auth: str) -> Callable[[str, str], bool]:
@@ -98,7 +116,7 @@ def password(auth: str) -> Callable[[str, str], bool]:
     return check
 
 
-def _launched(options: Options, folder: Path, check: Callable[[str, str], bool] | None, loading: Loading | None) -> Any:
+def _launched(options: Options, folder: Path, check: Callable[[str, str], bool] | None, loading: Loading | None) -> Running:
     try:
         import gradio as gr
     except ModuleNotFoundError:
@@ -132,7 +150,8 @@ def _launched(options: Options, folder: Path, check: Callable[[str, str], bool] 
         raise UserError(
             f"the studio cannot listen at {options.host}:{options.port} ({error}); choose another --port"
         ) from error
+    threading.Thread(target=lambda: [load(name, **asked) for name in models], daemon=True).start()  # before they are needed
     if options.host not in ("127.0.0.1", "localhost", "::1") and not options.auth:
         log.warning("everybody who reaches %s can use this studio; --auth USER:FILE asks for a password", options.host)
     log.info("the studio is at %s (Ctrl-C stops it)", blocks.share_url or blocks.local_url)
-    return blocks
+    return Running(blocks, studio)

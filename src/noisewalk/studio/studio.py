@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,8 @@ from ..models.zoo import load
 from .limits import Limits
 from .runner import DEVICE, Control, Stops, chosen_model, watched
 
+PATIENCE = 10.0
+"""Seconds that a walk has to heed the end of the studio; one network call takes less."""
 QUEUE = "walk"
 """The queue of everything that computes: one at a time, in the order in which it was asked for."""
 
@@ -60,16 +64,33 @@ class Studio:
         self.allow(meant)
         return load(meant, **self.loading)
 
-    def control(self, session: str = "") -> Control:
-        """What watches the network calls of one request."""
-        return self.stops.begin(session, self.limits.seconds) if session else Control(self.limits.seconds)
+    @contextmanager
+    def control(self, session: str = "") -> Iterator[Control]:
+        """What watches the network calls of one request.
+
+        Args:
+            session: whose button stops it; "" if it has none.
+        """
+        own = session or secrets.token_hex(16)
+        control = self.stops.begin(own, self.limits.seconds)
+        try:
+            yield control
+        finally:
+            self.stops.end(own, control)
+
+    def end(self) -> None:
+        """Stop all that is walked, and wait until the device is free."""
+        self.stops.stop_all()
+        if DEVICE.acquire(timeout=PATIENCE):
+            DEVICE.release()
 
     def watched(self, model: Pretrained, control: Control) -> Pretrained:
         """A model under a control."""
         return watched(model, control)
 
     @contextmanager
-    def device(self) -> Iterator[None]:
-        """Held by who walks without `walk`."""
+    def device(self, control: Control) -> Iterator[None]:
+        """Held by who walks without `walk`; its time begins when it has the device."""
         with DEVICE:
+            control.began = time.monotonic()
             yield

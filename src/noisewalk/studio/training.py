@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from PIL import Image
 
 from ..images import encode_png
+from ..models.pretrained import Pretrained
 from ..models.zoo import pretrained
+from ..report.figures import contact
 from ..requests import RunSpec
+from ..run.make import run
 from ..run.spec import settled
-from ..run.training import configure, recipe_and_dataset, sheets
+from ..run.training import ONE_STEP, configure, recipe_and_dataset, sheets
 from ..techniques.checking import checked
+from ..techniques.generate import Generate
 from ..training.loop import TrainState, start, train
 from ..training.recipe_type import Recipe
 from .limits import check_seconds
@@ -24,6 +29,8 @@ from .studio import Studio
 EVERY, SAMPLES = 0.25, 8.0
 """Seconds between two points of the curve, and between two sheets of samples."""
 MOST_POINTS = 400
+NUM, STEPS = 2, 8
+"""Samples of each digit, and the steps of their walks: quick, since training waits for them."""
 
 
 def trained(
@@ -70,13 +77,19 @@ def trained(
 
 
 def samples(state: TrainState, spec: RunSpec, recipe: Recipe) -> list[dict[str, str]]:
-    """What the averaged network draws now."""
+    """What the averaged network draws now: two of each digit, or some of any; or what the denoiser makes of noisy digits."""
     with torch.random.fork_rng(devices=[]):
         fresh = recipe.network()
         fresh.load_state_dict(state.averaged.state_dict())
         model = pretrained(spec.objective, fresh, recipe.card)
-        made = sheets(model, spec, recipe)
+        made = sheets(model, spec, recipe) if spec.objective in ONE_STEP else {"samples": drawn(model, recipe)}
     return [{"caption": f"{title} at step {state.step}", "url": data_url(encode_png(image))} for title, image in made.items()]
+
+
+def drawn(model: Pretrained, recipe: Recipe) -> Image.Image:
+    """A sheet of digits."""
+    labels = recipe.card.get("labels") or ["", ""]
+    return contact(torch.cat([run("generate", Generate(label, num=NUM, steps=STEPS), model).tensor for label in labels]), 10)
 
 
 def _view(phase: str, message: str, curve: list[tuple[int, float]], items: list[dict[str, str]]) -> dict[str, Any]:

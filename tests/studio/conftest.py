@@ -1,0 +1,93 @@
+"""A studio that runs as a process of its own, and a browser that looks at it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gradio", reason="the studio needs Gradio, the extra 'studio'")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A studio's process, its address, and the folder in which it may put temporary files."""
+
+    process: subprocess.Popen[str]
+    url: str
+    temporary: Path
+
+    @property
+    def folder(self) -> Path:
+        (found,) = self.temporary.glob("noisewalk-studio-*")
+        return found
+
+
+def serve(temporary: Path, *arguments: str) -> Server:
+    """Start a studio, and wait until it says where it is."""
+    command = [sys.executable, "-m", "noisewalk", "studio", "--port", "0", *arguments]
+    environment = os.environ | {"TMPDIR": str(temporary), "PYTHONWARNINGS": "ignore"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if found := re.search(r"the studio is at (http\S+)", line):
+            return Server(process, found[1], temporary)
+    raise AssertionError("".join(lines))
+
+
+def stop(server: Server) -> None:
+    """Stop a studio as Ctrl-C does; it must leave no file behind."""
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(timeout=60) == 130
+    assert server.process.stderr is not None
+    server.process.stderr.close()
+    assert not list(server.temporary.glob("noisewalk-studio-*"))
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A studio with the usual limits."""
+    server = serve(tmp_path_factory.mktemp("studio"))
+    yield server
+    stop(server)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, as it is installed on this machine."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the tests of the page need the package playwright")
+    if CHROMIUM is None:
+        pytest.skip("the tests of the page need Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as running:
+        found = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def tab(studio: Any, browser: Any) -> Iterator[Any]:
+    """The page in a tab of its own; it must end without an error in the console."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.text} {message.location}") if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(studio.url)
+    page.wait_for_selector("#generate-run")
+    yield page
+    context.close()
+    assert not said
