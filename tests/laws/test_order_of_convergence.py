@@ -23,6 +23,7 @@ from noisewalk.walk import (
     LinearPath,
     Noise,
     NoiseLevel,
+    Past,
     Prediction,
     Schedule,
     Step,
@@ -32,6 +33,7 @@ from noisewalk.walk import (
     ddpm,
     levels,
     linear_betas,
+    remember,
     vp_schedule,
 )
 
@@ -44,7 +46,7 @@ SCHEDULES: dict[str, Schedule] = {
 DATA = Gaussian(torch.tensor([0.3, -0.5, 0.1], dtype=F64), torch.diag(torch.tensor([0.04, 0.3, 0.9], dtype=F64)))
 STEPS = (40, 80, 160)
 DETERMINISTIC = {name: rule for name, rule in STEP_RULES.items() if not rule.random}
-RANDOM = {name: rule for name, rule in STEP_RULES.items() if rule.random}
+RANDOM = {name: rule for name, rule in STEP_RULES.items() if rule.random and rule.order}
 every_deterministic_rule = pytest.mark.parametrize("rule", DETERMINISTIC.values(), ids=DETERMINISTIC)
 on_every_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 
@@ -60,6 +62,7 @@ def order(error: Callable[[int], float]) -> float:
 @on_every_schedule
 @every_deterministic_rule
 def test_a_deterministic_rule_converges_to_the_probability_flow(schedule: Schedule, rule: StepRule) -> None:
+    """A rule that remembers several steps may fall faster than its order, until its first steps are all the error there is."""
     [t, s] = path_between(schedule, 0.9, 0.1, 1)
     x = tape(0)(torch.empty(8, 1, 1, 3))
     exact = DATA.flow(x, t, s)
@@ -67,7 +70,42 @@ def test_a_deterministic_rule_converges_to_the_probability_flow(schedule: Schedu
     def error(steps: int) -> float:
         return (walked(DATA, x, path_between(schedule, 0.9, 0.1, steps), rule(), tape(1)) - exact).norm().item()
 
-    assert order(error) == pytest.approx(rule.order, abs=0.2)
+    assert rule.order - 0.2 < order(error) < rule.order + (0.2 if rule.memory < 2 else rule.memory)
+
+
+EXACT_START = {
+    "dpmpp-2m": 2,
+    "dpmpp-3m": 2,
+    "dpm-2m": 2,
+    "dpm-3m": 2,
+    "deis-3": 3,
+    "lms": 4,
+    "plms": 2,
+    "unipc-2": 3,
+    "unipc-3": 4,
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), EXACT_START.items())
+def test_the_order_of_a_rule_whose_memory_starts_exact(name: str, expected: int) -> None:
+    """Given the exact solution at its first levels, a multistep rule falls as its formula does.
+
+    The walk goes on for a few steps, so that the last steps, which some rules take with a lower order, are not measured.
+    """
+    rule = STEP_RULES[name]
+    schedule = VE(0.1, 2)
+    [t, _] = path_between(schedule, 1, 0.1, 1)
+    start = tape(0)(torch.empty(8, 1, 1, 3))
+
+    def error(steps: int) -> float:
+        path, history, step, x = path_between(schedule, 1, 0.1, steps), None, rule(), start
+        for i, (t_i, s_i) in enumerate(pairwise(path)):
+            before = DATA.flow(start, t, t_i) if i <= rule.memory else x
+            x, p = step(DATA, before, t_i, s_i, tape(1), history)
+            history = remember(history, Past(t_i, before, p), steps - i + 2, steps + 4)
+        return (x - DATA.flow(start, t, path[-1])).norm().item()
+
+    assert order(error) == pytest.approx(expected, abs=0.3)
 
 
 def ancestral(mean: Tensor, cov: Tensor, path: list[NoiseLevel], step: Step) -> tuple[Tensor, Tensor]:
@@ -84,15 +122,16 @@ def ancestral(mean: Tensor, cov: Tensor, path: list[NoiseLevel], step: Step) -> 
 def test_an_ancestral_rule_converges_weakly_to_the_reverse_process(schedule: Schedule, rule: StepRule) -> None:
     """From a start that is *not* the data's own marginal, so that forgetting it at the right rate is tested too.
 
-    The mean is exact at any number of steps, because E[x_s | x_t] is linear in x0; the covariance is of order 1.
+    The mean of a rule without memory is exact at any number of steps, because E[x_s | x_t] is linear in x0.
     """
     mean, cov = torch.tensor([0.4, 0.2, -0.3], dtype=F64), torch.diag(torch.tensor([0.5, 1.0, 1.5], dtype=F64))
     exact_mean, exact_cov = DATA.reverse(mean, cov, *path_between(schedule, 0.9, 0.1, 1))
 
     def error(steps: int) -> float:
         reached_mean, reached_cov = ancestral(mean, cov, path_between(schedule, 0.9, 0.1, steps), rule())
-        torch.testing.assert_close(reached_mean, exact_mean, rtol=0, atol=1e-12)
-        return (reached_cov - exact_cov).norm().item()
+        if not rule.memory:
+            torch.testing.assert_close(reached_mean, exact_mean, rtol=0, atol=1e-12)
+        return max((reached_cov - exact_cov).norm().item(), (reached_mean - exact_mean).norm().item())
 
     assert order(error) == pytest.approx(rule.order, abs=0.2)
 
@@ -171,7 +210,7 @@ def test_a_rule_calls_the_network_and_draws_noise_as_often_as_it_says(rule: Step
         return torch.zeros_like(like)
 
     walked(counted, tape(0)(torch.empty(2, 1, 1, 3)), path_between(cosine_schedule(), 0.9, 0.1, 5), rule(), noise)
-    assert len(calls) == 5 * rule.calls
+    assert len(calls) == 5 * rule.calls + rule.first_calls
     assert len(draws) == 5 * rule.random
 
 

@@ -20,7 +20,7 @@ from noisewalk.walk import (
     cosine_schedule,
     ddim,
     ddpm,
-    dpmpp_2m,
+    dpmpp,
     linspace,
     pin,
     renoise,
@@ -174,7 +174,7 @@ def test_a_deterministic_step_draws_nothing() -> None:
     def refuse(like: Tensor) -> Tensor:
         raise AssertionError("a deterministic step asked for noise")
 
-    for rule in (ddim(), dpmpp_2m()):
+    for rule in (ddim(), dpmpp()):
         step = pin(rule, PICTURE, masked(MASK), tape(1), 2)
         first, second = (walked(MODEL, tape(0)(PICTURE), PATH, step, refuse) for _ in range(2))
         assert (MASK * (first - second)).abs().max() == 0

@@ -15,12 +15,14 @@ from noisewalk.walk import (
     STEP_RULES,
     LinearPath,
     NoiseLevel,
+    Past,
     Prediction,
     StepHistory,
     cosine_schedule,
     ddim,
     ddpm,
     levels,
+    remember,
     sample,
     strided,
     truncate,
@@ -33,11 +35,13 @@ PATH = path_between(LinearPath(), 1, 0, 6)
 
 @pytest.mark.parametrize("rule", STEP_RULES)
 def test_a_walk_is_its_steps_one_after_the_other(rule: str) -> None:
-    """Each gets where the last one landed, and what was said there: the level before and its prediction."""
-    x, history, noise, step = X, None, tape(1), STEP_RULES[rule]()
+    """Each gets where the last one landed, and what the walk remembers."""
+    history: StepHistory | None = None
+    x, noise, step = X, tape(1), STEP_RULES[rule]()
     for i, state in enumerate(sample(MODEL, X, PATH, STEP_RULES[rule](), tape(1))):
+        before = x
         x, prediction = step(MODEL, x, PATH[i], PATH[i + 1], noise, history)
-        history = StepHistory(PATH[i], prediction)
+        history = remember(history, Past(PATH[i], before, prediction), 4 - i, 6)
         assert state.step == i
         assert state.level is PATH[i + 1]
         assert torch.equal(state.x_t, x)
@@ -47,12 +51,12 @@ def test_a_walk_is_its_steps_one_after_the_other(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", STEP_RULES)
 def test_a_walk_can_be_split_where_no_memory_is_lost(rule: str) -> None:
-    """Walking to the middle and on from there is walking through, but for the rule that remembers."""
+    """Walking to the middle and on from there is walking through, but for rules that remember."""
     noise, through = tape(1), list(sample(MODEL, X, PATH, STEP_RULES[rule](), tape(1)))
     halfway = walked(MODEL, X, PATH[:4], STEP_RULES[rule](), noise)
     end = walked(MODEL, halfway, PATH[3:], STEP_RULES[rule](), noise)
-    assert torch.equal(through[2].x_t, halfway)
-    assert torch.equal(through[-1].x_t, end) == (rule != "dpmpp-2m")
+    assert torch.equal(through[2].x_t, halfway) or STEP_RULES[rule].memory  # which may end a short walk with lower order
+    assert torch.equal(through[-1].x_t, end) == (STEP_RULES[rule].memory == 0)
 
 
 @pytest.mark.parametrize(("i_start", "steps"), [(0, 33), (10, 23), (20, 13), (32, 1)])
@@ -114,7 +118,7 @@ def test_a_model_that_knows_the_picture_is_walked_to_it(rule: str, schedule: obj
     assert callable(schedule)
     path = [schedule(torch.tensor(t, dtype=torch.float64)) for t in (1, 0.8, 0.4, 0.1, 0)]
     end = walked(lambda x_t, level: Prediction(picture), X, path, STEP_RULES[rule](), tape(1))
-    torch.testing.assert_close(end, picture, rtol=0, atol=1e-12)
+    torch.testing.assert_close(end, picture, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("rule", STEP_RULES)

@@ -27,7 +27,7 @@ from noisewalk.walk import (
     cosine_schedule,
     ddim,
     ddpm,
-    dpmpp_2m,
+    dpmpp,
     heun,
     leading,
     levels,
@@ -132,7 +132,7 @@ def test_dpm_solver_on_a_variance_preserving_path(double: Any, steps: int) -> No
     scheduler = double(DPMSolverMultistepScheduler, timestep_spacing="trailing", final_sigmas_type="zero")
     scheduler.set_timesteps(steps)
     path = levels(schedule, trailing(schedule, steps))
-    ours = walked(NetworkModel(network, schedule, "epsilon"), start(), path, dpmpp_2m(), tape(0))
+    ours = walked(NetworkModel(network, schedule, "epsilon"), start(), path, dpmpp(), tape(0))
     close(ours, diffusers_walk(scheduler, network, start()))
 
 
@@ -145,7 +145,7 @@ def test_dpm_solver_with_thresholding_on_the_cosine_schedule(double: Any) -> Non
     scheduler.set_timesteps(20)
     path = levels(schedule, trailing(schedule, 20))
     model = dynamic_threshold(NetworkModel(network, schedule, "epsilon"), 0.95, 1.5)
-    close(walked(model, start(), path, dpmpp_2m(), tape(0)), diffusers_walk(scheduler, network, start()))
+    close(walked(model, start(), path, dpmpp(), tape(0)), diffusers_walk(scheduler, network, start()))
 
 
 def test_dpm_solver_on_the_linear_path(double: Any) -> None:
@@ -156,7 +156,7 @@ def test_dpm_solver_on_the_linear_path(double: Any) -> None:
     scheduler.set_timesteps(steps)
     scheduler.set_begin_index(0)
     times = torch.cat([1 - torch.linspace(0.001, 1, steps + 1, dtype=F64)[:-1], torch.zeros(1, dtype=F64)])
-    ours = walked(NetworkModel(network, schedule, "flow_prediction"), start(), levels(schedule, times), dpmpp_2m(), tape(0))
+    ours = walked(NetworkModel(network, schedule, "flow_prediction"), start(), levels(schedule, times), dpmpp(), tape(0))
     theirs = start()
     for i, timestep in enumerate(scheduler.timesteps):
         output = network(theirs, times[i].float().expand(2))

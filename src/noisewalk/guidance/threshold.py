@@ -11,12 +11,12 @@ from ..walk.noise import NoiseLevel
 from ..walk.prediction import Denoiser, Prediction
 
 
-def clip(denoiser: Denoiser) -> Denoiser:
-    """Clip x0 to [-1, 1]."""
+def clip(denoiser: Denoiser, max_value: float = 1.0) -> Denoiser:
+    """Clip x0 to [-max_value, max_value]."""
 
     def clipped(x_t: Tensor, level: NoiseLevel) -> Prediction:
         p = denoiser(x_t, level)
-        return replace(p, x0=p.x0.clamp(-1, 1))
+        return replace(p, x0=p.x0.clamp(-max_value, max_value), raw=p.x0)
 
     return clipped
 
@@ -38,7 +38,7 @@ def dynamic_threshold(denoiser: Denoiser, quantile: float = 0.95, max_value: flo
     def thresholded(x_t: Tensor, level: NoiseLevel) -> Prediction:
         p = denoiser(x_t, level)
         s = _quantile(p.x0.flatten(1).abs(), quantile).clamp(1, max_value).view(-1, *[1] * (x_t.ndim - 1))
-        return replace(p, x0=p.x0.clamp(-s, s) / s)
+        return replace(p, x0=p.x0.clamp(-s, s) / s, raw=p.x0)
 
     return thresholded
 

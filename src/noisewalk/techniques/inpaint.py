@@ -7,9 +7,10 @@ from torch import Tensor
 
 from ..guidance.components import masked
 from ..models.pretrained import Pretrained
+from ..walk.constraints import pin
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
-from ..walk.steps import Step, pin
+from ..walk.steps import Step
 from .panels import Panel, guided, level_at, still, walk_panel
 from .requests import Inpaint as Inpaint
 from .stages import Prepared, Stage

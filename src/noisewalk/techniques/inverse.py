@@ -6,9 +6,10 @@ import torch
 
 from ..guidance.splits import Part, SplitSettings
 from ..guidance.tables import SPLITS
+from ..walk.constraints import pin
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
-from ..walk.steps import Step, pin
+from ..walk.steps import Step
 from .panels import Panel, guided, level_at, still, walk_panel
 from .requests import KEEPS
 from .requests import Inverse as Inverse

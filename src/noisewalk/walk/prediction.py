@@ -76,10 +76,12 @@ class Prediction:
         x0: (N, C, H, W) the posterior mean; data lies in [-1, 1].
         var_frac: (N, C, H, W) or None: the learned variance of DeepFloyd IF. It says where the variance of the transition lies
             between its two bounds, from 0 (smallest) to 1 (largest), interpolated in the logarithm. Only `ddpm` reads it.
+        raw: (N, C, H, W) x0 before a threshold changed it, or None without a threshold. Only `ddim_raw` reads it.
     """
 
     x0: Tensor
     var_frac: Tensor | None = None
+    raw: Tensor | None = None
 
     def eps(self, x_t: Tensor, level: NoiseLevel) -> Tensor:
         """Return the noise that this x0 implies.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .noise import Noise, NoiseLevel
 from .prediction import Denoiser
-from .steps import Step, StepHistory
+from .steps import Past, Step, StepHistory, remember
 
 
 class State(NamedTuple):
@@ -46,8 +46,10 @@ def sample(denoiser: Denoiser, x: Tensor, levels: Sequence[NoiseLevel], step: St
         The state after each step.
     """
     history: StepHistory | None = None
+    steps = len(levels) - 1
     for i, (t, s) in enumerate(pairwise(levels)):
+        before = x
         with torch.no_grad():  # inside the loop, because a generator must not change the caller's grad mode between two states
             x, prediction = step(denoiser, x, t, s, noise, history)
-        history = StepHistory(t, prediction)
+        history = remember(history, Past(t, before, prediction), steps - i - 2, steps)
         yield State(i, s, x, prediction.x0)

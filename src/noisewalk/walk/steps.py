@@ -1,26 +1,65 @@
-"""Steps: one reverse transition x_t -> x_s, and constraints that wrap a step.
+"""Steps: one reverse transition x_t -> x_s.
 
-A step is a pure function. What a multistep rule needs to remember is passed to it as `history`: the previous level and
-prediction of the same walk, or None at the start.
+A step is a pure function. What a multistep rule needs to remember is passed to it as `history`: the last few levels and
+predictions of the same walk, or None at the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from .noise import Noise, NoiseLevel, add_noise, renoise
+from .noise import Noise, NoiseLevel, add_noise
 from .prediction import Denoiser, Prediction
+
+MEMORY = 4
+"""How many earlier steps a walk keeps for its rule; a picture and a prediction each."""
+SHORT = 15
+"""Walks of fewer steps end with steps of lower order (multistep rules only), as DPM-Solver's authors advise."""
+
+
+class Past(NamedTuple):
+    """An earlier step of a walk: where it began, and what the denoiser said there."""
+
+    level: NoiseLevel
+    x_t: Tensor
+    prediction: Prediction
+
+    @property
+    def eps(self) -> Tensor:
+        """The noise that was predicted; needs sigma > 0."""
+        return self.prediction.eps(self.x_t, self.level)
 
 
 class StepHistory(NamedTuple):
-    """The level at which a walk was one step ago, and the prediction that was made there."""
+    """What a walk remembers when a step begins.
 
-    level: NoiseLevel
-    prediction: Prediction
+    Args:
+        past: the last steps, newest first, at most `MEMORY` of them and at least one.
+        remaining: the number of steps that follow this one.
+        steps: the number of steps of the whole walk.
+    """
+
+    past: tuple[Past, ...]
+    remaining: int
+    steps: int
+
+    @property
+    def level(self) -> NoiseLevel:
+        """The level one step ago."""
+        return self.past[0].level
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the denoiser said one step ago."""
+        return self.past[0].prediction
+
+
+def remember(history: StepHistory | None, done: Past, remaining: int, steps: int) -> StepHistory:
+    """A walk's history after one more step, for the step that `remaining` others follow."""
+    return StepHistory((done, *(history.past if history else ()))[:MEMORY], remaining, steps)
 
 
 class Step(Protocol):
@@ -90,11 +129,50 @@ def ddim(eta: float = 0.0) -> Step:
     ) -> tuple[Tensor, Prediction]:
         p = denoiser(x_t, t)
         if eta == 0:
-            return _ddim(p.x0, x_t, t, s), p
+            return transfer(p.x0, x_t, t, s), p
         large = (t.sigma**2 - (t.alpha / s.alpha * s.sigma) ** 2).clamp(min=0)
         std = eta * s.sigma / t.sigma * large.sqrt()
         direction = (s.sigma**2 - std**2).clamp(min=0).sqrt()
         return s.alpha * p.x0 + direction * p.eps(x_t, t) + std * noise(x_t), p
+
+    return step
+
+
+def ddim_raw() -> Step:
+    """Return the step of DDIM that goes on with the noise that the network predicted, and not with that of a clipped x0.
+
+        x_s = alpha_s x0 + sigma_s (x_t - alpha_t raw) / sigma_t,     raw = x0 before it was clipped
+
+    This is the step of diffusers' DDIM where its `clip_sample` or `thresholding` is set. Without clipping it is `ddim`. The
+    rule is of order 1.
+    """
+
+    def step(
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None
+    ) -> tuple[Tensor, Prediction]:
+        p = denoiser(x_t, t)
+        raw = p.x0 if p.raw is None else p.raw
+        return transfer(raw, x_t, t, s) + s.alpha * (p.x0 - raw), p
+
+    return step
+
+
+def lcm() -> Step:
+    """Return the step of few-step models: x0 with fresh noise.
+
+        x_s = alpha_s x0 + sigma_s z
+
+    It suits networks that were distilled to predict x0 in a few steps. With other networks it loses the walk's path.
+
+    Reference: Song et al., *Consistency Models*, 2023, algorithm 1, https://arxiv.org/abs/2303.01469; Luo et al., *Latent
+    Consistency Models*, 2023, https://arxiv.org/abs/2310.04378.
+    """
+
+    def step(
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None
+    ) -> tuple[Tensor, Prediction]:
+        p = denoiser(x_t, t)
+        return (p.x0 if s.sigma == 0 else add_noise(p.x0, s, noise)), p
 
     return step
 
@@ -116,7 +194,7 @@ def heun() -> Step:
         denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None
     ) -> tuple[Tensor, Prediction]:
         p = denoiser(x_t, t)
-        x_s = _ddim(p.x0, x_t, t, s)
+        x_s = transfer(p.x0, x_t, t, s)
         if s.sigma == 0:
             return x_s, p
         q = denoiser(x_s, s)
@@ -128,83 +206,12 @@ def heun() -> Step:
     return step
 
 
-def dpmpp_2m() -> Step:
-    """Return the step of DPM-Solver++(2M), which reaches second order with one network call per step.
-
-        x_s = sigma_s / sigma_t x_t - alpha_s (e^-h - 1) D,     D = x0 + (x0 - x0_previous) / (2 k)
-        lam = log(alpha / sigma),     h = lam_s - lam_t,     k = (lam_t - lam_previous) / h
-
-    It reuses the prediction of the previous step. The first step and the step that lands on the clean picture are of first
-    order; the rule is of order 2.
-
-    Reference: Lu et al., *DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models*, 2022, algorithm 2,
-    https://arxiv.org/abs/2211.01095.
-    """
-
-    def step(
-        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None
-    ) -> tuple[Tensor, Prediction]:
-        p = denoiser(x_t, t)
-        if history is None or s.sigma == 0 or history.level.alpha == 0:
-            return _ddim(p.x0, x_t, t, s), p
-        k = _log_snr_between(history.level, t) / _log_snr_between(t, s)
-        return _ddim(p.x0 + (p.x0 - history.prediction.x0) / (2 * k), x_t, t, s), p
-
-    return step
-
-
-def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], noise: Noise, num_resamples: int = 1) -> Step:
-    """Wrap a step so that a component of the walk follows a reference picture.
-
-        x_s <- x_s - component(x_s) + component(alpha_s reference + sigma_s eps)
-
-    The reference gets fresh noise of the level that was just *reached*. The network therefore always sees both parts equally
-    noisy, and the last level, which is clean, keeps the component of the reference exactly. With `num_resamples` > 1 the walk
-    goes back up and down again between the two levels, so that the rest can adapt to the pinned part.
-
-    A mask of the known pixels gives RePaint (jump length 1), a low-pass filter an inverse hybrid image, the mean over colours
-    a colourisation.
-
-    Args:
-        step: the step to wrap; it is taken `num_resamples` times.
-        reference: (N or 1, C, H, W) the clean reference, in [-1, 1].
-        component: a linear projection (a mask, a mean over colours) that returns the part of a picture to pin. A Gaussian blur
-            is not quite a projection, because blurring twice blurs more; what is kept is then x - blur(x) + blur(reference).
-        noise: draws the noise of the reference and of going back up. It has a stream of its own, so that pinning does not
-            change the noise of the steps.
-        num_resamples: how often each transition is made, at least 1; network calls grow in proportion.
-
-    Raises:
-        ValueError: `num_resamples` is less than 1.
-
-    Reference: Lugmayr et al., *RePaint: Inpainting using Denoising Diffusion Probabilistic Models*, 2022, algorithm 1,
-    https://arxiv.org/abs/2201.09865.
-    """
-    if num_resamples < 1:
-        raise ValueError(
-            f"num_resamples says how often each transition is made, so it must be at least 1; {num_resamples} was given"
-        )
-
-    def pinned(
-        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, step_noise: Noise, history: StepHistory | None
-    ) -> tuple[Tensor, Prediction]:
-        def down(x_t: Tensor) -> tuple[Tensor, Prediction]:
-            x_s, p = step(denoiser, x_t, t, s, step_noise, history)
-            known = add_noise(reference.expand_as(x_s), s, noise)
-            return x_s - component(x_s) + component(known), p  # not x_s + component(known - x_s), which rounds
-
-        x_s, p = down(x_t)
-        for _ in range(num_resamples - 1):
-            x_s, p = down(renoise(x_s, s, t, noise))
-        return x_s, p
-
-    return pinned
-
-
-def _ddim(x0: Tensor, x_t: Tensor, t: NoiseLevel, s: NoiseLevel) -> Tensor:
+def transfer(x0: Tensor, x_t: Tensor, t: NoiseLevel, s: NoiseLevel) -> Tensor:
+    """x_s = alpha_s x0 + sigma_s eps, with the eps that x0 implies: from t to s along one prediction."""
     shrink = s.sigma / t.sigma
     return (s.alpha - t.alpha * shrink) * x0 + shrink * x_t
 
 
-def _log_snr_between(t: NoiseLevel, s: NoiseLevel) -> Tensor:
+def log_snr_between(t: NoiseLevel, s: NoiseLevel) -> Tensor:
+    """lam_s - lam_t, with lam = log(alpha / sigma)."""
     return torch.log(s.alpha * t.sigma / (s.sigma * t.alpha))
