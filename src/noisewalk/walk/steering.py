@@ -92,7 +92,7 @@ class Steered:
         """(N,) the walk that each place of the batch goes on with."""
         self._weigh(x0)
         size = self.population or len(x0)
-        places = torch.arange(len(x0)).split(size)
+        places = torch.split(torch.arange(len(x0)), size)
         uniform = torch.special.ndtr(self.noise(torch.empty(len(x0), 1, dtype=torch.float64)).cpu())
         chosen = torch.cat([self._resampled(own, float(uniform[own[0]])) for own in places])
         self._gained = self._gained[chosen]
