@@ -133,6 +133,7 @@ def run(
 
 def _events(verb: str, prepared: Prepared[R], model: Pretrained, keep_states: bool, batch: int) -> Generator[Event, None, None]:
     # A picture depends on its seed alone, so pictures made in parts are those made together.
+    batch = max(1, batch // max(1, getattr(prepared.request, "steer", 0)))  # a steered picture is many walks
     parts = [prepared.take(i, batch) for i in range(0, len(prepared.seeds), batch)]
     panels = TECHNIQUES[verb].panels(parts[0])
     check_memory(panels, len(parts[0].seeds), len(prepared.seeds), keep_states)

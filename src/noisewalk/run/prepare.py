@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import cache, partial
@@ -15,8 +16,11 @@ from ..models.pretrained import Defaults, Pretrained, Upscaler
 from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
 from ..techniques.stages import Prepared, Stage
 from ..techniques.view_files import with_digests
+from ..walk.tables import STEP_RULES
 
 R = TypeVar("R", bound=Request)
+STEERED = "ddim-ancestral"
+"""The step rule of walks that are steered, where the one that was chosen draws no noise."""
 
 
 def prepare(request: R, model: Pretrained) -> Prepared[R]:
@@ -46,7 +50,15 @@ def _pinned(request: R) -> R:
 def _settings(request: Request, defaults: Defaults) -> Defaults:
     """What the user said of a walk, and the model's defaults for the rest."""
     said = {f.name: getattr(request, f.name, None) for f in fields(defaults)}
-    return replace(defaults, **{name: value for name, value in said.items() if value is not None})
+    settings = replace(defaults, **{name: value for name, value in said.items() if value is not None})
+    if getattr(request, "steer", 0) and not STEP_RULES[settings.step_rule].random:
+        warnings.warn(
+            f"steering needs a step rule that draws noise, which tells copies of a walk apart: {STEERED} is used instead of "
+            f"{settings.step_rule}",
+            stacklevel=2,
+        )
+        return replace(settings, step_rule=STEERED)
+    return settings
 
 
 def _remembering(model: Pretrained) -> Pretrained:

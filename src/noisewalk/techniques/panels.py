@@ -16,28 +16,15 @@ from ..walk.noise import NoiseLevel, add_noise
 from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
 from ..walk.tables import STEP_RULES
+from .prompt_view import PromptView as PromptView
 from .requests import Walk
 from .stages import Guide, Prepared, R, Stage, Wrap, build_denoiser, time_of
 from .stages import level_at as level_at
+from .steering import Steering, steering_of
 
 Shape = tuple[int, ...]
 CaptionedViews = list[tuple[str, Tensor]]
 """Captions and batches (N, C, H, W): the ways to look at a result."""
-
-
-@dataclass(frozen=True)
-class PromptView:
-    """What a picture is meant to show, and how one looks at it to see that: what a scorer measures.
-
-    Args:
-        label: the way of looking, "" if it is just looking.
-        prompt: what should be seen.
-        look: (N, C, H, W) -> what is seen, same shape.
-    """
-
-    label: str
-    prompt: str
-    look: Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,10 +155,12 @@ def walk_panel(
         prompt_views = (PromptView("", prompt, lambda x: x),)
     grid = truncate(first.times if times is None else times, start)
     paths = [levels(first.model.schedule, grid), *(stage.path for stage in prepared.stages[1:])]
+    steering = steering_of(first, prompt_views)
     walks = []
     for stage, path in zip(prepared.stages, paths, strict=True):
         build_denoiser(guide, stage.conditioned_on(torch.zeros(1, *first.model.shape), prepared.seeds[:1]))
-        walks.append(_stage_walk(stage, path, prepared.seeds, guide, wrap, image if stage is first else None))
+        starts = (image, steering) if stage is first else (None, None)
+        walks.append(_stage_walk(stage, path, prepared.seeds, guide, wrap, *starts))
     return Panel(label, tuple(walks), show, prompt_views=tuple(prompt_views))
 
 
@@ -182,15 +171,20 @@ def _stage_walk(
     guide: Guide[R],
     wrap: Wrap[R] | None,
     image: Tensor | None,
+    steering: Steering | None,
 ) -> StageWalk:
+    walks = steering.walk_seeds(seeds) if steering else seeds
+
     def start(low: Tensor | None) -> Iterator[State]:
         here = stage.conditioned_on(low, seeds)
         step = STEP_RULES[here.settings.step_rule]()
-        step = wrap(step, here, here.noise(seeds, "pin")) if wrap else step
+        step = wrap(step, here, here.noise(walks, "pin")) if wrap else step
         denoiser = build_denoiser(guide, here)
-        noise = here.noise(seeds)
-        x = here.model.start(path[0], len(seeds), noise) if image is None else noised(here, image, path[0], seeds)
-        return sample(denoiser, x, path, step, here.noise(seeds, "step"))
+        noise = here.noise(walks)
+        x = here.model.start(path[0], len(walks), noise) if image is None else noised(here, image, path[0], walks)
+        if steering:
+            return steering.sample(denoiser, x, path, step, here.noise(walks, "step"), here.noise(walks, "steer"))
+        return sample(denoiser, x, path, step, here.noise(walks, "step"))
 
     return StageWalk(stage.number, len(path) - 1, (len(seeds), *stage.model.walk_shape), start, stage.model.to_picture)
 

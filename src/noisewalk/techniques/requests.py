@@ -21,6 +21,8 @@ BALANCES = {"none": (False, False), "vectors": (True, False), "variance": (False
 KEEPS = {"far": "bands", "near": "bands", "grey": "colour", "colour": "colour", "moving": "motion", "still": "motion"}
 """Parts that `inverse` can keep, and the split each belongs to; parts by place are what `inpaint` keeps."""
 MODELS = "the model's"
+MOST_WALKS = 64
+"""Of a population that is steered to one picture."""
 R = TypeVar("R", bound="Request")
 
 
@@ -61,6 +63,20 @@ class Walk(Request):
     upsample_steps: Sequence[int] = option((), "steps of each upsampling stage, instead of the model's", 1, 1000)
     upsample_guidance_scale: Sequence[float] = option((), "guidance of each, instead of the model's", -100, 100)
     noise_level: Sequence[int] = option((), "timestep to which each noises the smaller picture", 0, 999)
+    steer: int = option(
+        0,
+        "make each picture the best of so many walks; on the way, those that score well are copied and others are given up",
+        0,
+        MOST_WALKS,
+        rule=("0 (no steering) or at least 2", lambda walks: walks != 1),
+    )
+    steer_scale: float = option(2.0, "of steering: how strongly a better score is preferred", 0, 1000)
+    steer_at: Sequence[float] = option((0.2, 0.4, 0.6, 0.8), "of steering: shares of the walk after which it scores", 0, 1)
+    steer_scorer: str = option(
+        "auto",
+        "of steering: who scores, auto (the model's own), digits or emoji",
+        rule=("a name", lambda name: ":" not in name),  # a record's scorer is never fetched from a hub
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

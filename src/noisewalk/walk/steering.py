@@ -79,7 +79,15 @@ class Steered:
 
     def finish(self, x: Tensor) -> None:
         """Weigh the pictures (N, C, H, W) that the walk ended with, without resampling them."""
-        self._weigh(x)
+        with torch.no_grad():
+            self._weigh(x)
+
+    def leaders(self, count: int) -> Tensor:
+        """(number of populations,) the places in a batch of `count` walks where each population's reward is the largest, as far
+        as it is known; of equals, the first."""
+        size = self.population or count
+        rewards = self._gained.expand(count)
+        return torch.tensor([int(own[rewards[own].argmax()]) for own in torch.split(torch.arange(count), size)])
 
     def _weigh(self, x0: Tensor) -> None:
         reward = self.reward(x0).double().to("cpu")
