@@ -17,6 +17,7 @@ import os
 import platform
 import time
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -59,13 +60,16 @@ class SecondReader:
     def of(run_folder: Path) -> SecondReader:
         tensors = load_tensors(run_folder / "checkpoint.safetensors")[0]
         reader = DigitReader()
-        reader.load_state_dict({name.removeprefix("averaged."): x for name, x in tensors.items() if name.startswith("averaged.")})
+        reader.load_state_dict(
+            {name.removeprefix("averaged."): x for name, x in tensors.items() if name.startswith("averaged.")}
+        )
         return SecondReader(reader.eval())
 
     @torch.no_grad()
-    def score(self, pictures: Tensor, prompts: list[str]) -> Tensor:
+    def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
         labels = [DigitPrompts().label(prompt) for prompt in prompts]
-        return self.reader(pictures.clamp(-1, 1)).log_softmax(1)[:, labels]
+        logits: Tensor = self.reader(pictures.clamp(-1, 1))
+        return logits.log_softmax(1)[:, labels]
 
 
 def second_of(model: str, folder: Path | None) -> Scorer | None:
@@ -80,15 +84,15 @@ def measured(pair: tuple[str, str, str], method: Method, options: argparse.Names
     warnings.simplefilter("ignore")
     model = noisewalk.load(options.model)
     *prompts, view = pair
-    asked = dict(
-        prompts=tuple(prompts),
-        views=("identity", view),
-        balance=method.balance,
-        step_rule=method.step_rule,
-        guidance_scale=SUBJECTS[options.model].guidance_scale,
-        guidance_interval=(),
-        steps=options.steps,
-    )
+    asked = {
+        "prompts": tuple(prompts),
+        "views": ("identity", view),
+        "balance": method.balance,
+        "step_rule": method.step_rule,
+        "guidance_scale": SUBJECTS[options.model].guidance_scale,
+        "guidance_interval": (),
+        "steps": options.steps,
+    }
     if method.scale is None:
         spec = Anagram(**asked, num=options.walks * options.pictures)
     else:
@@ -114,7 +118,8 @@ def report(method: Method, scores: Tensor, options: argparse.Namespace, seconds:
         if options.model == "digits":
             a = a.exp()
             works = (scores[:, :, number, 0].exp() >= SURE).float()
-            read = f"   read both ways {100 * works.mean():5.1f} % (pairs differ by {100 * works.mean(1).std() / len(works) ** 0.5:.1f})"
+            error = works.mean(1).std() / len(works) ** 0.5
+            read = f"   read both ways {100 * works.mean():5.1f} +- {100 * error:.1f} %"
         print(
             f"{method.name:28} {who:7} A {a.mean():7.3f} {a.quantile(0.9):7.3f}   C {c.mean():.3f} {c.quantile(0.9):.3f}{read}"
             f"{f'   ({seconds:.0f} s)' if not number else ''}",
