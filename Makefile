@@ -27,7 +27,7 @@ lint: .venv/dev
 	$(BIN)/lint-imports --no-cache
 
 docs: .venv/docs
-	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -E -W --keep-going -q -b html docs out/docs
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -j auto -E -W --keep-going -q -b html docs out/docs
 	$(BIN)/python docs/check_links.py out/docs
 
 .venv/bin/python:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from noisewalk import __version__
 
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # cells run `noisewalk`
 
 project = "noisewalk"
 author = "the noisewalk authors"
@@ -37,7 +39,9 @@ myst_update_mathjax = False
 nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
+nb_execution_in_temp = True
 nb_merge_streams = True
+nb_output_stderr = "remove"
 
 default_role = "code"
 autodoc_member_order = "bysource"

@@ -52,10 +52,17 @@ def _plain(text: str) -> str:
 
 def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Convert a docstring in place, before its sections are read."""
-    first = [""] if what in ("attribute", "data") else []  # or what stands before a colon would be taken for its type
-    lines[:] = first + as_rst(lines)
+    app.env.temp_data["docstring"] = as_rst(lines)
+    lines[:] = app.env.temp_data["docstring"]
+
+
+def restore(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Undo what reading its sections does to the docstring of a value: what stands before a colon is not its type."""
+    if what in ("attribute", "data"):
+        lines[:] = app.env.temp_data["docstring"]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", process, priority=400)
+    app.connect("autodoc-process-docstring", restore, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

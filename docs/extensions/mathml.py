@@ -17,7 +17,7 @@ def inline(translator: Any, node: nodes.math) -> None:
 
 def block(translator: Any, node: nodes.math_block) -> None:
     """Write an equation on a line of its own."""
-    translator.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    translator.body.append(f'<div style="overflow-x: auto; padding: 0.4em 0">{convert(node.astext(), display="block")}</div>')
     raise nodes.SkipNode
 
 

@@ -10,14 +10,17 @@ import inspect
 import pkgutil
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import jinja2
 from sphinx.application import Sphinx
 
 import noisewalk
+from noisewalk.cli.main import OWN
 from noisewalk.commands import Job, parse_technique
 from noisewalk.guidance import SPLITS, THRESHOLDS, VIEWS
+from noisewalk.requests import CascadeLoading, Output
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.techniques.fields import help_of
 from noisewalk.walk import GRIDS, STEP_RULES
@@ -55,6 +58,12 @@ def examples() -> Iterator[Example]:
         job = parse_technique(row.example)
         options = sorted(fields(row.spec), key=lambda each: bool(each.kw_only))
         yield Example(name, summary, equation.strip(), command(f"noisewalk {row.example}"), call(job), options)
+
+
+def other_commands() -> Iterator[tuple[str, str, Sequence[Field[Any]]]]:
+    """Name, first sentence and options of the commands that are no techniques."""
+    for name, row in OWN.items():
+        yield name, summary(row.spec), fields(row.spec)
 
 
 def call(job: Job) -> str:
@@ -118,14 +127,26 @@ def _shown(each: Field[Any]) -> str:
     value = _default(each)
     if value is MISSING:
         return "needed"
-    return "the model's" if value is None else "none" if value in ((), "") else f"`{_literal(value)}`"
+    if value is None:
+        return str(each.metadata.get("unset")) or "none"
+    return "none" if value in ((), "") else f"`{_literal(value)}`"
+
+
+def summary(thing: Any) -> str:
+    """The first sentence of a docstring, for a cell of a table; a function that is loaded later is loaded now."""
+    name = getattr(thing, "__name__", "")
+    thing = pkgutil.resolve_name(name) if ":" in name else thing
+    return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
 
 
 CONTEXT: dict[str, Any] = {
     "noisewalk": noisewalk,
     "examples": examples,
     "modules": modules,
+    "other_commands": other_commands,
     "option_rows": option_rows,
+    "output_options": (*fields(Output), *fields(CascadeLoading)),
+    "summary": summary,
     "VIEWS": VIEWS,
     "STEP_RULES": STEP_RULES,
     "GRIDS": GRIDS,
@@ -138,7 +159,8 @@ def render(app: Sphinx, docname: str, source: list[str]) -> None:
     """Fill in a page that is a template."""
     if source[0].startswith(MARK) or f"\n{MARK}" in source[0][:400]:
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
-        source[0] = environment.from_string(source[0]).render(CONTEXT)
+        pages = {file.stem for file in Path(app.srcdir).glob("*.md")}
+        source[0] = environment.from_string(source[0]).render(CONTEXT, pages=pages)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -24,6 +24,7 @@ def later(name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         return resolve_name(name)(*args, **kwargs)
 
+    call.__name__ = name  # whoever asks what it is, such as the documentation, can find it
     return call
 
 

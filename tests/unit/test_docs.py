@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import re
+import shlex
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import jupytext
 import pytest
+import tiny_pipelines as tiny
 
-from noisewalk.commands import parse_technique
+import noisewalk as nw
+from noisewalk import UserError
+from noisewalk.cli.main import OWN
+from noisewalk.cli.search import search_command
+from noisewalk.commands import command_line, parse, parse_technique, read
 from noisewalk.techniques import TECHNIQUES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -65,3 +73,59 @@ def test_the_check_of_links_finds_what_is_missing(tmp_path: Path, monkeypatch: p
         "index.html links to no.png, which is not there",
     ]
     assert check.main(str(tmp_path)) == 1
+
+
+def commands_of(page: Path) -> list[str]:
+    """The command lines that a page shows, in blocks and in sentences."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    blocks = re.findall(r"^```(?:sh|\{code-cell\} ipython3\n%%bash)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", prose)
+    return [line.partition("  #")[0] for line in lines if re.match(r"noisewalk [a-z]", line) and "{{" not in line]
+
+
+def parse_command(line: str) -> None:
+    verb, *rest = shlex.split(line)[1:]
+    if verb in TECHNIQUES:
+        parse_technique(shlex.join([verb, *rest]))
+    elif verb == "search" and rest:
+        parse(search_command(rest[0]), rest[1:], "noisewalk search")
+    elif "--resume" in rest:  # what is trained stands in the run
+        parse(command_line(OWN[verb].spec), rest, f"noisewalk {verb}")
+    elif verb not in ("help", "search"):
+        read(OWN[verb].spec, rest, verb)
+
+
+PAGES = [*sorted(DOCS.glob("**/*.md")), DOCS.parent / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_the_pages_can_be_read(page: Path) -> None:
+    for line in commands_of(page):
+        if len(line.split()) > 2:  # or a command is only named
+            parse_command(line)
+
+
+def test_commands_are_found_and_mistakes_in_them_too() -> None:
+    assert len(commands_of(DOCS / "training.md")) > 10
+    with pytest.raises(UserError, match="--guidance-scal"):
+        parse_command("noisewalk generate 7 --guidance-scal 3")
+
+
+def test_pages_of_python_are_run_or_hold_no_python() -> None:
+    for page in PAGES[:-1]:
+        assert not re.search(r"^```(py|python|python3)\b", page.read_text(encoding="utf-8"), re.MULTILINE), page
+
+
+@pytest.mark.slow  # every walk of part A, seconds without a queue of other work
+def test_part_a_runs_unchanged_on_deepfloyd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cells run as they are on a tiny random pipeline in DeepFloyd IF's format, only with fewer steps per walk."""
+    monkeypatch.chdir(tmp_path)
+    folder = tiny.save(tiny.if_stage1, tmp_path / "pipeline", size=20)
+    loaded_model = nw.load(str(folder))
+    model = replace(loaded_model, defaults=replace(loaded_model.defaults, steps=11))
+    monkeypatch.setattr(nw, "load", lambda name: model)
+    cells = [cell.source for cell in jupytext.read(DOCS / "tutorials" / "2-part-a.md").cells if cell.cell_type == "code"]
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(cells), "2-part-a.md", "exec"), names)
+    assert names["large"] is True
