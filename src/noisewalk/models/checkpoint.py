@@ -1,4 +1,4 @@
-"""Checkpoints: tensors as safetensors, the configuration as JSON in the same file's header. Never pickle."""
+"""Checkpoints: tensors as safetensors, and the configuration as JSON in the header of the same file. Pickle is never used."""
 
 from __future__ import annotations
 
@@ -24,12 +24,20 @@ RUN_CHECKPOINT = Path("checkpoints") / "last.safetensors"
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], config: dict[str, Any], max_bytes: int = 0) -> None:
-    """Write tensors and a JSON-able configuration into one safetensors file, or several, atomically.
+    """Write tensors and a configuration into one safetensors file or several, atomically.
+
+    Tensors that do not fit into the first file go into files beside it. They are called "NAME.DIGEST.safetensors", where NAME
+    is the whole name of the first file, which lists them with their SHA-256. The first file is written last, so that it always
+    names whole files. Files that it no longer names are then removed.
 
     Args:
-        max_bytes: most bytes of tensors in a file; 0 for no limit. What does not fit goes into files beside it,
-            "NAME.DIGEST.safetensors" for NAME the whole name of this one, which the first names with their SHA-256; the first
-            is written last, so that at any moment it names whole files. Files that it names no longer are then removed.
+        path: the (first) file.
+        tensors: the tensors by name.
+        config: the configuration; it must be JSON.
+        max_bytes: most bytes of tensors in one file; 0 for no limit.
+
+    Raises:
+        UserError: a file cannot be written.
     """
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     first, *rest = _parts(whole, max_bytes)
@@ -47,7 +55,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], config: dict[str, Any],
 
 
 def _shards_now(path: Path) -> set[str]:
-    """Names of the files beside `path` that belong to it: those it names, and those a killed process made for it."""
+    """Return the names of the files beside `path` that belong to it, those of a killed process included."""
     with suppress(UserError):
         named = set(_load_file(path, with_tensors=False)[1].get("shards", {}))
         return named | _of_its_name(path)
@@ -60,24 +68,29 @@ def _of_its_name(path: Path) -> set[str]:
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and configuration written by `save_tensors`.
+    """Return the tensors and the configuration that `save_tensors` wrote.
+
+    Args:
+        path: the (first) file.
 
     Raises:
-        UserError: a file is missing, cut short, changed, or was not written by noisewalk.
+        UserError: a file is missing, cut short or changed, or noisewalk did not write it.
     """
     tensors, config = _load_file(path)
     for name, digest in config.pop("shards", {}).items():
         shard = path.with_name(name)
         if not shard.is_file() or hashlib.sha256(shard.read_bytes()).hexdigest() != digest:
-            raise UserError(f"{path} needs {name} beside it, which is missing or changed (SHA-256); fetch or make both again")
+            raise UserError(
+                f"{path} needs {name} beside it, which is missing or has changed (by its SHA-256); fetch or make both again"
+            )
         tensors |= _load_file(shard)[0]
     return tensors, config
 
 
 def _parts(tensors: dict[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]]:
-    """Tensors in their order, cut into runs of at most `max_bytes` (a single larger tensor stays whole)."""
+    """Cut tensors, in their order, into parts of at most `max_bytes`; a single larger tensor stays whole."""
     parts: list[dict[str, Tensor]] = [{}]
-    size, margin = 0, 64 * 1024  # a file also holds its header
+    size, margin = 0, 64 * 1024  # a file also holds a header
     for name, tensor in tensors.items():
         size += tensor.nbytes
         if max_bytes and size > max_bytes - margin and parts[-1]:
@@ -90,15 +103,15 @@ def _parts(tensors: dict[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]
 def _load_file(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         if path.exists() and not path.is_file():
-            raise OSError(f"{path} is no regular file")
+            raise OSError(f"{path} is not a regular file")
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if "noisewalk" not in metadata:
-                raise UserError(f"{path} is a safetensors file, but not one of noisewalk's (it has no configuration)")
+                raise UserError(f"{path} is a safetensors file, but noisewalk did not write it (it has no configuration)")
             config = _configuration(metadata["noisewalk"])
             return {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}, config  # noqa: SIM118
     except (OSError, SafetensorError, msgspec.MsgspecError, RecursionError) as error:
-        raise UserError(f"cannot read the checkpoint {path}: {error}; it may be cut short, fetch or make it again") from error
+        raise UserError(f"cannot read the checkpoint {path}: {error}; it may be cut short; fetch or make it again") from error
 
 
 class _Shards(TypedDict, total=False):
@@ -106,33 +119,43 @@ class _Shards(TypedDict, total=False):
 
 
 def _configuration(text: str) -> dict[str, Any]:
-    """The JSON of a checkpoint's header: an object, whose shards are names of files beside it."""
+    """Return the JSON of a checkpoint's header: an object whose shards are names of files beside it."""
     config = msgspec.json.decode(text.encode(), type=dict[str, Any])
     for name in msgspec.convert(config, _Shards).get("shards", {}):
         if not re.fullmatch(r"[^/\\\0]+\.safetensors", name) or name.startswith("."):
-            raise msgspec.ValidationError(f"'{name}' is no name of a file beside it")
+            raise msgspec.ValidationError(f"'{name}' is not the name of a file beside it")
     return config
 
 
 def to_float16(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Floating-point tensors in float16, for weights that are shipped."""
+    """Return the tensors with floating-point ones in float16, for weights that are shipped."""
     return {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
 def to_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Floating-point tensors in float32, for weights that are used."""
+    """Return the tensors with floating-point ones in float32, for weights that are used."""
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
 def network_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights of a packed file, or the averaged ones of a run's checkpoint, in float32, and what they are weights of."""
+    """Return the weights of a packed file, or the averaged weights of a run's checkpoint, and their configuration.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The float32 tensors by name, and the configuration.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     tensors, config = load_tensors(path)
     averaged = {k.removeprefix("averaged."): v for k, v in tensors.items() if k.startswith("averaged.")}
     return to_float32(averaged or tensors), config
 
 
 def fingerprint(path: Path) -> str:
-    """The first 16 hexadecimal digits of a file's SHA-256."""
+    """Return the first 16 hexadecimal digits of a file's SHA-256."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -141,19 +164,22 @@ def fingerprint(path: Path) -> str:
 
 
 MAX_CARD = 20_000_000
-"""Most bytes of a card (the longest lists the words a model knows)."""
+"""Most bytes of a card (the longest ones list the words that a model knows)."""
 
 
 class Card(TypedDict, total=False):
     """What a card says about the weights beside it; `noisewalk models` shows some of it.
 
     Args:
-        kind: "model" for what draws pictures.
-        sha256: of the weights.
-        defaults: of walks, see `Defaults`.
-        known, filler: the words a text model was trained on, and words that say nothing.
-        what, data, command: in words.
-        parameters: how many there are.
+        kind: "model" for a model that makes pictures.
+        sha256: the SHA-256 of the weights.
+        defaults: the defaults of walks, see `Defaults`.
+        known: the words that a text model was trained on.
+        filler: words that name nothing.
+        what: what the model makes, in words.
+        data: the training data and its licence, in words.
+        command: the command that trained it.
+        parameters: the number of parameters.
         quality: measured figures by name.
     """
 
@@ -170,10 +196,13 @@ class Card(TypedDict, total=False):
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """A card, verified_card; what it says beyond `Card` is kept.
+    """Read a card and check it; entries beyond those of `Card` are kept.
+
+    Args:
+        path: the .json file.
 
     Raises:
-        UserError: it cannot be read, or a value in it is of another type.
+        UserError: it cannot be read, or a value in it has another type.
     """
     try:
         card = msgspec.json.decode(read_bounded(path, MAX_CARD), type=dict[str, Any])
@@ -184,10 +213,16 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def verified_card(path: Path) -> dict[str, Any]:
-    """The card beside packed weights, {} if there is none; the weights must be the ones it names.
+    """Return the card beside packed weights, and check that the weights are the ones it names.
+
+    Args:
+        path: the .safetensors file.
+
+    Returns:
+        The card; {} if there is none.
 
     Raises:
-        UserError: the weights are missing, or not those of the card (both SHA-256 are said).
+        UserError: the weights are missing, or their SHA-256 is not that of the card.
     """
     if not path.is_file():
         raise UserError(f"there are no weights at {path}; reinstall noisewalk, or make them (see bench/TRAINING_QUEUE.md)")
@@ -197,11 +232,11 @@ def verified_card(path: Path) -> dict[str, Any]:
     found = fingerprint(path)
     if found != card.get("sha256", found)[:16]:
         raise UserError(
-            f"the weights {path} are damaged (SHA-256 {found}…, not {card['sha256'][:16]}…); make or fetch them again"
+            f"the weights {path} are damaged (their SHA-256 is {found}…, not {card['sha256'][:16]}…); make or fetch them again"
         )
     return card
 
 
 def state_dict(module: torch.nn.Module, prefix: str = "") -> dict[str, Tensor]:
-    """A module's tensors with a prefix before each name."""
+    """Return the tensors of a module, with a prefix before each name."""
     return {prefix + name: tensor for name, tensor in module.state_dict().items()}

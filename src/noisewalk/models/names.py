@@ -1,6 +1,6 @@
-"""What a model's name means: a word, a file or folder, or a repository of the hub.
+"""What the name of a model means: a word, a file or folder, or a repository of the hub.
 
-A name that reads as a path is never asked of a hub.
+A name that reads as a path is never sent to the hub.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MARKED = ("hub:", f"{SITE}/")
 _FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".json", ".zip", ".png")
 _OUTPUTS = ("out", "runs", "weights", "checkpoints")
-"""Folders that noisewalk writes or that models are kept in: `runs/flow` is a path, also where it is missing."""
+"""Folders that noisewalk writes, or that models are kept in: `runs/flow` is always a path, even if it does not exist."""
 
 
 @dataclass(frozen=True)
 class ModelName:
-    """A model's name, read.
+    """The name of a model, after it was read.
 
     Args:
         kind: "word" for a short name, "path" for a file or folder, "hub" for a repository "owner/name".
-        text: the name without a mark of its kind, "~" replaced by the user's folder.
+        text: the name without the mark of its kind, with "~" replaced by the user's folder.
     """
 
     kind: Literal["word", "path", "hub"]
@@ -36,14 +36,18 @@ class ModelName:
 
     @property
     def path(self) -> Path:
+        """The name as a path."""
         return Path(self.text)
 
 
 def read_name(name: str) -> ModelName:
-    r"""What a model's name means.
+    r"""Return what the name of a model means.
 
-    A file or folder that exists is meant before a repository of the same name. `hub:owner/name` or the page's address says that
-    the repository is meant, `./owner/name` that the folder is.
+    A file or folder that exists wins over a repository of the same name. `hub:owner/name` or the address of the page always
+    mean the repository, and `./owner/name` always means the folder.
+
+    Args:
+        name: the name as the user wrote it.
 
     Raises:
         UserError: the name is empty, holds control characters, or is marked as a repository and cannot be one.
@@ -55,7 +59,9 @@ def read_name(name: str) -> ModelName:
     """
     if not name.strip() or len(name) > 4096 or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         shown = ascii(name if len(name) < 80 else name[:80] + "...")
-        raise UserError(f"a model's name is a few readable letters, {shown} was given; `noisewalk models` lists the names")
+        raise UserError(
+            f"the name of a model must be a few readable letters, but {shown} was given; `noisewalk models` lists the names"
+        )
     for mark in _MARKED:
         if name.startswith(mark):
             return ModelName("hub", _repository(name.removeprefix(mark).strip("/"), name))
@@ -71,12 +77,12 @@ def _is_path(name: str) -> bool:
 
 
 def is_repository(name: str) -> bool:
-    """Whether a name has the form of the hub's repositories, owner/name."""
+    """Return whether a name has the form of the hub's repositories, owner/name."""
     return bool(_HUB.fullmatch(name))
 
 
 def is_there(name: str) -> bool:
-    """Whether there is a file or folder of a name; none of a name that the system refuses."""
+    """Return whether a file or folder of this name exists; False for names that the system refuses."""
     try:
         return Path(name).exists()
     except OSError:  # a name too long, or a folder that may not be entered
@@ -87,11 +93,11 @@ def _at_home(name: str) -> str:
     try:
         return str(Path(name).expanduser()) if name.startswith("~") else name
     except RuntimeError:
-        raise UserError(f"'{name}' names the folder of a user that this machine does not have; write the whole path") from None
+        raise UserError(f"'{name}' names the folder of a user who is not on this machine; write the whole path") from None
 
 
 def _repository(name: str, asked: str) -> str:
-    """A name as one that the hub could have, by the hub's own rules where its library is installed."""
+    """Return a name that the hub could have, by the hub's own rules where its library is installed."""
     reason = "" if is_repository(name) and len(name) <= 96 else "its form is owner/name"
     try:
         rules: Any = importlib.import_module("huggingface_hub.utils")
@@ -103,11 +109,11 @@ def _repository(name: str, asked: str) -> str:
         except rules.HFValidationError as error:
             reason = reason or " ".join(str(error).split())[:120]
     if reason:
-        raise UserError(f"the hub can have no model of the name '{asked}' ({reason}); write a folder as ./folder")
+        raise UserError(f"the hub cannot have a model with the name '{asked}' ({reason}); write a folder as ./folder")
     return name
 
 
 def missing(name: str) -> UserError:
-    """An error for a path where there is no model, which says how to name the hub's model instead, if there could be one."""
+    """Return the error for a path without a model; it says how to name the model of the hub, if there could be one."""
     other = f"; for the hub's model of that name, write hub:{name}" if is_repository(name) else ""
-    return UserError(f"there is no file or folder '{name}'{other}; `noisewalk models` lists the models there are")
+    return UserError(f"there is no file or folder '{name}'{other}; `noisewalk models` lists the models")

@@ -1,4 +1,4 @@
-"""A trained network as a `Model`: any noise level in, x0 out."""
+"""A trained network as a `Model`: it takes any noise level and returns x0."""
 
 from __future__ import annotations
 
@@ -14,25 +14,34 @@ from ..walk.prediction import Prediction, to_x0
 
 @dataclass(frozen=True, eq=False)
 class NetworkModel:
-    """A network together with the schedule and the target it was trained with.
+    """A network together with the schedule and the target that it was trained with.
 
-    The network is asked at the time of its own schedule that has the signal-to-noise ratio of the level at hand, with the
-    picture scaled to match, so it can be walked along any path; on its own schedule both are exact.
+    The network is called at the time of its own schedule that has the signal-to-noise ratio of the level at hand, with the
+    picture scaled to match:
+
+        t = schedule.time(level),     x = x_t (alpha(t) + sigma(t)) / (alpha + sigma),     x0 = to_x0(network(x, t), x)
+
+    So it can be walked along any path; on its own schedule both steps change nothing.
 
     Args:
-        network: (x, t, *cond) -> output; t is (N,) in [0, 1].
-        schedule: the noise levels it was trained on, in the range of its own data.
+        network: maps (x, t, *cond) to its output; t is (N,).
+        schedule: the noise levels that it was trained on, in the range of its own data.
         prediction_type: a key of `TARGETS`.
-        max_batch: most rows in one network call, to bound memory; 0 for no bound.
-        row_multiple: rows of a call are filled up to a multiple of this. In float32 convolution libraries choose other
-            kernels, with other rounding, for some small batches (oneDNN's agree bit for bit at multiples of 16 with one
-            thread, of 4 with two; at no multiple with most other numbers of threads), and a picture should not depend on the
-            batch it is made in.
-        time_conditioning: time -> what the network is told, both 0-d and on the CPU; float32 time if nothing else is said.
-        learned_variance: the second half of the output's channels says where the variance lies, -1 smallest, 1 largest
-            (Nichol & Dhariwal 2021, eq. 15).
-        data_scale, data_shift: the range of its own data: it was trained on data_scale * x + data_shift for x in [-1, 1]
-            (0.5 and 0.5 for [0, 1]).
+        max_batch: most rows in one network call, which bounds memory; 0 for no bound.
+        row_multiple: the rows of a call are filled up to a multiple of this, because a picture should not depend on the batch
+            that it is made in. In float32, convolution libraries choose other kernels, with other rounding, for some small
+            batches. oneDNN's agree bit for bit at multiples of 16 with one thread and of 4 with two, and at no multiple with
+            most other numbers of threads.
+        time_conditioning: maps the time, a tensor without dimensions on the CPU, to what the network is given; by default the
+            time in float32.
+        learned_variance: True if the second half of the output's channels is the learned variance, from -1 (smallest) to 1
+            (largest).
+        data_scale: the range of its data: it was trained on data_scale * x + data_shift for x in [-1, 1] (0.5 and 0.5 for [0,
+            1]).
+        data_shift: see `data_scale`.
+
+    Reference: for the learned variance, Nichol & Dhariwal, *Improved Denoising Diffusion Probabilistic Models*, 2021, eq. 15,
+    https://arxiv.org/abs/2102.09672.
     """
 
     network: Callable[..., Tensor]
@@ -47,7 +56,7 @@ class NetworkModel:
 
     def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
         """Estimate x0 from x_t (N, C, H, W) at a noise level, under a condition."""
-        here = NoiseLevel(level.alpha, self.data_scale * level.sigma)  # the level in the range of the network's data
+        here = NoiseLevel(level.alpha, self.data_scale * level.sigma)  # the level in the range of the network's own data
         x = x_t if self.data_scale == 1 else self.data_scale * x_t
         x = x if self.data_shift == 0 else x + self.data_shift * level.alpha
         t = self.schedule.time(here)
@@ -56,8 +65,8 @@ class NetworkModel:
         x = x if scale == 1 else scale * x
         times = self.time_conditioning(t).to(x_t.device).expand(len(x_t))
         rows = self.max_batch or len(x_t)
-        given = (x, times, *(each.to(x_t.device) for each in cond))
-        parts = zip(*(torch.split(each, rows) for each in given), strict=True)
+        inputs = (x, times, *(each.to(x_t.device) for each in cond))
+        parts = zip(*(torch.split(each, rows) for each in inputs), strict=True)
         output = torch.cat([self._call(part) for part in parts])
         output, var_frac = output.to(x_t.dtype), None
         if self.learned_variance:

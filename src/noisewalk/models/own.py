@@ -33,27 +33,30 @@ def from_network(
     dark_background: bool = False,
     name: str = "own",
 ) -> Pretrained:
-    """Your own trained network as a model: give it to `generate`, `edit`, `anagram` and all the others.
+    """Make a model of your own trained network, for `generate`, `edit`, `anagram` and all the others.
 
     The network is called as `network(x_t, t)`, or as `network(x_t, t, label)` if it has classes, without gradients and in
-    evaluation mode. Whatever it was trained to predict, y = a x0 + b eps, it is read as x0 by `to_x0`.
+    evaluation mode. Whatever it was trained to predict, y = a x0 + b eps, is turned into x0 by `to_x0`.
 
     Args:
-        network: takes x_t (N, C, H, W) float32, t (N,) float32 and label (N,) int64, and returns (N, C, H, W). It was trained
-            on pictures in [-1, 1].
+        network: it takes x_t (N, C, H, W) float32, t (N,) float32 and label (N,) int64, and returns (N, C, H, W). It was
+            trained on pictures in [-1, 1].
         shape: (C, H, W) of its pictures.
-        schedule: the noise it was trained with: "linear" (flow matching, x_t = (1 - t) x0 + t eps), "ddpm-1000", "ddpm-300",
-            "ve", a `Schedule`, or the tensor `alphas_cumprod` (T,) of a DDPM.
+        schedule: the noise that it was trained with: "linear" (flow matching, x_t = (1 - t) x0 + t eps), "ddpm-1000",
+            "ddpm-300", "ve", a `Schedule`, or the tensor `alphas_cumprod` (T,) of a DDPM.
         prediction_type: what it predicts: "flow_prediction" (eps - x0), "epsilon", "sample" (x0) or "v_prediction".
-        classes: names of its classes, in the order of their labels 0, 1, ...; the label after the last one means "no class",
-            and belongs to the empty prompt.
-        num_timesteps: T if the network is told a timestep 0 ... T - 1; None if it is told the time t in [0, 1] (0 is clean).
-        guidance_scale, steps, step_rule: defaults of its walks.
-        dark_background: True if it draws light strokes on black, so that drawings on white are inverted before they are used.
-        name: what its pictures' metadata calls it.
+        classes: the names of its classes, in the order of their labels 0, 1, ...; the label after the last one means "no
+            class", and belongs to the empty prompt.
+        num_timesteps: T if the network takes a timestep 0 ... T - 1; None if it takes the time t in [0, 1] (0 is clean).
+        guidance_scale: the default guidance scale of its walks.
+        steps: the default number of steps.
+        step_rule: the default step rule.
+        dark_background: True if its pictures are light strokes on black, so that drawings on white are inverted before they are
+            used.
+        name: what the metadata of its pictures calls it.
 
     Raises:
-        UserError: an argument is not one of these, or the network does not return pictures of this shape.
+        UserError: an argument is out of range, or the network does not return pictures of this shape.
 
     >>> class Nothing(nn.Module):
     ...     def forward(self, x, t): return torch.zeros_like(x)
@@ -82,13 +85,16 @@ def from_network(
 
 
 def no_prompts(prompt: str) -> Condition:
-    """The condition of a network that was trained without prompts: none.
+    """Return the condition of a network that was trained without prompts, which is empty.
+
+    Args:
+        prompt: it must be "".
 
     Raises:
-        UserError: a prompt other than "" was given.
+        UserError: another prompt was given.
     """
     if prompt.strip():
-        raise UserError(f"this network was trained without classes, so it takes no prompt but ''; '{prompt}' was asked for")
+        raise UserError(f"this network was trained without classes, so its only prompt is ''; '{prompt}' was asked for")
     return ()
 
 
@@ -114,12 +120,12 @@ def _determined(schedule: Schedule, prediction_type: str) -> None:
 
 
 def _time(num_timesteps: int | None) -> Callable[[Tensor], Tensor]:
-    """What the network is told: the time itself, or its timestep, t T - 1."""
+    """Return what the network is given: the time itself, or its timestep, t T - 1."""
     return torch.Tensor.float if num_timesteps is None else lambda t: (t * num_timesteps - 1).float()
 
 
 def _fingerprint(network: nn.Module) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of all weights, with their names."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of all weights, with their names."""
     digest = hashlib.sha256()
     for key, value in network.state_dict().items():
         digest.update(key.encode())
@@ -128,7 +134,7 @@ def _fingerprint(network: nn.Module) -> str:
 
 
 def _tried(network: nn.Module, model: Pretrained) -> None:
-    """Call the network once, so that a wrong shape is told now and not in the middle of a walk."""
+    """Call the network once, so that a wrong shape is reported now and not in the middle of a walk."""
     x, time = torch.zeros(1, *model.shape, device=model.device), torch.full((1,), 0.5, device=model.device)
     cond = tuple(each.to(model.device) for each in model.encode(""))
     try:

@@ -16,10 +16,16 @@ _PRODUCTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def dtype_of(name: str | torch.dtype | None) -> torch.dtype | None:
-    """A dtype by its name; None for "auto".
+    """Return a dtype by its name.
+
+    Args:
+        name: a key of `DTYPES`, or "auto"; a dtype stays as it is.
+
+    Returns:
+        The dtype; None for "auto".
 
     Raises:
-        UserError: there is none of that name.
+        UserError: there is no dtype of that name.
     """
     if name is None or isinstance(name, torch.dtype):
         return name
@@ -31,7 +37,7 @@ def dtype_of(name: str | torch.dtype | None) -> torch.dtype | None:
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """The name of a dtype.
+    """Return the name of a dtype.
 
     >>> dtype_name(torch.bfloat16)
     'bfloat16'
@@ -40,7 +46,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware multiplies it (AVX-512 BF16, AMX, NVIDIA GPUs since 2020), float32 elsewhere.
+    """Return bfloat16 if the hardware multiplies it (AVX-512 BF16, AMX, NVIDIA GPUs since 2020), and float32 otherwise.
 
     Versions of PyTorch that cannot tell what a CPU is capable of get float32.
     """
@@ -51,10 +57,10 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
 
 
 def autocast_bfloat16(call: Call) -> Call:
-    """A call of a network with bfloat16 weights: what it is given is rounded where a product takes it.
+    """Wrap the call of a network with bfloat16 weights: its input is rounded where a product takes it.
 
-    bfloat16 has 8 significant bits, products are summed in float32. On a CPU that multiplies it, besides twice the speed,
-    it has a virtue that float32 has not: oneDNN chooses the same kernel whatever the number of rows.
+    bfloat16 has 8 significant bits, and products are summed in float32. On a CPU that multiplies it, it is twice as fast, and
+    it has a second advantage over float32: oneDNN chooses the same kernel whatever the number of rows.
     """
 
     def in_bfloat16(x: Tensor, *rest: Tensor) -> Tensor:
@@ -65,9 +71,17 @@ def autocast_bfloat16(call: Call) -> Call:
 
 
 def convert_precision(network: nn.Module, dtype: torch.dtype, name: str) -> Callable[[Call], Call]:
-    """Make a float32 network compute in `dtype`, in place, and answer what to wrap the calls of it and its parts in.
+    """Make a float32 network compute in `dtype`, in place.
 
-    In bfloat16, convolutions and matrix products take bfloat16 numbers.
+    In bfloat16, convolutions and matrix products have bfloat16 weights, and the rest stays in float32.
+
+    Args:
+        network: the network.
+        dtype: float32 or bfloat16.
+        name: the name of the model, for the message.
+
+    Returns:
+        A function that wraps calls of the network and of its parts.
 
     Raises:
         UserError: `dtype` is neither float32 nor bfloat16.

@@ -1,4 +1,4 @@
-"""Models to draw with, and the cascades that enlarge what they draw."""
+"""Models that make pictures, and the cascades that enlarge their pictures."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from ..walk.prediction import Bound, Condition, Denoiser, Model
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a technique uses where the user is silent.
+    """What a technique uses for settings that the user leaves open.
 
     Args:
-        steps, step_rule, grid: of a walk.
-        guidance_scale: of a plain prompt; 1 is no guidance.
-        guidance_interval: first and last timestep, 0 to 999, between which there is guidance; () for all.
+        steps: the number of steps of a walk.
+        step_rule: a key of `STEP_RULES`.
+        grid: a key of `GRIDS`.
+        guidance_scale: the guidance scale of a plain prompt; 1 is no guidance.
+        guidance_interval: the first and the last timestep, 0 to 999, between which there is guidance; () for all timesteps.
         threshold: a key of `THRESHOLDS`.
-        upsample: how many upsampling stages follow.
+        upsample: the number of upsampling stages.
     """
 
     steps: int = 20
@@ -39,12 +41,12 @@ class Defaults:
 
 @dataclass(frozen=True, eq=False)
 class Codec:
-    """Pictures to latents and back, for models that walk in the latents of an autoencoder.
+    """The autoencoder of a model that walks in latents.
 
     Args:
         shape: (c, h, w) of the latents.
-        encode: (N, C, H, W) in [-1, 1] -> (N, c, h, w), of the scale the model was trained on.
-        decode: the way back.
+        encode: maps pictures (N, C, H, W) in [-1, 1] to latents (N, c, h, w), of the scale that the model was trained on.
+        decode: maps latents to pictures.
     """
 
     shape: tuple[int, int, int]
@@ -54,28 +56,29 @@ class Codec:
 
 @dataclass(frozen=True, eq=False)
 class Pretrained:
-    """A model one can draw with: the network, its words, the shape of its pictures, and where to start.
+    """A model that makes pictures: the network, its prompts, the shape of its pictures, and the defaults of its walks.
 
     Args:
-        name: what it was loaded by.
+        name: the name that it was loaded by.
         model: the network as a `Model`.
-        encode: prompt -> condition; "" is unconditional.
-        schedule: the path walked by default (the one it was trained on).
+        encode: maps a prompt to its condition; "" is unconditional.
+        schedule: the path that is walked by default (the one that it was trained on).
         shape: (C, H, W) of its pictures.
-        defaults: of walks.
-        dark_background: pictures are light strokes on black, so that an input on white is inverted.
-        fingerprint: first 16 hexadecimal digits of the weights' SHA-256, kept in every picture's metadata.
-        card: data, licence, recipe, seed, steps, measured quality.
-        upscalers: names of the stages after it that the user chose; part of the metadata.
-        beside: pictures the model is shown beside x_t, see `Bound`; set by `Upscaler.conditioned_on`.
-        upscaler: loads the next stage of a cascade, None if there is none.
-        unit_start: walks start from noise of deviation 1, as every diffusers pipeline does, instead of the first level's sigma
-            (.9999 at DeepFloyd IF's timestep 990).
-        parts: what loads a model in parts (text encoder, network, autoencoder), for those that are; see `diffusers.Parts`.
-        codec: for models that walk in latents; None for pixels.
+        defaults: the defaults of walks.
+        dark_background: True if its pictures are light strokes on black, so that an input on white is inverted.
+        fingerprint: the first 16 hexadecimal digits of the weights' SHA-256, which the metadata of every picture keeps.
+        card: data, licence, recipe, seed, steps and measured quality.
+        upscalers: the names of the stages after it that the user chose; a part of the metadata.
+        low_res: low-resolution conditioning, see `Bound`; `Upscaler.conditioned_on` sets it.
+        upscaler: loads the next stage of a cascade; None if there is none.
+        unit_start: True if walks start from noise of standard deviation 1, as every diffusers pipeline does, instead of the
+            first level's sigma (0.9999 at timestep 990 of DeepFloyd IF).
+        parts: loads the parts of a pipeline (text encoder, network, autoencoder); None for other models. See `diffusers.Parts`.
+        codec: the autoencoder of a model that walks in latents; None for a model in pixels.
         dynamic: quantile and greatest value of the `dynamic` threshold.
-        device, dtype: of the pictures that are walked.
-        compute_dtype: dtype of the network; part of the metadata, since the pictures depend on it.
+        device: the device of the pictures that are walked.
+        dtype: their dtype.
+        compute_dtype: the dtype of the network; a part of the metadata, because the pictures depend on it.
     """
 
     name: str
@@ -99,7 +102,10 @@ class Pretrained:
     compute_dtype: torch.dtype = torch.float32
 
     def bind(self, prompt: str) -> Bound:
-        """The model with a prompt bound.
+        """Return the model with a prompt bound.
+
+        Args:
+            prompt: the prompt; "" is unconditional.
 
         Raises:
             UserError: the model does not know the prompt.
@@ -112,26 +118,40 @@ class Pretrained:
         return self.codec.shape if self.codec else self.shape
 
     def empty(self, num: int) -> Tensor:
-        """An unset (num, C, H, W) of what is walked."""
+        """Return an uninitialised tensor (num, C, H, W) of what is walked."""
         return torch.empty(num, *self.walk_shape, device=self.device, dtype=self.dtype)
 
     def to_walk(self, picture: Tensor) -> Tensor:
-        """A picture (N, C, H, W) in [-1, 1] as what is walked."""
+        """Return pictures (N, C, H, W) in [-1, 1] as what is walked."""
         picture = picture.to(self.device, self.dtype)
         return self.codec.encode(picture) if self.codec else picture
 
     def to_picture(self, x: Tensor) -> Tensor:
-        """The way back; what already has the shape of a picture stays."""
+        """Return pictures of what is walked; a tensor that has the shape of pictures already stays as it is."""
         return self.codec.decode(x) if self.codec and tuple(x.shape[1:]) == self.codec.shape else x
 
     def with_threshold(self, denoiser: Denoiser, threshold: str) -> Denoiser:
-        """A denoiser under one of `THRESHOLDS`, the dynamic one with this model's own numbers."""
+        """Return a denoiser under a threshold; the dynamic one has this model's own quantile and greatest value.
+
+        Args:
+            denoiser: predicts x0.
+            threshold: a key of `THRESHOLDS`.
+        """
         return dynamic_threshold(denoiser, *self.dynamic) if threshold == "dynamic" else THRESHOLDS[threshold](denoiser)
 
     def start(self, level: NoiseLevel, num: int, noise: Noise) -> Tensor:
-        """(num, C, H, W) noise to start a walk from at `level`."""
-        drawn = noise(self.empty(num))
-        return drawn if self.unit_start else level.sigma * drawn
+        """Draw the noise that a walk starts from.
+
+        Args:
+            level: the first level of the walk.
+            num: the number of pictures.
+            noise: draws N(0, I).
+
+        Returns:
+            (num, C, H, W).
+        """
+        eps = noise(self.empty(num))
+        return eps if self.unit_start else level.sigma * eps
 
     def __repr__(self) -> str:
         return f"<noisewalk model '{self.name}', {'x'.join(map(str, self.shape))}, weights {self.fingerprint}>"
@@ -139,19 +159,22 @@ class Pretrained:
 
 @dataclass(frozen=True, eq=False)
 class Upscaler:
-    """A stage of a cascade: a model of larger pictures that is shown a smaller one beside x_t.
+    """A stage of a cascade: a model of larger pictures that is conditioned on a smaller one.
 
-    The small picture is enlarged to the stage's size (bilinear, corners aligned) and noised a little, so that the faults of
-    the stage before are painted over rather than copied (Ho et al., *Cascaded Diffusion Models*, 2022, section 4):
+    The small picture is enlarged to the stage's size (bilinear, corners aligned), and a little noise is added to it. The stage
+    then repaints the faults of the stage before instead of copying them. This is noise conditioning augmentation:
 
-        beside = alpha_k enlarge(low) + sigma_k eps,     k = noise_level
+        low_res = alpha_k enlarge(low) + sigma_k eps,     k = noise_level
 
     Args:
-        pretrained: the stage's model, called as model(x_t, level, low_res, k, *cond) with k (N,) int64 timesteps; its `encode`
-            gives `cond` alone, its `upscaler` the stage after.
-        schedule: of the noise on the small picture.
-        noise_level: timestep k used where the user is silent, 0 (almost clean) to 999.
-        max_noise_level: the greatest k the model was trained on.
+        pretrained: the stage's model. It is called as model(x_t, level, low_res, k, *cond) with timesteps k (N,) int64. Its
+            `encode` gives `cond` alone, and its `upscaler` is the stage after it.
+        schedule: the schedule of the noise on the small picture.
+        noise_level: the timestep k that is used by default, 0 (almost clean) to 999.
+        max_noise_level: the greatest k that the model was trained on.
+
+    Reference: Ho et al., *Cascaded Diffusion Models for High Fidelity Image Generation*, 2022, section 4,
+    https://arxiv.org/abs/2106.15282.
     """
 
     pretrained: Pretrained
@@ -160,12 +183,12 @@ class Upscaler:
     max_noise_level: int = 999
 
     def conditioned_on(self, low: Tensor, noise: Noise, noise_level: int | None = None) -> Pretrained:
-        """The stage's model for pictures to enlarge: to be guided and walked like any other.
+        """Return the stage's model for pictures to enlarge; it is guided and walked like any other model.
 
         Args:
-            low: (N, C, h, w) of the stage before.
-            noise: for the small picture.
-            noise_level: timestep k; None for the stage's own.
+            low: (N, C, h, w) the pictures of the stage before.
+            noise: draws the noise on the small pictures.
+            noise_level: the timestep k; None for the stage's own.
         """
         k = self.noise_level if noise_level is None else noise_level
         stage = self.pretrained

@@ -1,17 +1,16 @@
-"""Models by name: the bundled ones, and folders of training runs."""
+"""Models by name: the bundled ones, those of training runs, and those in the format of diffusers."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 
 from ..errors import UserError, unknown
@@ -24,7 +23,7 @@ from .diffusers.memory import Placement, placement
 from .diffusers.pipeline import open_pipeline
 from .names import is_repository, is_there, missing, read_name
 from .nets.build import SCHEDULES, prompts
-from .nets.from_checkpoint import CheckpointMismatch, build_from_checkpoint
+from .nets.from_checkpoint import CheckpointMismatch, build_from_checkpoint, read_defaults
 from .nets.prepacked import prepack
 from .nets.text_unet import TextUNet
 from .nets.upscaler_unet import UpscalerUNet
@@ -42,27 +41,28 @@ _CPU = torch.device("cpu")
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
 
 UPSCALERS = {("unet-text", 32): "emoji-upscaler.safetensors", ("unet-text", 64): "emoji-upscaler-256.safetensors"}
-"""The bundled next stage of networks of a kind and a size."""
+"""The bundled next stage after a network, by its kind and its size in pixels."""
 
 
 def bundled() -> dict[str, dict[str, Any]]:
-    """The cards of the models that come with the package, by name."""
+    """Return the cards of the models that come with the package, by name."""
     cards = {path.stem: json.loads(path.read_text()) for path in sorted(WEIGHTS.glob("*.json"))}
     return {name: card for name, card in cards.items() if card.get("kind") == "model"}
 
 
 REGISTERED: dict[str, Callable[[], Pretrained]] = {}
-"""Models that somebody else's package, or a user's script, made known by `register_model`."""
+"""Models that other packages or scripts made known by `register_model`."""
 
 
 def register_model(name: str, make: Callable[[], Pretrained]) -> None:
-    """Make a model known by a name, so that `load`, the command line and the metadata of pictures can speak of it.
+    """Make a model known by a name, so that `load`, the command line and the metadata of pictures can use it.
 
     Args:
-        make: loads it, for example a function that calls `from_network`; it is called when the model is first asked for.
+        name: the name.
+        make: loads the model, for example by `from_network`; it is called when the model is first used.
 
     Raises:
-        UserError: there is a model of that name already.
+        UserError: there is already a model of that name.
     """
     if name in REGISTERED or name in bundled() or name in NAMED:
         raise UserError(f"there is a model '{name}' already; register yours under another name")
@@ -80,23 +80,23 @@ def load(
     safety_checker: bool = False,
     watermark: bool = False,
 ) -> Pretrained:
-    """A model by name; kept, so that asking again costs nothing while its file is the same.
+    """Load a model by its name. A loaded model is kept, so that loading it again costs nothing while its file is the same.
 
     Args:
-        name: a bundled model ("digits"); the path of a .safetensors file or run folder that `noisewalk train` wrote; or, with
-            the extra "diffusers", a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
-        upscaler: hub ids or folders of the stages after a diffusers model; () for those known to follow it.
-        memory: see `Placement`; noisewalk's own models, being small, are always whole on the device.
-        device: where it computes. "auto" takes the GPU for diffusers models, and the CPU for noisewalk's own small ones.
-        dtype: dtype of the network, a torch type or its name. "auto": for diffusers models see `Placement`; for
-            noisewalk's own bfloat16 where the hardware has it, else float32.
-        offline: use what is on this machine only.
+        name: a bundled model ("digits"); the path of a .safetensors file or of a run folder that `noisewalk train` wrote; or,
+            with the extra "diffusers", a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
+        upscaler: hub ids or folders of the stages after the model; () for its own.
+        memory: see `Placement`; noisewalk's own models are small, and always whole on the device.
+        device: the device to compute on. "auto" is the GPU for diffusers models, and the CPU for noisewalk's own.
+        dtype: the dtype of the network, or its name. For "auto" see `Placement` for diffusers models; noisewalk's own compute
+            in bfloat16 where the hardware has it, and in float32 elsewhere.
+        offline: use only what is on this machine.
         safety_checker: show pictures to the pipeline's own safety checker, which reports in the metadata and changes nothing.
-        watermark: stamp the pipeline's own watermark on the pictures that are shown and saved.
+        watermark: put the pipeline's own watermark on the pictures that are shown and saved.
 
     Raises:
         UserError: there is no such model (the nearest name is suggested), its weights are missing or damaged, or it cannot
-            compute so.
+            compute on this device or in this dtype.
     """
     load_plugins()
     if name in REGISTERED:
@@ -114,13 +114,13 @@ def load(
     if not upscaler:
         return model
     if len(upscaler) > 1:
-        raise UserError(f"one --upscaler can follow '{name}', {len(upscaler)} were given")
-    weights_path(upscaler[0])  # now, rather than after the walk of the stage before
+        raise UserError(f"only one --upscaler can follow '{name}'; {len(upscaler)} were given")
+    weights_path(upscaler[0])  # an error is raised now, and not after the first stage was walked
     return replace(model, upscaler=partial(load_upscaler, upscaler[0], where, kind), upscalers=tuple(upscaler))
 
 
 def model_for(prompts: Sequence[str]) -> str:
-    """The bundled model for prompts: digits if they name digits, otherwise emoji.
+    """Return the name of the bundled model for prompts: "digits" if they name digits, and "emoji" otherwise.
 
     >>> model_for(["6", "a handwritten nine"]), model_for(["a rocket"]), model_for([""])
     ('digits', 'emoji', 'emoji')
@@ -134,7 +134,7 @@ def model_for(prompts: Sequence[str]) -> str:
 
 
 def weights_path(name: str) -> Path:
-    """The file of a bundled model, a run folder, or a .safetensors file.
+    """Return the file of a bundled model, of a run folder, or of a .safetensors file.
 
     Raises:
         UserError: there is none.
@@ -146,7 +146,7 @@ def weights_path(name: str) -> Path:
     if meant.kind == "word":
         raise unknown("model", name, [*cards, *NAMED])
     if meant.kind == "hub":
-        raise UserError(f"weights of noisewalk's own are wanted, a file or a run folder; '{name}' is a model of the hub")
+        raise UserError(f"this needs weights of noisewalk's own, a file or a run folder; '{name}' is a model of the hub")
     path = meant.path / RUN_CHECKPOINT if is_there(meant.text) and meant.path.is_dir() else meant.path
     if not is_there(str(path)):
         raise missing(name)
@@ -156,7 +156,7 @@ def weights_path(name: str) -> Path:
 
 
 def is_pipeline(name: str) -> bool:
-    """Whether a name is one of a model in diffusers' format, here or on the hub, rather than of one of noisewalk's own.
+    """Return whether a name is that of a model in diffusers' format, on this machine or on the hub.
 
     Raises:
         UserError: no model can have such a name.
@@ -166,7 +166,7 @@ def is_pipeline(name: str) -> bool:
     meant = read_name(name)
     if meant.kind == "path" and is_there(meant.text):
         if name == meant.text and is_repository(name):
-            log.info("'%s' is the one on this machine; for the hub's model of that name, write hub:%s", name, name)
+            log.info("'%s' is read as the folder on this machine; for the hub's model of that name, write hub:%s", name, name)
         return meant.path.is_dir() and not (meant.path / RUN_CHECKPOINT).is_file()
     return meant.kind == "hub" or name in NAMED
 
@@ -175,7 +175,7 @@ def is_pipeline(name: str) -> bool:
 def _open(
     name: str, upscalers: tuple[str, ...], place: Placement, offline: bool, safety_checker: bool, watermark: bool
 ) -> Pretrained:
-    """A model in diffusers' format, with the stages after it."""
+    """Return a model in diffusers' format, with the stages after it."""
     known = NAMED.get(name, NamedModel(name))
 
     def find(hub: str) -> Path:
@@ -202,28 +202,13 @@ def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torc
     return replace(model, card=card, encode=encode, defaults=defaults)
 
 
-def read_defaults(said: dict[str, Any], otherwise: Defaults) -> Defaults:
-    """The defaults of walks that a card or a checkpoint states, and others where it is silent; checked.
-
-    Raises:
-        CheckpointMismatch: a value is of another type, or out of bounds.
-    """
-    stated = said.get("defaults", {})
-    if unknown_names := stated.keys() - {field.name for field in fields(Defaults)}:
-        raise CheckpointMismatch(f"its defaults name '{min(unknown_names)}', which no walk has")
-    try:
-        made = msgspec.convert({**asdict(otherwise), **stated}, Defaults)
-    except msgspec.ValidationError as error:
-        raise CheckpointMismatch(f"its defaults are damaged ({error})") from error
-    if not (1 <= made.steps <= 1000 and 0 <= made.upsample <= 2 and abs(made.guidance_scale) <= 1000):
-        raise CheckpointMismatch(
-            "its defaults are out of bounds (1 to 1000 steps, upsample 0 to 2, guidance_scale -1000 to 1000)"
-        )
-    return replace(made, guidance_interval=tuple(made.guidance_interval))
-
-
 def load_upscaler(name: str, device: torch.device, dtype: torch.dtype) -> Upscaler:
-    """The upscaler of a run folder or a .safetensors file, as the next stage of a cascade that computes so.
+    """Load the upscaler of a run folder or a .safetensors file, as the next stage of a cascade.
+
+    Args:
+        name: the folder or the file.
+        device: the device to compute on.
+        dtype: the dtype of the network.
 
     Raises:
         UserError: there is none, or its weights are missing or damaged.
@@ -239,7 +224,7 @@ def pretrained(
     device: torch.device = _CPU,
     dtype: torch.dtype = torch.float32,
 ) -> Pretrained:
-    """A network and what its checkpoint says about it, as a model to draw with."""
+    """Return a network, with the configuration of its checkpoint, as a model that makes pictures."""
     network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     cast = convert_precision(network, dtype, name)
     prepack(network)

@@ -1,1 +1,1 @@
-"""Pipelines that diffusers saved, as models: one adapter."""
+"""Pipelines that diffusers saved, as models: one adapter for all of them."""

@@ -1,8 +1,11 @@
-"""The classes that a component of a pipeline may have: a name in a file is looked up here before anything is made of it."""
+"""The classes that a component of a pipeline may have: a name in a file is looked up here before it is used."""
 
 from __future__ import annotations
 
 import importlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +22,27 @@ _CLASSES: dict[str, tuple[tuple[str, str], ...]] = {
         for name in ("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor")
     ),
 }
-"""Component -> (library, or the module of a pipeline of diffusers; class)."""
+"""For each component: the library (or the module of a pipeline of diffusers), and the class."""
 
 _BASES = {
     "text_encoder": ("transformers", "PreTrainedModel"),
     "tokenizer": ("transformers", "PreTrainedTokenizerBase"),
     "scheduler": ("diffusers", "SchedulerMixin"),
 }
-"""Beginning of a component's name -> what its class must be a kind of: there are too many to list."""
+"""For the beginning of a component's name: the base of its class, because there are too many classes to list."""
 
 
 def class_of(component: str, library: str, name: str, file: Path) -> Any:
-    """The class of a component.
+    """Return the class of a component.
 
     Args:
-        library, name: what the file says.
-        file: to name in an error.
+        component: the name of the component.
+        library: the library that the file names.
+        name: the class that the file names.
+        file: the file, for the message.
 
     Raises:
-        UserError: the component has no such class, or its library is not installed.
+        UserError: the component cannot have such a class, or its library is not installed.
     """
     if component in _CLASSES:
         known = _CLASSES[component]
@@ -47,7 +52,7 @@ def class_of(component: str, library: str, name: str, file: Path) -> Any:
             require(library if library in ("diffusers", "transformers") else f"diffusers.pipelines.{library}"), name, None
         )
         if found is None:
-            raise _unfit(component, library, name, file, f"those of the installed {library}, which has none of that name")
+            raise _unfit(component, library, name, file, f"those of the installed {library}, which has no class of that name")
         return found
     home, base = next(kind for start, kind in _BASES.items() if component.startswith(start))
     found = getattr(require(home), name, None) if library == home and name.isidentifier() and name[0] != "_" else None
@@ -60,11 +65,11 @@ def class_of(component: str, library: str, name: str, file: Path) -> Any:
 
 def _unfit(component: str, library: str, name: str, file: Path, known: str) -> UserError:
     said = f"{library}.{name}"[:80]
-    return UserError(f"{file}: the {component} is of the class {said!a}, and noisewalk knows {known}")
+    return UserError(f"{file}: the {component} has the class {said!a}, but noisewalk knows only {known}")
 
 
 def require(library: str) -> Any:
-    """Import diffusers, transformers or a module of theirs.
+    """Import diffusers, transformers or one of their modules.
 
     Raises:
         UserError: it is not installed.
@@ -73,3 +78,27 @@ def require(library: str) -> Any:
         return importlib.import_module(library)
     except ImportError as error:
         raise UserError(f"models in diffusers' format need {library}: {install('diffusers')}") from error
+
+
+def hub_cache() -> Path:
+    """Return the folder in which the hub's library keeps its downloads."""
+    return Path(require("huggingface_hub.constants").HF_HUB_CACHE)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Switch off the progress bars and the advice of diffusers and transformers; noisewalk says what matters."""
+    require("transformers")
+    libraries = [importlib.import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
+    before = [library.get_verbosity() for library in libraries]
+    try:
+        for library in libraries:
+            library.set_verbosity_error()
+            library.disable_progress_bar()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for library, level in zip(libraries, before, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()

@@ -1,14 +1,10 @@
-"""A model folder in diffusers' format: what is in it, whether it is whole, and its parts loaded when they are needed."""
+"""A model folder in diffusers' format: its content, whether it is complete, and its parts, loaded when they are needed."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,32 +14,32 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ...errors import UserError
-from .classes import class_of, require
+from .classes import class_of, hub_cache, quiet, require
 from .configs import LARGEST_MAP, Index, Network, Scheduler, WeightMap, bounded, read_json, reading, validate
 
 log = logging.getLogger("noisewalk")
 _EDGE = 1 << 20
 _BUFFERS = 2**24
-"""Numbers that a small network may compute beside its weights: tables of positions."""
+"""Numbers that a small network may hold besides its weights, such as tables of positions."""
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A pipeline saved by diffusers: model_index.json and a folder for each component.
+    """A pipeline that diffusers saved: model_index.json, and a folder for each component.
 
-    Some old ones (google/ddpm-*) keep their components beside model_index.json.
+    Some old ones (google/ddpm-*) keep their components in the same folder as model_index.json.
     """
 
     path: Path
 
     @cached_property
     def index(self) -> dict[str, Any]:
-        """model_index.json."""
+        """The content of model_index.json."""
         return self.read("model_index.json")
 
     @cached_property
     def options(self) -> Index:
-        """What model_index.json says beside the components."""
+        """The options in model_index.json, apart from the components."""
         return validate(self.index, Index, self.path / "model_index.json")
 
     @property
@@ -52,31 +48,31 @@ class ModelFolder:
         return self.options.get("_class_name", "without a name")
 
     def has(self, component: str) -> bool:
-        """Whether the pipeline has such a component."""
+        """Return whether the pipeline has such a component."""
         entry = self.index.get(component)
         return isinstance(entry, list) and len(entry) == 2 and all(isinstance(name, str) for name in entry)
 
     def component_folder(self, component: str) -> Path:
-        """The folder a component is in."""
+        """Return the folder of a component."""
         own = self.path / component
         return own if own.is_dir() else self.path
 
     def config(self, component: str, name: str = "config.json") -> dict[str, Any]:
-        """A component's configuration; empty if it has none."""
+        """Return the configuration of a component; {} if it has none."""
         path = self.component_folder(component) / name
         return self.read(str(path.relative_to(self.path))) if path.is_file() else {}
 
     def network(self, component: str) -> Network:
-        """What a network's configuration says of its pictures, within bounds."""
+        """Return what the configuration of a network says about its pictures, within bounds."""
         return validate(self.config(component), Network, self.component_folder(component) / "config.json")
 
     def scheduler(self, component: str = "scheduler") -> Scheduler:
-        """A scheduler's configuration, within bounds."""
+        """Return the configuration of a scheduler, within bounds."""
         name = "scheduler_config.json"
         return validate(self.config(component, name), Scheduler, self.component_folder(component) / name)
 
     def read(self, name: str) -> dict[str, Any]:
-        """A JSON file of the folder.
+        """Read a JSON file of the folder.
 
         Raises:
             UserError: it is missing or damaged.
@@ -84,25 +80,25 @@ class ModelFolder:
         return read_json(self.check_inside(self.path / name))
 
     def check_inside(self, file: Path) -> Path:
-        """A regular file of the folder, or one that it links to in the cache it belongs to.
+        """Return a file, and check that it is a regular file of the folder or of the cache that it links to.
 
         Raises:
-            UserError: there is none, or it lies elsewhere.
+            UserError: it is missing, or lies elsewhere.
         """
         with reading(file):
             real = file.resolve()
             store = self.path.parent.parent if self.path.parent.name == "snapshots" else hub_cache()
             if not any(real.is_relative_to(root.resolve()) for root in (self.path, store)):
-                raise UserError(f"{file} leads out of the model's folder, to {real}; put the file itself there")
+                raise UserError(f"{file} is a link out of the model's folder, to {real}; put the file itself there")
             if not real.is_file():
-                raise UserError(f"{file} is missing or no ordinary file; download the model again")
+                raise UserError(f"{file} is missing or not a regular file; download the model again")
         return file
 
     def weights(self, component: str, variant: str | None = None) -> list[Path]:
-        """The weight files of a component that would be read, all there and none cut short.
+        """Return the weight files of a component that would be read, and check that none is missing or cut short.
 
         Raises:
-            UserError: a file is missing or cut short (a download that was interrupted).
+            UserError: a file is missing or cut short (its download was interrupted).
         """
         folder = self.component_folder(component)
         ends = [f".{variant}", ""] if variant else ["", ".fp16"]
@@ -120,7 +116,7 @@ class ModelFolder:
         raise UserError(f"{self.path} has no weights of its {component} ({where}*.safetensors); download the model again")
 
     def parameters(self, component: str) -> int:
-        """How many numbers the weights of a component hold, read from the files' headers."""
+        """Return how many numbers the weights of a component hold, read from the headers of the files."""
         total = 0
         for file in self.weights(component):
             if file.suffix == ".safetensors":
@@ -131,8 +127,10 @@ class ModelFolder:
         return total
 
     def fingerprint(self, component: str) -> str:
-        """Sixteen hexadecimal digits of a SHA-256 of a component's configuration and of its weight files: their sizes, and the
-        first and last MiB of each (whole files of gigabytes would take longer to read than a picture takes to make)."""
+        """Return sixteen hexadecimal digits of a SHA-256 of a component's configuration and weight files.
+
+        Of each file only the size, the first and the last MiB are read, because whole files would take longer than a picture.
+        """
         digest = hashlib.sha256(json.dumps(self.config(component), sort_keys=True).encode())
         for file in self.weights(component):
             size = file.stat().st_size
@@ -143,10 +141,10 @@ class ModelFolder:
         return digest.hexdigest()[:16]
 
     def load(self, component: str, dtype: torch.dtype) -> Any:
-        """A component with its weights, on the CPU, ready to be asked.
+        """Load a component with its weights, on the CPU.
 
         Raises:
-            UserError: the libraries it needs are not installed, or it cannot be read.
+            UserError: a library that it needs is not installed, or it cannot be read.
         """
         files, kind, file = (
             self.weights(component),
@@ -163,14 +161,16 @@ class ModelFolder:
             own = {name for name, _ in made.named_parameters()}
             absent = sorted(own & {str(name) for name in told["missing_keys"]}) + list(told["mismatched_keys"])
         if absent:
-            raise UserError(f"the weights of the {component} of {self.path} do not fit {file}: {absent[0]} is not as it says")
+            raise UserError(
+                f"the weights of the {component} of {self.path} do not fit {file} (see {absent[0]}); download it again"
+            )
         return made.eval().requires_grad_(False)
 
     def check_size(self, component: str) -> None:
-        """A network is not larger than its weights, so that no config asks for memory that nothing will fill.
+        """Check that a network is not larger than its weights, so that no config asks for memory that nothing will fill.
 
         Raises:
-            UserError: it is larger, cannot be built, or a file of the component is not an ordinary one.
+            UserError: it is larger, cannot be built, or a file of the component is not a regular one.
         """
         folder, kind = self.component_folder(component), self.component_class(component)
         file = folder / "config.json"
@@ -184,34 +184,34 @@ class ModelFolder:
             described = sum(tensor.numel() for tensor in (*made.parameters(), *made.buffers()))
         held = self.parameters(component)
         if described > 1.5 * held + _BUFFERS:
-            raise UserError(f"{file} describes {described:,} numbers, its weights hold {held:,}; download the model again")
+            raise UserError(f"{file} describes {described:,} numbers, but its weights hold {held:,}; download the model again")
 
     def check_file(self, file: Path) -> None:
-        """A file that a library may open: inside the folder, no pipe, its JSON of a bounded size and without code to run."""
+        """Check a file that a library will open: inside the folder, regular, of bounded size, and without code to run."""
         self.check_inside(file)
         if file.name.startswith("adapter_"):
-            raise UserError(f"{file} is of an adapter, which noisewalk does not read; merge it into the weights")
+            raise UserError(f"{file} belongs to an adapter, which noisewalk does not read; merge it into the weights")
         if file.suffix == ".json" and file.stat().st_size > LARGEST_MAP:
-            raise UserError(f"{file} has {file.stat().st_size:,} bytes, at most {LARGEST_MAP:,} are read")
+            raise UserError(f"{file} has {file.stat().st_size:,} bytes; the limit is {LARGEST_MAP:,}")
         if file.name in ("config.json", "tokenizer_config.json", "preprocessor_config.json"):
             read_json(file)
 
     def component_class(self, component: str) -> Any:
-        """The class of a component.
+        """Return the class of a component.
 
         Raises:
-            UserError: it is not one of those that such a component may have.
+            UserError: such a component cannot have this class.
         """
         library, name = self.index[component] if self.has(component) else ("nothing", "at all")
         return class_of(component, library, name, self.path / "model_index.json")
 
     def encoders(self, parts: tuple[str, ...], dtype: torch.dtype) -> Any:
-        """The pipeline with its prompt encoders alone, for its own `encode_prompt`."""
+        """Load the pipeline with its text encoders alone, for its own `encode_prompt`."""
         diffusers = require("diffusers")
         require("transformers")
         present = [part for part in parts if self.has(part)]
         if not any(part.startswith("text_encoder") for part in present):
-            raise UserError(f"{self.path} has no text encoder (model_index.json says so); import embeddings for it")
+            raise UserError(f"{self.path} has no text encoder in its model_index.json; import embeddings for it")
         for part in ("scheduler", *present):
             self.component_class(part)
             for each in self.component_folder(part).iterdir() if self.component_folder(part) != self.path else ():
@@ -224,33 +224,9 @@ class ModelFolder:
             return kind.from_pretrained(self.path, torch_dtype=dtype, local_files_only=True, **absent, **loaded)
 
 
-def hub_cache() -> Path:
-    """Where the hub's library keeps what it downloads."""
-    return Path(require("huggingface_hub.constants").HF_HUB_CACHE)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """diffusers' and transformers' own progress bars and advice off; noisewalk says what matters."""
-    require("transformers")
-    libraries = [importlib.import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
-    before = [library.get_verbosity() for library in libraries]
-    try:
-        for library in libraries:
-            library.set_verbosity_error()
-            library.disable_progress_bar()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for library, level in zip(libraries, before, strict=True):
-            library.set_verbosity(level)
-            library.enable_progress_bar()
-
-
 def _whole(file: Path) -> Path:
     if not file.is_file():
-        raise UserError(f"{file} is missing, a download was interrupted; download the model again (it resumes)")
+        raise UserError(f"{file} is missing, because a download was interrupted; download the model again (it resumes)")
     if file.suffix == ".safetensors":
         try:
             with safe_open(file, framework="pt"):

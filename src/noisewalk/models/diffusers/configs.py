@@ -1,6 +1,6 @@
-"""The JSON files of a model folder: one schema for each kind of file, and what a config must never ask for.
+"""The JSON files of a model folder: a schema for each kind of file, and what a config must never ask for.
 
-A folder may come from anywhere. Sizes are bounded here, before anything is built from them; no code of the folder is run.
+A folder may come from anywhere. Its sizes are bounded here, before anything is built from them, and none of its code is run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Tokens = Annotated[int, Meta(ge=1, le=2**24)]
 
 
 class Index(TypedDict, total=False):
-    """model_index.json, beside its components."""
+    """The content of model_index.json, apart from the components."""
 
     _class_name: Name
     default_sample_size: Side | None
@@ -46,7 +46,7 @@ class Index(TypedDict, total=False):
 
 
 class Network(TypedDict, total=False):
-    """config.json of a U-Net, a transformer or an autoencoder."""
+    """The content of the config.json of a U-Net, a transformer or an autoencoder."""
 
     sample_size: Side | Annotated[list[Side], Meta(min_length=2, max_length=2)] | None
     in_channels: Channels | None
@@ -68,7 +68,7 @@ class Network(TypedDict, total=False):
 
 
 class Scheduler(TypedDict, total=False):
-    """scheduler_config.json."""
+    """The content of scheduler_config.json."""
 
     _class_name: Name
     num_train_timesteps: Timesteps
@@ -106,7 +106,7 @@ class Scheduler(TypedDict, total=False):
 
 
 class WeightMap(TypedDict):
-    """An index of weights in several files: tensor -> file beside it."""
+    """The index of weights in several files: the file of each tensor."""
 
     weight_map: dict[str, Annotated[str, Meta(pattern=r"\A[\w-][\w.-]{0,200}\.(safetensors|bin)\Z")]]
 
@@ -125,18 +125,22 @@ T = TypeVar("T")
 
 
 def read_json(file: Path, most: int = LARGEST) -> dict[str, Any]:
-    """A JSON object, whole, of a bounded size and depth, that names no code to run.
+    """Read a JSON object of bounded size and depth that names no code to run.
+
+    Args:
+        file: the file.
+        most: most bytes.
 
     Raises:
-        UserError: it is not; the file is named.
+        UserError: it is not such an object; the message names the file.
     """
     with reading(file):
         size = file.stat().st_size
         if size > most:
-            raise UserError(f"{file} has {size:,} bytes, at most {most:,} are read; it is no file of a model folder")
+            raise UserError(f"{file} has {size:,} bytes, but the limit is {most:,}; it is not a file of a model folder")
         found = json.loads(file.read_bytes().decode())
         if not isinstance(found, dict):
-            raise UserError(f"{file} is damaged: it holds no JSON object; download the model again")
+            raise UserError(f"{file} is damaged, because it does not hold a JSON object; download the model again")
         for key, why in _FORBIDDEN.items():
             if found.get(key):
                 raise UserError(f"{file}: {key} {why}")
@@ -144,10 +148,15 @@ def read_json(file: Path, most: int = LARGEST) -> dict[str, Any]:
 
 
 def validate(found: dict[str, Any], schema: type[T], file: Path) -> T:
-    """What noisewalk uses of a file, of the right types and within bounds; other keys are left out.
+    """Return the part of a file's content that noisewalk uses, with the right types and within bounds.
+
+    Args:
+        found: the content; keys that the schema does not have are left out.
+        schema: a TypedDict.
+        file: the file, for the message.
 
     Raises:
-        UserError: a value is not; the file and the key are named.
+        UserError: a value is wrong; the message names the file and the key.
     """
     try:
         return msgspec.convert(found, schema)
@@ -156,28 +165,31 @@ def validate(found: dict[str, Any], schema: type[T], file: Path) -> T:
 
 
 def bounded(value: Any, file: Path, key: str = "", depth: int = 0) -> None:
-    """Every number of a component's config is one that a network can have: layers above all, which take time to build.
+    """Check that every number of a component's config is one that a network can have.
+
+    Layers matter most, because each takes time to build.
 
     Raises:
-        UserError: a number is not; the file, the key and the number are named.
+        UserError: a number is out of bounds; the message names the file, the key and the number.
     """
     if isinstance(value, dict | list):
         if depth > _DEEPEST or len(value) > 65536:
-            raise UserError(f"{file}: {key} is nested too deeply or too long; it is no config of a network")
+            raise UserError(f"{file}: {key} is nested too deeply or is too long for the config of a network")
         for name, each in value.items() if isinstance(value, dict) else ((key, each) for each in value):
             bounded(each, file, str(name)[:80], depth + 1)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         is_count = any(word in key for word in ("layers", "depth", "num_blocks"))
         most = 256 if is_count else _GREATEST
         if not (0 if is_count else -most) <= value <= most:
-            raise UserError(f"{file}: {key} is {value:.6g}, which no network has; it must be a number up to {most:,}")
+            raise UserError(f"{file}: {key} is {value:.6g}, which no network has; it must be at most {most:,}")
 
 
 @contextmanager
 def reading(file: Path, what: str = "read") -> Iterator[None]:
-    """Whatever the libraries say of a file or of what they build from it, as one line that names the file.
+    """Turn whatever the libraries raise about a file into one line that names the file.
 
     Args:
+        file: the file, or the file that something is built from.
         what: what is done with it, after "cannot".
     """
     try:
@@ -186,10 +198,10 @@ def reading(file: Path, what: str = "read") -> Iterator[None]:
         raise
     except Exception as error:  # TypeError, KeyError, ZeroDivisionError, RuntimeError, RecursionError ...: they are many
         raise UserError(
-            f"cannot {what} {file} ({type(error).__name__}: {first_line(error)}); download the model again, or mend the file"
+            f"cannot {what} {file} ({type(error).__name__}: {first_line(error)}); download the model again, or correct the file"
         ) from error
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line of at most 200 characters."""
+    """Return what an error says, in one line of at most 200 characters."""
     return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -1,7 +1,7 @@
 """DeepFloyd IF and other cascades: a pipeline, and the upscalers that follow it.
 
-Stage I draws 64x64, stage II enlarges to 256x256, and Stable Diffusion's x4 upscaler stands in for the unpublished stage III,
-to 1024x1024 (in latents, so illusions lose there).
+Stage I makes pictures of 64x64 pixels and stage II enlarges them to 256x256. Stable Diffusion's x4 upscaler takes the place of
+the unpublished stage III, to 1024x1024. It works in latents, so illusions become weaker there.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .schedulers import read_scheduler
 
 @dataclass(frozen=True)
 class NamedModel:
-    """A model known by a short name.
+    """A model with a short name.
 
     Args:
         hub: its repository, as `models.names` reads it.
-        upscalers: repositories of the stages after it.
-        what: in words.
+        upscalers: the repositories of the stages after it.
+        what: what it is, in words.
     """
 
     hub: str
@@ -57,18 +57,20 @@ NAMED = {
     "flux": NamedModel("hub:black-forest-labs/FLUX.1-dev", (), "Flux: a flow model in latents, guidance distilled"),
     "z-image": NamedModel("hub:Tongyi-MAI/Z-Image-Turbo", (), "Z-Image Turbo: a flow model in latents, few steps"),
 }
-"""Models known by a short name; any other hub id or local folder works too."""
+"""Models with a short name; any other hub id or local folder works too."""
 
 _NOISING = {"IFSuperResolutionPipeline": "image_noising_scheduler", "StableDiffusionUpscalePipeline": "low_res_scheduler"}
 _NOISE_LEVELS = {"IFSuperResolutionPipeline": 250, "StableDiffusionUpscalePipeline": 100}
 
 
 def cascade(model: Pretrained, upscalers: Sequence[str], find: Callable[[str], Path], place: Placement) -> Pretrained:
-    """A model with the stages after it, each loaded when it is first asked for.
+    """Return a model with the stages after it; each stage is loaded when it is first used.
 
     Args:
-        upscalers: names of the stages, in order.
-        find: name -> folder.
+        model: the model.
+        upscalers: the names of the stages, in order.
+        find: maps a name to its folder.
+        place: where the stages compute.
     """
     if not upscalers:
         return model
@@ -83,17 +85,23 @@ def cascade(model: Pretrained, upscalers: Sequence[str], find: Callable[[str], P
 
 
 def open_upscaler(path: Path, name: str, place: Placement, below: Pretrained) -> Upscaler:
-    """A pipeline folder as the stage after another model.
+    """Open a pipeline folder as the stage after another model.
+
+    Args:
+        path: the folder.
+        name: its name.
+        place: where it computes.
+        below: the model before it.
 
     Raises:
-        UserError: it is no upscaler.
+        UserError: it is not an upscaler.
     """
     folder = ModelFolder(path)
     if folder.pipeline not in _NOISING:
-        raise UserError(f"'{name}' ({folder.pipeline}) is no upscaler; upscalers are {', '.join(_NOISING)}")
+        raise UserError(f"'{name}' ({folder.pipeline}) is not an upscaler; upscalers are {', '.join(_NOISING)}")
     latent = bool(FAMILIES[folder.pipeline].latent)
     stage = open_pipeline(path, name, place, 4 * below.shape[-1] if latent else None)
-    if not latent:  # both stages of IF read prompts with the same encoder
+    if not latent:  # both stages of IF encode prompts with the same encoder
         stage = replace(stage, encode=below.encode)
     schedule = read_scheduler(folder.scheduler(_NOISING[folder.pipeline])).schedule
     most = folder.options.get("max_noise_level") or 999

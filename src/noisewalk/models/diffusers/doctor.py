@@ -1,4 +1,4 @@
-"""What this machine has for large models, what is missing, and what mends it."""
+"""What this machine has for large models, what is missing, and how to get it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Finding:
     Args:
         good: whether it is as it should be.
         what: what was found.
-        mend: the command or the click that mends it; empty if nothing needs to be.
+        mend: the command or the click that corrects it; "" if nothing is wrong.
     """
 
     good: bool
@@ -43,12 +43,15 @@ class Finding:
 
 
 def examine(model: str = "", offline: bool = False) -> Iterator[Finding]:
-    """Everything a model needs, in the order in which it is needed.
+    """Check everything that a model needs, in the order in which it is needed.
 
     Args:
-        model: this model and its stages: cached, whole, licence, memory. noisewalk's own models need no more than what is
-            checked; "" stands for models of diffusers' kind in general.
+        model: the model, whose stages are checked too: whether it is cached, complete and licensed, and its memory. noisewalk's
+            own models need no more than what is checked. "" stands for models in diffusers' format in general.
         offline: do not ask the network.
+
+    Yields:
+        The findings.
     """
     if model and not is_pipeline(model):
         yield _device()
@@ -66,7 +69,7 @@ def examine(model: str = "", offline: bool = False) -> Iterator[Finding]:
 
 
 def _own(name: str) -> Iterator[Finding]:
-    """One of noisewalk's own: its weights are whole, are those of its card, and make a network; so does the next stage."""
+    """Check one of noisewalk's own models and its next stage: the weights are those of the card, and make a network."""
     try:
         model = load(name)
         count = f", {model.card['parameters'] / 1e6:.1f} M parameters" if "parameters" in model.card else ""
@@ -103,7 +106,9 @@ def _cache() -> Finding:
     count = len(list(folder.glob("*.safetensors"))) if folder.is_dir() else 0
     writable = os.access(next(p for p in (folder, *folder.parents) if p.exists()), os.W_OK)
     return Finding(
-        writable, f"{count} prompts kept in {folder}", "" if writable else "set NOISEWALK_CACHE to a folder you may write"
+        writable,
+        f"{count} prompts kept in {folder}",
+        "" if writable else "set NOISEWALK_CACHE to a folder that you may write to",
     )
 
 
@@ -123,7 +128,7 @@ def _hub() -> Iterator[Finding]:
 
 
 def _stage(name: str, offline: bool) -> Iterator[Finding]:
-    """One stage: where it is, whether it is whole, whether it fits."""
+    """Check one stage: where it is, whether it is complete, and whether it fits into memory."""
     meant = read_name(name)
     path = cached(meant.text) if meant.kind == "hub" else meant.path if meant.path.is_dir() else None
     if path is None:
@@ -133,7 +138,7 @@ def _stage(name: str, offline: bool) -> Iterator[Finding]:
     try:
         family = FAMILIES.get(folder.pipeline)
         if family is None:
-            yield Finding(False, f"{name} is a {folder.pipeline}", "a kind that noisewalk does not know")
+            yield Finding(False, f"{name} is a {folder.pipeline}", "noisewalk does not know this kind of pipeline")
             return
         for part in (
             family.network,
@@ -145,7 +150,9 @@ def _stage(name: str, offline: bool) -> Iterator[Finding]:
         place = placement()
         needed, free = place.estimate(folder, family) / GIB, free_memory(place.device) / GIB
         yield Finding(
-            needed < free, f"{name} needs about {needed:.2f} GiB of {free:.1f}", "" if needed < free else "--memory sequential"
+            needed < free,
+            f"{name} needs about {needed:.2f} GiB of {free:.1f} GiB",
+            "" if needed < free else "--memory sequential",
         )
     except UserError as error:
         yield Finding(False, f"{name}: {error}")

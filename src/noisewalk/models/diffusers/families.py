@@ -1,4 +1,4 @@
-"""What each pipeline class of diffusers does around its network: how it reads prompts, and how it asks."""
+"""The kinds of pipelines of diffusers: how each encodes prompts, and how it calls its network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...walk.prediction import Condition
 from ..pretrained import Defaults
 
 Call = Callable[..., Any]
-"""(network, x (N, C, H, W), timestep (N,), *low_res, *cond) -> output."""
+"""Maps (network, x (N, C, H, W), timestep (N,), *low_res, *cond) to the network's output."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class Family:
     """A kind of pipeline.
 
     Args:
-        call: asks the network.
-        encode: (pipeline with its text encoders, prompt) -> condition; None for models without prompts.
-        text: components that prompts need.
-        normalise: a prompt as the encoder reads it: what the embedding cache knows it by.
-        limits: tokenizer component -> most tokens it keeps; longer prompts are cut.
-        defaults: of walks; the step rule and threshold come from the scheduler.
+        call: calls the network.
+        encode: maps (the pipeline with its text encoders, prompt) to a condition; None for models without prompts.
+        text: the components that prompts need.
+        normalise: returns a prompt as the encoder reads it, which is its name in the embedding cache.
+        limits: for each tokenizer component, how many tokens it keeps; longer prompts are cut.
+        defaults: the defaults of walks; the step rule and the threshold come from the scheduler.
         network: the component that is the network.
-        latent: "" for pixels; "scale" or "shift" for the latents of an autoencoder, scaled, or shifted too.
-        time_conditioning: what flow networks are told: "timestep" 1000 t, "unit" t, "reverse" 1 - t.
-        even: flow grids start evenly from 1 to 1 / steps, as the pipeline sets them, rather than as the scheduler does.
-        packs: side of the squares of latents that are one token, where the network's `patch_size` does not say it.
-        predicts: the target, where the scheduler's configuration does not say it.
-        upscales: the network sees a smaller picture beside x_t.
+        latent: "" for pixels; "scale" for latents that are scaled; "shift" for latents that are shifted too.
+        time_conditioning: what a flow network takes as its time: "timestep" 1000 t, "unit" t, "reverse" 1 - t.
+        even: whether flow grids are even from 1 to 1 / steps, as the pipeline sets them, and not as the scheduler does.
+        packs: the side of the squares of latents that are one token, if the network's `patch_size` does not say it.
+        predicts: the target, if the scheduler's configuration does not say it.
+        upscales: whether the network takes a smaller picture, concatenated with x_t.
     """
 
     call: Call
@@ -76,7 +76,7 @@ def _sd3(network: Any, x: Tensor, t: Tensor, embeds: Tensor, pooled: Tensor) -> 
 
 
 def _flux(network: Any, x: Tensor, t: Tensor, embeds: Tensor, pooled: Tensor) -> Any:
-    """Latents as a sequence of 2x2 patches with their coordinates; the distilled guidance is told as a number."""
+    """Call Flux: latents are a sequence of 2x2 patches with coordinates, and the distilled guidance is an input."""
     rows, columns = x.shape[2] // 2, x.shape[3] // 2
     place = torch.zeros(rows, columns, 3, device=x.device, dtype=x.dtype)
     place[..., 1] += torch.arange(rows, device=x.device)[:, None]
@@ -84,7 +84,7 @@ def _flux(network: Any, x: Tensor, t: Tensor, embeds: Tensor, pooled: Tensor) ->
     cut = x.reshape(len(x), x.shape[1], rows, 2, columns, 2)
     patches = cut.permute(0, 2, 4, 1, 3, 5).reshape(len(x), rows * columns, -1)
     guidance = torch.full((len(x),), 3.5, device=x.device) if network.config.guidance_embeds else None
-    said = network(
+    output = network(
         hidden_states=patches,
         timestep=t,
         guidance=guidance,
@@ -94,25 +94,25 @@ def _flux(network: Any, x: Tensor, t: Tensor, embeds: Tensor, pooled: Tensor) ->
         img_ids=place.reshape(-1, 3),
         return_dict=False,
     )[0]
-    grid = said.reshape(len(x), rows, columns, -1, 2, 2)
+    grid = output.reshape(len(x), rows, columns, -1, 2, 2)
     return grid.permute(0, 3, 1, 4, 2, 5).reshape(x.shape)
 
 
 def _z_image(network: Any, x: Tensor, t: Tensor, embeds: Tensor, mask: Tensor) -> Tensor:
     texts = [row[kept] for row, kept in zip(embeds, mask, strict=True)]
-    said = network(list(x.unsqueeze(2).unbind(0)), t, texts, return_dict=False)[0]
-    return -torch.stack(list(said)).squeeze(2)
+    outputs = network(list(x.unsqueeze(2).unbind(0)), t, texts, return_dict=False)[0]
+    return -torch.stack(list(outputs)).squeeze(2)
 
 
 def _prx(network: Any, x: Tensor, t: Tensor, embeds: Tensor, mask: Tensor) -> Any:
-    """The network says x0; the pipeline's velocity (x - x0) / max(t, .05) is, as an x0, the one below."""
+    """Call PRX, whose network predicts x0; the pipeline's velocity (x - x0) / max(t, 0.05) gives the x0 that is returned."""
     x0 = network(hidden_states=x, timestep=t, encoder_hidden_states=embeds, attention_mask=mask, return_dict=False)[0]
     share = (t / t.clamp(min=0.05)).to(x.dtype).view(-1, 1, 1, 1)
     return x - share * (x - x0)
 
 
 def _lower(prompt: str) -> str:
-    """DeepFloyd's encoder lower-cases and strips; it is not asked to clean captions, which would change more."""
+    """Lower-case and strip a prompt, as DeepFloyd's encoder does; captions are not cleaned, which would change more."""
     return prompt.lower().strip()
 
 
@@ -209,4 +209,4 @@ FAMILIES: dict[str, Family] = {
         _prx, _encode_prx, _T5, str, (("tokenizer", 256),), _defaults(28, 4.0), "transformer", "", "unit", predicts="sample"
     ),
 }
-"""Families by the `_class_name` in a model_index.json."""
+"""Families by the `_class_name` in model_index.json."""

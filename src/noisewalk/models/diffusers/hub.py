@@ -1,4 +1,4 @@
-"""Model names to folders: a local folder, or a snapshot of a Hugging Face repository."""
+"""From the name of a model to its folder: a local folder, or a snapshot of a Hugging Face repository."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from ...errors import UserError
 from ..checkpoint import RUN_CHECKPOINT
 from ..names import SITE, missing, read_name
-from .classes import require
-from .components import quiet
+from .classes import quiet, require
 from .configs import first_line
 
 
 def locate(name: str, offline: bool = False, half: bool = False) -> Path:
-    """The folder of a model: a local one as it is, a hub id downloaded (or found in the hub's cache).
+    """Return the folder of a model. A repository of the hub is downloaded, or found in the hub's cache.
 
     Args:
+        name: the name of the model.
         offline: do not ask the network.
-        half: prefer the repository's float16 files, where it has them.
+        half: prefer the repository's float16 files, if it has them.
 
     Raises:
-        UserError: there is no such model, it is gated, or it cannot be reached; what to do is said.
+        UserError: there is no such model, it is gated, or it cannot be reached; the message says what to do.
     """
     meant = read_name(name)
     if meant.kind == "hub":
@@ -31,7 +31,7 @@ def locate(name: str, offline: bool = False, half: bool = False) -> Path:
         return meant.path
     if meant.path.is_dir():
         raise UserError(
-            f"{name} is no model folder: it has no model_index.json, as folders saved by diffusers do, and no "
+            f"{name} is not a model folder: it has neither model_index.json, as folders saved by diffusers do, nor "
             f"{RUN_CHECKPOINT}, as runs of `noisewalk train` do"
         )
     raise missing(name)
@@ -50,7 +50,7 @@ def _download(name: str, offline: bool, half: bool) -> Path:
             raise UserError(
                 f"there is no model {name} on {SITE}, or it is private: check its name, or run `hf auth login`"
             ) from error
-        except Exception as error:  # the many errors of a connection, and "no such variant"
+        except Exception as error:  # a connection has many kinds of errors, and one means that there is no such variant
             if variant and "variant" in str(error):
                 continue
             raise _unreachable(name, offline, error) from error
@@ -62,7 +62,7 @@ def _unreachable(name: str, offline: bool, error: Exception) -> UserError:
         return error
     if offline:
         return UserError(
-            f"{name} is not in the hub's cache, and the network is not asked; drop --offline, or give a local folder"
+            f"{name} is not in the hub's cache, and --offline does not ask the network; leave it out, or give a local folder"
         )
     return UserError(
         f"{name} could not be downloaded ({first_line(error)}); check the connection, or give --model a local folder"
@@ -70,17 +70,17 @@ def _unreachable(name: str, offline: bool, error: Exception) -> UserError:
 
 
 def cached(name: str) -> Path | None:
-    """The snapshot of a hub id if it is in the hub's cache, whole or not."""
+    """Return the snapshot of a repository if it is in the hub's cache, complete or not."""
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         return None
     try:
         return Path(snapshot_download(name, local_files_only=True))
-    except Exception:  # not there, in one of many ways
+    except Exception:  # there are many kinds of errors for a model that is not there
         return None
 
 
 def revision(path: Path) -> str:
-    """The commit of a snapshot in the hub's cache; empty for other folders."""
+    """Return the commit of a snapshot in the hub's cache; "" for other folders."""
     return path.name if path.parent.name == "snapshots" else ""

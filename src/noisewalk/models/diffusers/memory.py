@@ -1,4 +1,4 @@
-"""Where a large model computes, in which dtype, and whether it fits."""
+"""Where a large model computes, in which dtype, and whether it fits into memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GPUS = {
     "xpu": GPU("GPU of Intel (XPU)", lambda: torch.xpu.is_available()),
 }
 _WORKING = 1.25
-"""Activations and buffers beside the weights, as a share of them."""
+"""Memory with activations and buffers, as a multiple of the weights."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class Placement:
     """Where a model computes.
 
     Args:
-        device: of the pictures and of the network while it computes.
-        dtype: of the network: float16 or bfloat16 on CUDA, float32 on the CPU and on Apple's GPU, where half is slow or wrong.
-        mode: "full" keeps everything on the device, "offload" only the part at work, "sequential" only the layer at work.
+        device: the device of the pictures, and of the network while it computes.
+        dtype: the dtype of the network: float16 or bfloat16 on CUDA; float32 on the CPU and on Apple's GPU, where half
+            precision is slow or wrong.
+        mode: "full" keeps everything on the device, "offload" only the part in use, "sequential" only the layer in use.
     """
 
     device: torch.device
@@ -54,21 +55,26 @@ class Placement:
     mode: Mode = "auto"
 
     def check(self, name: str, folder: ModelFolder, family: Family) -> None:
-        """Say what the model will need, before anything is loaded.
+        """Say what a model will need, before anything is loaded.
+
+        Args:
+            name: the name of the model.
+            folder: its folder.
+            family: its family.
 
         Raises:
-            UserError: it does not fit, or a file of it is missing.
+            UserError: it does not fit, or one of its files is missing.
         """
         needed, free = self.estimate(folder, family) / GIB, free_memory(self.device) / GIB
         kind = dtype_name(self.dtype)
         if self.mode != "sequential" and needed > free:
             way = "--memory sequential, or a smaller model" if self.device.type == "cuda" else "a smaller model"
             there = f"{free:.1f} GiB are free on {self.device}"
-            raise UserError(f"'{name}' needs about {needed:.1f} GiB as {kind}, {there}; try {way}")
+            raise UserError(f"'{name}' needs about {needed:.1f} GiB in {kind}, and {there}; try {way}")
         log.info("%s: about %.2f GiB of %.1f GiB free on %s, %s", name, needed, free, self.device, kind)
 
     def estimate(self, folder: ModelFolder, family: Family) -> int:
-        """Bytes at the moment of greatest need: the larger of text encoders and network, which are never there together."""
+        """Return the bytes at the peak: the text encoders or the network, which are never loaded together."""
         parts = [
             [family.network, *(["vae"] if family.latent else [])],
             [p for p in family.text if p.startswith("text_encoder")],
@@ -83,9 +89,13 @@ class Placement:
         return int(max(sizes) * self.dtype.itemsize * _WORKING)
 
     def to_device(self, module: Any, part: str) -> Any:
-        """A loaded part, brought where it computes.
+        """Move a loaded part to where it computes.
 
-        U-Nets are kept channels-last: convolutions compute so, and would copy every picture there and back.
+        U-Nets are kept in channels-last order, because convolutions compute in it and would otherwise copy every picture.
+
+        Args:
+            module: the part.
+            part: its name.
         """
         if part == "unet":
             module = module.to(memory_format=torch.channels_last)
@@ -97,7 +107,7 @@ class Placement:
         return accelerate.cpu_offload_with_hook(module, self.device)[0]
 
     def encoder_to_device(self, pipe: Any) -> Any:
-        """A pipeline of text encoders, brought where it computes."""
+        """Move a pipeline of text encoders to where it computes."""
         if self.mode == "sequential" and self.device.type == "cuda":
             pipe.enable_sequential_cpu_offload(device=self.device)
             return pipe
@@ -105,10 +115,15 @@ class Placement:
 
 
 def placement(mode: str = "auto", device: str = "auto", dtype: torch.dtype | None = None) -> Placement:
-    """What the device at hand allows.
+    """Return the best placement that the device allows.
+
+    Args:
+        mode: one of `MODES`.
+        device: the device, or "auto".
+        dtype: the dtype; None for the usual one of the device.
 
     Raises:
-        UserError: a mode or device that there is not.
+        UserError: there is no such mode or device.
     """
     if mode not in MODES:
         raise unknown("memory mode", mode, MODES)
@@ -121,35 +136,40 @@ def placement(mode: str = "auto", device: str = "auto", dtype: torch.dtype | Non
         raise UserError(f"{missing} sees no {GPUS[where.type].what} on this machine; use --device cpu")
     try:
         torch.zeros(1, device=where).item()
-    except (RuntimeError, AssertionError, ImportError, NotImplementedError) as error:  # it depends on the kind of device which
+    except (
+        RuntimeError,
+        AssertionError,
+        ImportError,
+        NotImplementedError,
+    ) as error:  # which error depends on the kind of device
         raise UserError(f"{missing} cannot compute there ({shorten(first_line(error), 80)}); use --device cpu") from error
     if mode in ("offload", "sequential") and where.type != "cuda":
-        raise UserError(f"--memory {mode} moves parts between a GPU and main memory; on {where} there is only --memory full")
+        raise UserError(f"--memory {mode} moves parts between a GPU and main memory; on {where}, use --memory full")
     dtype = _usual(where) if dtype is None else dtype
     return Placement(where, dtype, mode)  # type: ignore[arg-type]
 
 
 def _usual(device: torch.device) -> torch.dtype:
-    """Half precision on CUDA: bfloat16 where the hardware multiplies it, float16 on older GPUs, which only emulate it."""
+    """Return the usual dtype: bfloat16 on CUDA, float16 on older GPUs that only emulate it, and float32 elsewhere."""
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 def log_peak_memory(device: torch.device) -> None:
-    """Say how much memory was really used."""
+    """Log how much memory was really used."""
     log.info("peak memory %.2f GiB on %s", peak_memory(device) / GIB, device)
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be had on a device."""
+    """Return the free memory of a device, in bytes."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(require("psutil").virtual_memory().available)
 
 
 def peak_memory(device: torch.device) -> int:
-    """Greatest number of bytes this process has held, on the device or, on the CPU, resident."""
+    """Return the most bytes that this process has held, on the device or, on the CPU, in main memory."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     try:

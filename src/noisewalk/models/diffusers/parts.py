@@ -1,4 +1,4 @@
-"""The parts of a pipeline that diffusers saved: its network, text encoders and autoencoder, loaded when first needed."""
+"""The parts of a pipeline: its network, text encoders and autoencoder, loaded when they are first needed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ log = logging.getLogger("noisewalk")
 
 @dataclass(eq=False)
 class Parts:
-    """The parts of a pipeline, loaded when first needed.
+    """The parts of a pipeline, loaded when they are first needed.
 
     Args:
-        folder, family: of the pipeline.
-        place: where and in which type they compute.
-        post_processing: what is done with finished pictures.
+        folder: the folder of the pipeline.
+        family: its family.
+        place: where and in which dtype the parts compute.
+        post_processing: the safety checker and the watermark.
     """
 
     folder: ModelFolder
@@ -42,7 +43,7 @@ class Parts:
     _prompts: dict[str, Condition] = field(default_factory=dict)
 
     def network(self) -> Any:
-        """The network; text encoders are freed first."""
+        """Return the network; text encoders are freed before it is loaded."""
         name = self.family.network
         if name not in self._loaded:
             self.free_encoders()
@@ -50,26 +51,29 @@ class Parts:
         return self._loaded[name]
 
     def call_network(self, x: Tensor, t: Tensor, *cond: Tensor) -> Tensor:
-        """The network's answer, asked in its own type."""
+        """Call the network in its own dtype."""
         network, dtype = self.network(), self.place.dtype
-        told = [c.to(x.device, dtype if c.is_floating_point() else c.dtype) for c in cond]
+        inputs = [c.to(x.device, dtype if c.is_floating_point() else c.dtype) for c in cond]
         file = self.folder.component_folder(self.family.network) / "config.json"
-        with reading(file, "ask the network of"):
-            said: Tensor = self.family.call(network, x.to(dtype), t, *told)
-            if said.shape[2:] != x.shape[2:] or said.shape[1] not in (x.shape[1], 2 * x.shape[1]):
-                raise UserError(f"the network of {file} answers {tuple(said.shape[1:])} to a picture of {tuple(x.shape[1:])}")
-        return said
+        with reading(file, "call the network of"):
+            output: Tensor = self.family.call(network, x.to(dtype), t, *inputs)
+            if output.shape[2:] != x.shape[2:] or output.shape[1] not in (x.shape[1], 2 * x.shape[1]):
+                raise UserError(
+                    f"the network of {file} returns {tuple(output.shape[1:])} for a picture of {tuple(x.shape[1:])}"
+                )
+        return output
 
     def vae(self) -> Any:
+        """Return the autoencoder."""
         if "vae" not in self._loaded:
             self._loaded["vae"] = self.place.to_device(self.folder.load("vae", self.place.dtype), "vae")
         return self._loaded["vae"]
 
     def encode(self, prompt: str) -> Condition:
-        """A prompt's condition, from memory, from the cache on disk, or from the text encoder."""
+        """Return a prompt's condition, from memory, from the cache on disk, or from the text encoder."""
         if self.family.encode is None:
             if prompt:
-                raise UserError(f"this model was trained without prompts, so it takes none but ''; '{prompt}' was asked for")
+                raise UserError(f"this model was trained without prompts, so its only prompt is ''; '{prompt}' was asked for")
             return ()
         prompt = self.family.normalise(prompt)
         if prompt not in self._prompts:
@@ -78,52 +82,59 @@ class Parts:
         return self._prompts[prompt]
 
     def caches(self) -> tuple[EmbeddingCache, EmbeddingCache]:
-        """The embeddings this encoder made, and those imported for this model."""
+        """Return the cache of this encoder's embeddings, and the cache of those imported for this model."""
         folder = cache_folder() / "prompts"
         try:
             own = "-".join(self.folder.fingerprint(part) for part in self.encoder_names())
-        except UserError:  # its weights are not here; imported embeddings may be
+        except UserError:  # its weights are missing, but there may be imported embeddings
             own = f"no weights at {self.folder.path.resolve()}"
         return EmbeddingCache(own, folder), EmbeddingCache(f"imported for {self.folder.pipeline}, {self.width}", folder)
 
     @property
     def width(self) -> int:
-        """Length of a prompt's vectors, as the network wants them; 0 if its configuration does not say."""
+        """The length of a prompt's vectors that the network takes; 0 if its configuration does not say it."""
         config = self.folder.network(self.family.network)
         width = config.get("encoder_hid_dim") or config.get("cross_attention_dim") or 0
         return width if isinstance(width, int) else width[0]
 
     def where(self, prompt: str) -> Path:
-        """The file that keeps a prompt's embedding."""
+        """Return the file of a prompt's embedding."""
         own, imported = (cache.path(self.family.normalise(prompt)) for cache in self.caches())
         return own if own.is_file() else imported
 
     def keep(self, prompt: str, embedding: Tensor) -> Path:
-        """Import an embedding (1, L, D) that was made elsewhere.
+        """Import an embedding that was made elsewhere.
+
+        Args:
+            prompt: its prompt.
+            embedding: (1, L, D).
+
+        Returns:
+            The file that keeps it.
 
         Raises:
-            UserError: the model's prompts are not one tensor, or of another length.
+            UserError: the model's prompts are not a single tensor, or have another length.
         """
         if len(self.family.text) > 2 or embedding.shape[2] != self.width:
             wanted = self.width if len(self.family.text) <= 2 else "several tensors"
             raise UserError(
-                f"embeddings of {embedding.shape[2]} numbers per token were given, {self.folder.path.name} takes {wanted}; "
+                f"embeddings of {embedding.shape[2]} numbers per token were given, but {self.folder.path.name} takes {wanted}; "
                 "import them for the model they were made for"
             )
         return self.caches()[1].put(self.family.normalise(prompt), (embedding.float(),))
 
     def encoder_names(self) -> list[str]:
+        """Return the names of the text encoders that the pipeline has."""
         return [part for part in self.family.text if part.startswith("text_encoder") and self.folder.has(part)]
 
     def cached(self, prompt: str) -> Condition | None:
+        """Return the embedding of a prompt from the cache on disk; None if it is not there."""
         own, imported = self.caches()
         return found if (found := own.get(prompt)) is not None else imported.get(prompt)
 
     def _encode(self, prompt: str) -> Condition:
         if "text" not in self._loaded:
-            log.info(
-                "loading the text encoder of %s (its embeddings are then kept in %s)", self.folder.path.name, cache_folder()
-            )
+            log.info("loading the text encoder of %s (its embeddings are kept in %s)", self.folder.path.name, cache_folder())
             dtype = self.place.dtype
             self._loaded["text"] = self.place.encoder_to_device(self.folder.encoders(self.family.text, dtype))
         pipe = self._loaded["text"]
@@ -134,19 +145,20 @@ class Parts:
         try:
             self.caches()[0].put(prompt, cond)
         except UserError as error:
-            warnings.warn(f"the prompt's embedding is used, but not kept: {error}", stacklevel=2)
+            warnings.warn(f"the embedding of the prompt is used but not kept: {error}", stacklevel=2)
         return cond
 
     def warn_of_truncation(self, pipe: Any, prompt: str) -> None:
-        """Say which words of a prompt the encoder never sees."""
+        """Warn about the words of a prompt that the encoder does not see."""
         for name, limit in self.family.limits:
             tokenizer: Any = getattr(pipe, name, None)
             ids = tokenizer(prompt).input_ids if tokenizer is not None else []
             if len(ids) > limit:
                 dropped = tokenizer.decode(ids[limit - 1 : -1])
-                warnings.warn(f"the prompt is cut at {limit} of its {len(ids)} tokens; dropped: '{dropped}'", stacklevel=2)
+                warnings.warn(f"the prompt is cut at {limit} of its {len(ids)} tokens, without '{dropped}'", stacklevel=2)
 
     def free_encoders(self) -> None:
+        """Free the memory of the text encoders."""
         if self._loaded.pop("text", None) is not None:
             log.info("freeing the text encoder")
             gc.collect()

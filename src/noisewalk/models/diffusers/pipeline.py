@@ -1,7 +1,7 @@
-"""Any pipeline that diffusers saved, as a model to draw with.
+"""A pipeline that diffusers saved, as a model that makes pictures.
 
 The text encoder is loaded when a prompt is not in the cache, and freed before the network is loaded, which happens at the first
-step. Everything that can be checked without loading (files whole, scheduler known, memory enough) is checked at once.
+step. Everything that can be checked without loading (the files, the scheduler, the memory) is checked at once.
 """
 
 from __future__ import annotations
@@ -35,15 +35,18 @@ def open_pipeline(
     safety_checker: bool = False,
     watermark: bool = False,
 ) -> Pretrained:
-    """A pipeline folder as a model.
+    """Open a pipeline folder as a model.
 
     Args:
-        name: what it was asked for by.
-        size: side of its pictures, pixels; None for the model's own.
-        safety_checker, watermark: see `PostProcessing`.
+        path: the folder.
+        name: the name that it was asked for by.
+        place: where it computes.
+        size: the side of its pictures in pixels; None for the model's own.
+        safety_checker: see `PostProcessing`.
+        watermark: see `PostProcessing`.
 
     Raises:
-        UserError: the folder is no whole model, or one of a kind or with a scheduler not known.
+        UserError: the folder is incomplete, or its kind of pipeline or its scheduler is unknown.
     """
     folder = ModelFolder(path)
     if folder.pipeline not in FAMILIES:
@@ -75,36 +78,40 @@ def open_pipeline(
 
 
 def _shape(parts: Parts, config: Network, size: int | None) -> tuple[int, Codec | None, int]:
-    """Channels of the pictures, the autoencoder if there is one, and the side of the pictures."""
+    """Return the channels of the pictures, the autoencoder if there is one, and the side of the pictures."""
     folder, family = parts.folder, parts.family
     own = config.get("sample_size") or folder.options.get("default_sample_size") or 64
     if not isinstance(own, int):
         if own[0] != own[1]:
-            raise UserError(f"{folder.path} draws oblong pictures ({own[0]}x{own[1]}); noisewalk draws square ones")
+            raise UserError(f"{folder.path} makes oblong pictures ({own[0]}x{own[1]}); noisewalk makes square ones only")
         own = own[0]
     seen = config.get("in_channels") or 3
     if config.get("time_cond_proj_dim"):
-        raise UserError(f"{folder.path} has a network that is told its guidance (time_cond_proj_dim), which noisewalk does not")
+        raise UserError(
+            f"{folder.path} has a network that takes the guidance as an input (time_cond_proj_dim), which noisewalk does not do"
+        )
     if config.get("num_class_embeds") and not family.upscales:
-        raise UserError(f"{folder.path} has a network of classes (num_class_embeds), which noisewalk does not name to it")
+        raise UserError(f"{folder.path} has a network of classes (num_class_embeds), which noisewalk cannot ask for")
     if not family.latent:
         channels = seen // (2 if family.upscales else 1)
         if channels not in (1, 3):
-            raise UserError(f"{folder.path} has a network of {seen} channels; noisewalk draws grey and colour pictures only")
+            raise UserError(f"{folder.path} has a network of {seen} channels; noisewalk makes grey and colour pictures only")
         return channels, None, size or own
     vae = folder.network("vae")
     folder.component_class("vae")
     if vae.get("latents_mean") or vae.get("latents_std"):
-        raise UserError(f"{folder.path}/vae has latents_mean and latents_std, which noisewalk does not follow")
+        raise UserError(f"{folder.path}/vae has latents_mean and latents_std, which noisewalk does not use")
     channels = vae.get("latent_channels", 4)
     if family.network == "unet" and seen != channels + (3 if family.upscales else 0):
-        raise UserError(f"{folder.path} has a U-Net of {seen} channels for latents of {channels}: one of inpainting or depth?")
+        raise UserError(
+            f"{folder.path} has a U-Net of {seen} channels for latents of {channels}; it may be one for inpainting or depth"
+        )
     factor = 2 ** (len(vae.get("block_out_channels", [1, 1, 1, 1])) - 1)
     if family.network == "transformer" and "sample_size" not in config:
-        own = 1024 // factor  # Flux and Z-Image do not say
+        own = 1024 // factor  # Flux and Z-Image do not say it
     side = size or own * factor
     if own > 4096:
-        raise UserError(f"{folder.path} draws pictures of {own} pixels, at most 4096 are drawn; see sample_size")
+        raise UserError(f"{folder.path} makes pictures of {own} pixels, but the limit is 4096; see sample_size")
     latent = (channels, side // factor, side // factor)
     return vae.get("out_channels") or 3, _codec(parts, vae, latent), side
 
@@ -145,11 +152,11 @@ def _network(parts: Parts, family: Family, sampling: Sampling) -> NetworkModel:
         "unit": lambda t: sampling.time_conditioning(t) / num,
         "reverse": lambda t: 1 - sampling.time_conditioning(t) / num,
     }
-    told = torch.float64 if parts.place.dtype == torch.float64 else torch.float32
+    time_dtype = torch.float64 if parts.place.dtype == torch.float64 else torch.float32
     return NetworkModel(
         parts.call_network,
         sampling.schedule,
         family.predicts or sampling.prediction_type,
-        time_conditioning=lambda t: time_conditionings[family.time_conditioning](t).to(told),
+        time_conditioning=lambda t: time_conditionings[family.time_conditioning](t).to(time_dtype),
         learned_variance=sampling.learned_variance,
     )

@@ -1,4 +1,4 @@
-"""What a pipeline brings to look at finished pictures or to mark them; each is done only where it was asked for."""
+"""The safety checker and the watermark that come with a pipeline; each is used only if the user asked for it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from torch import Tensor
 
 from ...errors import UserError
 from ...images import to_image, to_tensor
-from .components import ModelFolder, quiet
+from .classes import quiet
+from .components import ModelFolder
 
 
 @dataclass(eq=False)
 class PostProcessing:
-    """A pipeline's safety checker and watermark, loaded when first needed.
+    """A pipeline's safety checker and watermark, loaded when they are first needed.
 
     Args:
-        folder: of the pipeline.
-        safety_checker: whether pictures are shown to it.
-        watermark: whether it is stamped on them.
+        folder: the folder of the pipeline.
+        safety_checker: whether pictures are shown to the safety checker.
+        watermark: whether the watermark is put on them.
 
     Raises:
-        UserError: one was asked for that the pipeline came without.
+        UserError: the pipeline does not have what was asked for.
     """
 
     folder: ModelFolder
@@ -39,10 +40,10 @@ class PostProcessing:
         if self.safety_checker and not (self.folder.has("safety_checker") and self.folder.has("feature_extractor")):
             raise UserError(f"{name} has no safety checker; leave out --safety-checker")
         if self.watermark and not self.folder.has("watermarker"):
-            raise UserError(f"{name} has no watermark of its own to stamp; leave out --watermark")
+            raise UserError(f"{name} has no watermark of its own; leave out --watermark")
 
     def flagged(self, images: list[Image.Image]) -> list[bool] | None:
-        """Which pictures the safety checker objects to, None if it is not wanted. It is asked, not obeyed: none is changed."""
+        """Return which pictures the safety checker objects to; None if it is not used. No picture is changed."""
         if not self.safety_checker:
             return None
         if "safety_checker" not in self._loaded:
@@ -58,7 +59,10 @@ class PostProcessing:
         return [any(each) for each in zip(*said[1:], strict=True)]
 
     def stamped(self, x: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) in [-1, 1], in 8 bits and with the watermark in their corner, if it is wanted.
+        """Return pictures (N, C, H, W) in [-1, 1], in 8 bits and with the watermark in their corner, if it is used.
+
+        Args:
+            x: the pictures.
 
         Raises:
             UserError: they are too small for it.
@@ -70,12 +74,12 @@ class PostProcessing:
         images = [to_image(picture) for picture in x]
         try:
             self._loaded["watermarker"].apply_watermark(images)
-        except ValueError as error:  # its size is a share of the picture's, less than a pixel here
+        except ValueError as error:  # the watermark's size is a share of the picture's, and less than one pixel here
             raise UserError(f"pictures of {x.shape[3]}x{x.shape[2]} are too small for the watermark; use --upsample") from error
         return torch.cat([to_tensor(image) for image in images])
 
     def _checker(self) -> Any:
-        """The safety checker; its `from_pretrained` does not get on with transformers 5, so its weights are read here."""
+        """Load the safety checker; its `from_pretrained` fails with transformers 5, so its weights are read here."""
         kind, folder = self.folder.component_class("safety_checker"), self.folder.component_folder("safety_checker")
         checker = kind(kind.config_class.from_pretrained(folder))
         for file in self.folder.weights("safety_checker"):

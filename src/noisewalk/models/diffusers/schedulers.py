@@ -1,12 +1,11 @@
-"""diffusers' scheduler configurations as schedules, grids and step rules."""
+"""The scheduler configurations of diffusers as schedules, grids and step rules."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,9 +13,8 @@ from torch import Tensor
 from ...errors import UserError
 from ...walk.noise import Schedule
 from ...walk.prediction import TARGETS
-from ...walk.schedules import DiscreteVP, LinearPath, WithGrid, cosine_betas, linear_betas, scaled_linear_betas
-
-Config = Mapping[str, Any]
+from ...walk.schedules import DiscreteVP, LinearPath, WithGrid
+from .tables import Config, read_table
 
 SCHEDULER_STEP_RULES = {
     "DDPMScheduler": "ddpm",
@@ -29,7 +27,7 @@ SCHEDULER_STEP_RULES = {
     "LMSDiscreteScheduler": "dpmpp-2m",
     "FlowMatchEulerDiscreteScheduler": "euler",
 }
-"""Scheduler classes and the step rule each stands for. PNDM, UniPC and LMS are walked by the nearest rule there is."""
+"""The step rule of each class of schedulers. PNDM, UniPC and LMS are walked by the nearest rule."""
 
 _VARIANCES = {
     "fixed_small": "ddpm-small",
@@ -52,9 +50,10 @@ class Sampling:
         schedule: the path, with the scheduler's own grid.
         prediction_type: a key of `TARGETS`.
         learned_variance: whether half of the output's channels are a variance.
-        time_conditioning: time -> the timestep the network is told, of the type of the time.
-        num: number of timesteps.
-        step_rule, threshold: keys of `SCHEDULER_STEP_RULES` and `THRESHOLDS`.
+        time_conditioning: maps the time to the timestep that the network takes, in the dtype of the time.
+        num: the number of timesteps.
+        step_rule: a key of `STEP_RULES`.
+        threshold: a key of `THRESHOLDS`.
         dynamic: quantile and greatest value of dynamic thresholding.
         unit_start: see `Pretrained`.
     """
@@ -71,26 +70,27 @@ class Sampling:
 
 
 def read_scheduler(config: Config, tokens: int = 0, even: bool = False) -> Sampling:
-    """A scheduler_config.json as what it means.
+    """Return the meaning of a scheduler_config.json.
 
     Args:
-        tokens: of a picture in a transformer, which some flow schedulers shift their grid by.
-        even: a flow grid starts from even steps 1, ..., 1 / steps, as some pipelines set it, not from the scheduler's own.
+        config: its content.
+        tokens: the number of tokens of a picture in a transformer, by which some flow schedulers shift their grid.
+        even: whether a flow grid is even, 1, ..., 1 / steps, as some pipelines set it, and not the scheduler's own.
 
     Raises:
-        UserError: the scheduler, or an option of it, is not known; it is named.
+        UserError: the scheduler, or one of its options, is unknown; the message names it.
     """
     name = str(config.get("_class_name", "without a name"))
     if name not in SCHEDULER_STEP_RULES:
         raise UserError(f"the scheduler {name} is not known to noisewalk; known are {', '.join(sorted(SCHEDULER_STEP_RULES))}")
     ignored = [option for option in _SIGMA_GRIDS if config.get(option)]
     if ignored:
-        warnings.warn(f"the scheduler's {', '.join(ignored)} is not followed; its plain grid is walked", stacklevel=2)
+        warnings.warn(f"the scheduler's {', '.join(ignored)} is not used; its plain grid is walked", stacklevel=2)
     refused = [option for option in _REFUSED if config.get(option)]
     if refused:
         raise UserError(f"the scheduler's {', '.join(refused)} is not known to noisewalk, and would change the pictures")
     if name == "FlowMatchEulerDiscreteScheduler":
-        flow_times(config, 2, tokens, even)  # now, rather than when it is walked
+        flow_times(config, 2, tokens, even)  # an error is raised now, and not in the walk
         schedule = WithGrid(LinearPath(), lambda steps: flow_times(config, steps, tokens, even))
         num = int(config.get("num_train_timesteps", 1000))
         return Sampling(schedule, "flow_prediction", False, lambda t: t * num, num, "euler", "none", (0.95, 1.5), False)
@@ -108,11 +108,11 @@ def _variance_preserving(name: str, config: Config) -> Sampling:
     if target == "epsilon" and table[-1] == 0:
         raise UserError(
             "the scheduler's rescale_betas_zero_snr starts at pure noise, where a network of prediction_type epsilon says "
-            "nothing of the picture; set it to false in scheduler_config.json, or prediction_type to what the network says"
+            "nothing about the picture; set it to false in scheduler_config.json, or correct prediction_type"
         )
     if not bool((torch.cat([table.new_ones(1), table]).diff() < 0).all()) or not bool(table[-1] >= 0):
         raise UserError(
-            "the scheduler's betas do not make noise grow at every timestep; see beta_start, beta_end and trained_betas"
+            "the scheduler's betas do not increase the noise at every timestep; see beta_start, beta_end and trained_betas"
         )
     num = len(table)
     start = name not in ("EulerDiscreteScheduler",) or config.get("timestep_spacing", "linspace") == "leading"
@@ -132,54 +132,24 @@ def _variance_preserving(name: str, config: Config) -> Sampling:
     )
 
 
-def read_table(name: str, config: Config) -> Tensor:
-    """alphas_cumprod of a scheduler configuration, float64.
-
-    With `rescale_betas_zero_snr`, sqrt(abar) is shifted and scaled to keep its first value and to end at 0, so that a walk
-    starts from pure noise and brightness is the model's to choose; schedulers that divide by alpha keep abar = 2^-24 there.
-
-    Reference: Lin et al. 2024, algorithm 1.
-    """
-    abar = torch.cumprod(1 - read_betas(config), 0)
-    if not config.get("rescale_betas_zero_snr"):
-        return abar
-    root = abar.sqrt()
-    abar = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
-    if name not in ("DDIMScheduler", "DDPMScheduler"):
-        abar[-1] = 2**-24
-    return abar
-
-
-def read_betas(config: Config) -> Tensor:
-    """The table of betas of a scheduler configuration as it is before any rescaling, float64.
-
-    Raises:
-        UserError: a beta schedule that is not known.
-    """
-    if (trained := config.get("trained_betas")) is not None:
-        return torch.tensor(trained, dtype=torch.float64)
-    num, kind = int(config.get("num_train_timesteps", 1000)), config.get("beta_schedule", "linear")
-    start, end = float(config.get("beta_start", 1e-4)), float(config.get("beta_end", 0.02))
-    tables: dict[str, Callable[[], Tensor]] = {
-        "linear": lambda: linear_betas(num, start, end),
-        "scaled_linear": lambda: scaled_linear_betas(num, start, end),
-        "squaredcos_cap_v2": lambda: cosine_betas(num),
-        "sigmoid": lambda: torch.sigmoid(torch.linspace(-6, 6, num, dtype=torch.float64)) * (end - start) + start,
-    }
-    if kind not in tables:
-        raise UserError(f"the scheduler's beta_schedule '{kind}' is not known; known are {', '.join(tables)}")
-    return tables[kind]()
-
-
 def vp_times(name: str, config: Config, steps: int, num: int) -> Tensor:
-    """The times of a variance-preserving scheduler: (timestep + 1) / num of each of its timesteps, then where it ends.
+    """Return the times of a variance-preserving scheduler: (timestep + 1) / num of each of its timesteps, and then its end.
 
-    Spacings as in Lin et al. 2024, table 2. A DDIM of `set_alpha_to_one: false` ends on timestep 0, the others clean.
+    A DDIM scheduler with `set_alpha_to_one: false` ends on timestep 0; the others end at the clean picture.
+
+    Args:
+        name: the class of the scheduler.
+        config: its configuration.
+        steps: the number of steps, from 1 to `num`.
+        num: the number of timesteps.
+
+    Reference: Lin et al., *Common Diffusion Noise Schedules and Sample Steps are Flawed*, 2024, table 2 (the spacings),
+    https://arxiv.org/abs/2305.08891.
     """
     if steps > num:
-        raise UserError(f"this model has {num} timesteps, a walk of {steps} steps was asked for; lower --steps")
+        raise UserError(f"this model has {num} timesteps, but a walk of {steps} steps was asked for; lower --steps")
     multistep = int(name in ("DPMSolverMultistepScheduler", "UniPCMultistepScheduler"))
-    last = num - _clipped(name, config) if multistep else num  # the solver leaves out where log(alpha / sigma) is too small
+    last = num - _clipped(name, config) if multistep else num
     spacing = config.get("timestep_spacing", "linspace" if multistep or "Discrete" in name else "leading")
     count = torch.arange(steps, 0, -1, dtype=torch.float64)
     if spacing == "linspace":
@@ -193,7 +163,7 @@ def vp_times(name: str, config: Config, steps: int, num: int) -> Tensor:
         raise UserError(f"the scheduler's timestep_spacing '{spacing}' is not known; known are leading, linspace, trailing")
     if not bool((index >= 0).all()) or not bool((index < num).all()):
         raise UserError(
-            f"{steps} steps with this scheduler's timestep_spacing, steps_offset and lambda_min_clipped leave its {num}"
+            f"{steps} steps do not fit this scheduler's {num} timesteps; see timestep_spacing, steps_offset, lambda_min_clipped"
         )
     ends_noisy = name == "DDIMScheduler" and not config.get("set_alpha_to_one", True) and index[-1] > 0
     end = torch.tensor([1 / num if ends_noisy else 0.0], dtype=torch.float64)
@@ -201,7 +171,7 @@ def vp_times(name: str, config: Config, steps: int, num: int) -> Tensor:
 
 
 def _clipped(name: str, config: Config) -> int:
-    """How many of the noisiest timesteps lie below `lambda_min_clipped`."""
+    """Return how many of the noisiest timesteps lie below `lambda_min_clipped`."""
     least = config.get("lambda_min_clipped")
     if least is None or least == -math.inf or least == "-inf":
         return 0
@@ -210,11 +180,20 @@ def _clipped(name: str, config: Config) -> int:
 
 
 def flow_times(config: Config, steps: int, tokens: int, even: bool) -> Tensor:
-    """The times of a flow-matching scheduler: evenly spaced, then shifted towards noise, then clean.
+    """Return the times of a flow-matching scheduler: evenly spaced, then shifted towards noise, and at last the clean picture.
 
-    t <- s t / (1 + (s - 1) t) with a fixed shift s, or with s = exp(mu) and mu linear in the number of tokens.
+        t <- s t / (1 + (s - 1) t)
 
-    Reference: Esser et al., *Scaling Rectified Flow Transformers*, 2024, section 5.3.2.
+    The shift s is fixed, or s = exp(mu) with mu linear in the number of tokens.
+
+    Args:
+        config: the configuration.
+        steps: the number of steps.
+        tokens: the number of tokens of a picture.
+        even: see `read_scheduler`.
+
+    Reference: Esser et al., *Scaling Rectified Flow Transformers for High-Resolution Image Synthesis*, 2024, section 5.3.2,
+    https://arxiv.org/abs/2403.03206.
     """
     num = config.get("num_train_timesteps", 1000)
     if config.get("use_dynamic_shifting"):

@@ -1,1 +1,1 @@
-"""Networks of our own."""
+"""Networks of noisewalk's own."""

@@ -1,4 +1,4 @@
-"""What checkpoints name: kinds of networks, schedules, and how their prompts are read."""
+"""What checkpoints name: kinds of networks, schedules, and how their prompts are encoded."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _DIGITS = tuple(str(digit) for digit in range(10))
 
 
 def build(config: dict[str, Any]) -> torch.nn.Module:
-    """The network that a checkpoint's configuration describes, with random weights."""
+    """Return the network that a checkpoint's configuration describes, with random weights."""
     return NETWORKS[config["network"]](config["config"])
 
 
 def prompts(config: dict[str, Any]) -> Callable[[str], Condition]:
-    """How the prompts of a checkpoint's network are read."""
+    """Return the prompt encoder of a checkpoint's network."""
     if config["network"] in ("unet-text", "unet-upscaler"):
         return TextPrompts(load_words(), config["config"]["max_tokens"])
     names = tuple(config.get("labels", _DIGITS))

@@ -1,7 +1,7 @@
-"""The course U-Net (CS180, part B), layer for layer.
+"""The U-Net of the course (CS180, part B), layer for layer.
 
-Batch normalisation makes a batch's pictures share statistics in training, so it is evaluated with `eval()`; convolutions have
-biases, which the published parameter counts include.
+Batch normalisation makes the pictures of a batch share statistics in training, so the network is evaluated with `eval()`.
+Convolutions have biases, which the published parameter counts include.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class CourseUNetConfig:
     Args:
         hidden: D, the width of the finest resolution; 128 for the denoiser, 64 for the rest.
         in_channels: 1 for grey, 3 for colour.
-        image_size: height and width, pixels; divisible by 4.
-        time: whether it is told the time.
-        num_classes: number of labels, 0 for none; label `num_classes` stands for "no label" (a one-hot of zeros).
-        edition: how conditions enter. "add" (2024, DDPM): h + t, with class c h + t. "scale" (2025, flow): h t, with class
+        image_size: height and width in pixels; divisible by 4.
+        time: whether the network is conditioned on the time.
+        num_classes: the number of labels, 0 for none; label `num_classes` stands for "no label" (a one-hot vector of zeros).
+        edition: how conditions enter. "add" (2024, DDPM): h + t, with a class c h + t. "scale" (2025, flow): h t, with a class
             c h + t.
     """
 
@@ -49,36 +49,38 @@ class CourseUNetConfig:
 
 
 def conv(c_in: int, c_out: int) -> nn.Sequential:
-    """Same size: 3x3 convolution, batch normalisation, GELU."""
+    """Return a 3x3 convolution with batch normalisation and GELU, which keeps the size."""
     return nn.Sequential(nn.Conv2d(c_in, c_out, 3, 1, 1), nn.BatchNorm2d(c_out), nn.GELU())
 
 
 def conv_block(c_in: int, c_out: int) -> nn.Sequential:
-    """Two `conv`s."""
+    """Return two `conv` layers."""
     return nn.Sequential(conv(c_in, c_out), conv(c_out, c_out))
 
 
 def down_block(c_in: int, c_out: int) -> nn.Sequential:
-    """Half the size: 3x3 convolution of stride 2, batch normalisation, GELU; then a `conv_block`."""
+    """Return a 3x3 convolution of stride 2 with batch normalisation and GELU, which halves the size, and a `conv_block`."""
     down = nn.Sequential(nn.Conv2d(c_in, c_out, 3, 2, 1), nn.BatchNorm2d(c_out), nn.GELU())
     return nn.Sequential(down, conv_block(c_out, c_out))
 
 
 def up_block(c_in: int, c_out: int) -> nn.Sequential:
-    """Twice the size: 4x4 transposed convolution of stride 2, batch normalisation, GELU; then a `conv_block`."""
+    """Return a 4x4 transposed convolution of stride 2 with batch normalisation and GELU, and a `conv_block`."""
     up = nn.Sequential(nn.ConvTranspose2d(c_in, c_out, 4, 2, 1), nn.BatchNorm2d(c_out), nn.GELU())
     return nn.Sequential(up, conv_block(c_out, c_out))
 
 
 def units(block: nn.Module) -> list[nn.Module]:
-    """The convolutions of a block, each with its normalisation and GELU."""
+    """Return the convolutions of a block, each with its normalisation and GELU."""
     parts = list(block.children())
     return [block] if not isinstance(parts[0], nn.Sequential) else [unit for part in parts for unit in units(part)]
 
 
 def checkpointed(block: nn.Module, x: Tensor) -> Tensor:
-    """`block(x)` to the bit and with the same gradients, but only the input of each unit is kept for the backward pass, which
-    computes the rest again: half the memory, a third more time.
+    """Compute `block(x)` with gradient checkpointing, to the bit and with the same gradients.
+
+    Only the input of each unit is kept for the backward pass, which computes the rest again. That takes half the memory and a
+    third more time.
     """
     _keep_freed_memory(torch.is_autocast_enabled("cpu"))  # in float32 there is no room for that in 2 GiB
     for unit in units(block):
@@ -88,11 +90,12 @@ def checkpointed(block: nn.Module, x: Tensor) -> Tensor:
 
 @cache
 def _keep_freed_memory(keep: bool) -> None:
-    """Have glibc keep freed blocks for the next ones from now on, or return those of 1 MiB and more to the system at once.
+    """Make glibc keep freed blocks for the next ones, or return those of 1 MiB and more to the system at once.
 
-    By itself it keeps ever larger blocks, up to 32 MiB, and activations of many sizes then leave holes. What is returned comes
-    back as pages to be cleared. At D = 128 on two cores: in float32 1.8 GiB and 23 pictures/s returned, 3.1 and 34 kept; in
-    bfloat16 1.1 and 42, 1.9 and 74. Smaller networks gain nothing either way.
+    By default it keeps ever larger blocks, up to 32 MiB, and activations of many sizes then leave holes. Memory that is
+    returned comes back as pages that must be cleared. Measured at D = 128 on two cores: in float32, 1.8 GiB and 23 pictures/s
+    if it is returned, 3.1 GiB and 34 pictures/s if it is kept; in bfloat16, 1.1 and 42, 1.9 and 74. Smaller networks gain
+    nothing either way.
     """
     with suppress(OSError, AttributeError, TypeError):  # another C library, or Windows
         for threshold in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
@@ -117,12 +120,19 @@ def _copied_buffers(block: nn.Module) -> Iterator[None]:
 
 
 def fc_block(c_in: int, c_out: int) -> nn.Sequential:
-    """Linear, GELU, linear."""
+    """Return a linear layer, GELU, and a linear layer."""
     return nn.Sequential(nn.Linear(c_in, c_out), nn.GELU(), nn.Linear(c_out, c_out))
 
 
 class CourseUNet(nn.Module):
-    """(N, C, H, W) noisy picture, (N,) time in [0, 1], (N,) label -> (N, C, H, W); time and label only if it has them."""
+    """The course's U-Net.
+
+    It maps a noisy picture (N, C, H, W), a time (N,) in [0, 1] and a label (N,) to (N, C, H, W). It takes time and label only
+    if it is conditioned on them.
+
+    Reference: Ronneberger et al., *U-Net: Convolutional Networks for Biomedical Image Segmentation*, 2015,
+    https://arxiv.org/abs/1505.04597; the course's project page (CS180, part B).
+    """
 
     def __init__(self, config: CourseUNetConfig) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from ...walk.prediction import TARGETS
+from ..pretrained import Defaults
 from .build import NETWORKS, SCHEDULES, build
 from .course import CourseUNetConfig
 from .text_unet import TextUNetConfig
 from .unet import UNetConfig
 
 LARGEST = 65_536
-"""The greatest number in the configuration of a network: a width, a side, a count of classes."""
+"""The greatest number that the configuration of a network may have: a width, a side or a number of classes."""
 
 MAY_BE_ZERO = ("num_classes", "dropout", "attention", "beside_channels")
 
@@ -35,12 +36,12 @@ class CheckpointConfig(TypedDict):
 
     Args:
         network: a key of `NETWORKS`.
-        config: its shape, a dataclass of the network's file.
+        config: its shape, the fields of a dataclass in the network's file.
         schedule: a key of `SCHEDULES`.
         prediction_type: a key of `TARGETS`.
         unit_range: whether it was trained on pictures in [0, 1].
-        labels: names of its classes.
-        defaults: of walks.
+        labels: the names of its classes.
+        defaults: the defaults of walks.
     """
 
     network: str
@@ -53,20 +54,20 @@ class CheckpointConfig(TypedDict):
 
 
 class CheckpointMismatch(ValueError):
-    """A checkpoint does not describe the network that its tensors are of."""
+    """A checkpoint does not describe the network that its tensors belong to."""
 
 
 def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
-    """The network that a checkpoint describes, with its weights.
+    """Return the network that a checkpoint describes, with its weights.
 
-    The network is first built with shapes and no memory, so that no number in a file can ask for more than its tensors have.
+    The network is first built with shapes but no memory, so that no number in a file can ask for more than its tensors have.
 
     Args:
         config: the configuration of the checkpoint.
         tensors: its weights by name.
 
     Raises:
-        CheckpointMismatch: a field is missing, of another type or out of bounds, or the tensors are of another network.
+        CheckpointMismatch: a field is missing, has another type or is out of bounds, or the tensors belong to another network.
     """
     try:
         said = msgspec.convert(config, CheckpointConfig)
@@ -77,11 +78,11 @@ def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tenso
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, ArithmeticError, IndexError, RuntimeError) as error:
         raise CheckpointMismatch(str(error) or type(error).__name__) from error
     except (AssertionError, AttributeError) as error:
-        raise CheckpointMismatch(f"the network cannot be built of its configuration ({error})") from error
+        raise CheckpointMismatch(f"the network cannot be built from its configuration ({error})") from error
     there = {name: tensor.shape for name, tensor in tensors.items()}
     if differ := sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name)):
         raise CheckpointMismatch(
-            f"{len(differ)} of its tensors are missing, foreign or of another shape, such as '{differ[0]}'"
+            f"{len(differ)} of its tensors are missing, unknown or of another shape, such as '{differ[0]}'"
         )
     network = build(dict(config))
     network.load_state_dict(dict(tensors))
@@ -100,12 +101,36 @@ def _known(said: CheckpointConfig) -> None:
 
 
 def _bounded(shape: dict[str, Any], count: int) -> None:
-    """See that numbers are such as a network has; of parts that have tensors there are at most `count`."""
+    """Check that numbers are such as a network has; of parts that have tensors, there are at most `count`."""
     for name, value in shape.items():
         most = count if name in ("blocks", "text_layers") else LARGEST
         least = 0 if name in MAY_BE_ZERO or isinstance(value, bool) else 1
         for number in value if isinstance(value, list | tuple) else [value]:
             if isinstance(number, int | float) and not (math.isfinite(number) and least <= number <= most):
-                raise CheckpointMismatch(f"{name} is {number:g}, which is no size of a network")
+                raise CheckpointMismatch(f"{name} is {number:g}, which no network can have")
         if isinstance(value, list | tuple) and len(value) > 16:
             raise CheckpointMismatch(f"{name} has {len(value)} entries")
+
+
+def read_defaults(said: dict[str, Any], otherwise: Defaults) -> Defaults:
+    """Return the defaults of walks that a card or a checkpoint states, checked, and others where it says nothing.
+
+    Args:
+        said: the card or the configuration of the checkpoint.
+        otherwise: the other defaults.
+
+    Raises:
+        CheckpointMismatch: a value has another type, or is out of bounds.
+    """
+    stated = said.get("defaults", {})
+    if unknown_names := stated.keys() - {field.name for field in fields(Defaults)}:
+        raise CheckpointMismatch(f"its defaults name '{min(unknown_names)}', which is not a setting of walks")
+    try:
+        made = msgspec.convert({**asdict(otherwise), **stated}, Defaults)
+    except msgspec.ValidationError as error:
+        raise CheckpointMismatch(f"its defaults are damaged ({error})") from error
+    if not (1 <= made.steps <= 1000 and 0 <= made.upsample <= 2 and abs(made.guidance_scale) <= 1000):
+        raise CheckpointMismatch(
+            "its defaults are out of bounds (1 to 1000 steps, upsample 0 to 2, guidance_scale -1000 to 1000)"
+        )
+    return replace(made, guidance_interval=tuple(made.guidance_interval))

@@ -1,4 +1,4 @@
-"""Convolutions whose weights oneDNN keeps in its own order, for networks that only draw."""
+"""Layers whose weights are kept in oneDNN's own order, for networks that are only evaluated."""
 
 from __future__ import annotations
 
@@ -20,35 +20,38 @@ _ROWS = 4
 
 
 class PrepackedConv2d(nn.Conv2d):
-    """`nn.Conv2d`, without gradients, whose weights are put into oneDNN's order once instead of at every call.
+    """`nn.Conv2d`, without gradients, whose weights are put into oneDNN's order once instead of in every call.
 
-    For the few rows of a walk that ordering costs more than the products: 256 channels on 4x4 positions of two pictures
-    take 166 microseconds with it and 65 without (bfloat16, two cores). The operators are those that torch.compile emits.
-    In bfloat16 nothing changes to the bit; in float32 oneDNN may sum in another order.
+    For the few rows of a walk, this reordering costs more than the products: 256 channels on 4x4 positions of two pictures take
+    166 microseconds with it and 65 without (bfloat16, two cores). The operators are those that torch.compile emits. In bfloat16
+    the result is the same to the bit; in float32 oneDNN may sum in another order.
     """
 
     prepacked: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Compute what the layer of the same name in `torch.nn` computes, without gradients from packed weights."""
+        """Compute what `nn.Conv2d` computes, without gradients and from prepacked weights."""
         if _differentiated(x, self.weight):
             return super().forward(x)
         x = x.to(self.weight.dtype)  # as autocast would
         how = (self.padding, self.stride, self.dilation, self.groups)
         if self.prepacked is None:
-            shape = (_ROWS, *x.shape[1:])  # not x's own rows: in float32 the order, and so the last digits, may depend on them
+            shape = (
+                _ROWS,
+                *x.shape[1:],
+            )  # a fixed number of rows, because the order, and so the last digits of float32, may depend on it
             self.prepacked = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *how, shape)
         out: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self.prepacked, self.bias, *how, "none", [], "")
         return out
 
 
 class PrepackedLinear(nn.Linear):
-    """`nn.Linear` in bfloat16, in the same way, to the bit."""
+    """`nn.Linear` in bfloat16 with prepacked weights; the result is the same to the bit."""
 
     prepacked: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Compute what the layer of the same name in `torch.nn` computes, without gradients from packed weights."""
+        """Compute what `nn.Linear` computes, without gradients and from prepacked weights."""
         if _differentiated(x, self.weight):
             return super().forward(x)
         if self.prepacked is None:
@@ -58,11 +61,11 @@ class PrepackedLinear(nn.Linear):
 
 
 def prepack(network: nn.Module) -> None:
-    """Pack the weights of a network that only draws, in place; its parameters and their names stay.
+    """Prepack the weights of a network that is only evaluated, in place; its parameters and their names stay.
 
-    The weights must not change afterwards. In float32 only those of convolutions are packed: there PyTorch's matrix products
-    are not oneDNN's, and their last digits differ. Nothing changes on GPUs, where PyTorch has no oneDNN, on processors other
-    than x86, and in bfloat16 on those that do not multiply it.
+    The weights must not change afterwards. In float32 only convolutions are prepacked, because PyTorch's matrix products are
+    not oneDNN's there, and their last digits differ. Nothing changes on GPUs (where PyTorch has no oneDNN), on processors other
+    than x86, and in bfloat16 on processors that do not multiply it.
     """
     types = (torch.float32, fastest_dtype(torch.device("cpu")))
     for module in network.modules() if _ABLE else ():

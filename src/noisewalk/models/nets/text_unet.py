@@ -1,7 +1,7 @@
 """The text U-Net: the fast U-Net with words, for colour pictures from prompts.
 
-Words arrive as vectors of a static table. A small transformer reads them; its first output, the sentence as a whole,
-modulates every block together with the time, and all of them are attended to where pictures are coarse.
+Words arrive as vectors of a static table. A small transformer encodes them. Its first output stands for the sentence as a
+whole, and modulates every block together with the time. All outputs are attended to where pictures are coarse.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ class TextUNetConfig:
     """The shape of a `TextUNet`.
 
     Args:
-        image_size: height and width of the pictures, pixels; divisible by patch * 2^(len(channels) - 1).
+        image_size: height and width of the pictures in pixels; divisible by patch * 2^(len(channels) - 1).
         in_channels: 3 for colour.
-        beside_channels: of pictures it is shown beside the noisy one; 3 in an upscaler.
-        patch: side of the pixel squares folded into channels.
-        channels: width of each resolution, from fine to coarse.
-        blocks: residual blocks a resolution, on the way down (one more on the way up).
-        attention: for each resolution, how many channels an attention head has; 0 for no attention there.
-        embed_dim: width of the embedding of time and sentence.
-        word_dim: length of a word's vector.
-        text_dim, text_layers, text_heads: of the transformer that reads the words.
+        patch: the side of the pixel squares that are folded into channels.
+        channels: the width of each resolution, from fine to coarse.
+        blocks: residual blocks per resolution on the way down (one more on the way up).
+        attention: for each resolution, the number of channels of an attention head; 0 for no attention.
+        embed_dim: the width of the embedding of time and sentence.
+        word_dim: the length of a word's vector.
+        text_dim: the width of the transformer that encodes the words.
+        text_layers: its number of layers.
+        text_heads: its number of heads.
         max_tokens: most tokens in a prompt.
-        dropout: dropout probability inside residual blocks, training only.
+        dropout: the dropout probability inside residual blocks, in training only.
+        beside_channels: the channels of the low-resolution conditioning, which is concatenated with x_t; 3 in an upscaler.
     """
 
     image_size: int = 32
@@ -53,15 +55,23 @@ class TextUNetConfig:
 
 
 def text_unet_config(data: dict[str, Any]) -> TextUNetConfig:
-    """A configuration as it comes out of JSON, where tuples are lists."""
+    """Return a configuration from its JSON, in which tuples are lists."""
     return TextUNetConfig(**(data | {"channels": tuple(data["channels"]), "attention": tuple(data["attention"])}))
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(D) + bias) v for q (N, H, Q, D), k and v (N, H, K, D) and a float32 bias that adds to (N, H, Q, K).
+    """Compute attention with a bias.
 
-    Written out for CPUs, where for these few positions PyTorch's fused kernel takes twice as long for sixteen rows, and five
-    times as long backwards. The softmax is in float32: in bfloat16 it takes longer than both products.
+        softmax(q k^T / sqrt(D) + bias) v
+
+    It is written out for CPUs, where PyTorch's fused kernel takes twice as long for these few positions and sixteen rows, and
+    five times as long in the backward pass. The softmax is in float32, because in bfloat16 it takes longer than both products.
+
+    Args:
+        q: (N, H, Q, D) queries.
+        k: (N, H, K, D) keys.
+        v: (N, H, K, D) values.
+        bias: float32, broadcast to (N, H, Q, K).
     """
     if q.is_cuda:
         return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype))
@@ -70,13 +80,19 @@ def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
 
 
 def mask_bias(mask: Tensor) -> Tensor:
-    """The bias of `attention`, (N, 1, 1, 1 + L), for a sentence's start, which is always seen, and those of its words in mask
-    (N, L): 0, or -inf where a word is not seen."""
+    """Return the bias of `attention` for a mask of words: 0 where a word is seen, and -inf where it is not.
+
+    Args:
+        mask: (N, L) bool, true where there is a word.
+
+    Returns:
+        (N, 1, 1, 1 + L), with one entry more for the start token, which is always seen.
+    """
     return F.pad(torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, -math.inf), (1, 0))[:, None, None]
 
 
 class TextEncoderLayer(nn.Module):
-    """A transformer layer, normalised first: h + attention(h), then h + perceptron(h)."""
+    """A transformer layer that normalises first: h + attention(h), then h + perceptron(h)."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -95,10 +111,10 @@ class TextEncoderLayer(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Word vectors (N, L, D) and their mask (N, L) -> words as read (N, 1 + L, text_dim).
+    """A transformer that maps word vectors (N, L, D) and their mask (N, L) to encoded words (N, 1 + L, text_dim).
 
-    A learned start token stands before the words and is never masked: with no words at all it is the unconditional
-    sentence, and its output is the sentence as a whole.
+    A learned start token stands before the words and is never masked. Without any words it is the unconditional sentence, and
+    its output stands for the sentence as a whole.
     """
 
     def __init__(self, c: TextUNetConfig) -> None:
@@ -110,7 +126,7 @@ class TextEncoder(nn.Module):
         self.norm = nn.LayerNorm(c.text_dim)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Read word vectors (N, L, D) where the mask (N, L) is true."""
+        """Encode word vectors (N, L, D) where the mask (N, L) is true."""
         words = self.words(vectors) + self.positions[:, : vectors.shape[1]]
         h = torch.cat([self.start.to(words.dtype).expand(len(words), -1, -1), words], dim=1)
         bias = mask_bias(mask)
@@ -121,14 +137,17 @@ class TextEncoder(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + attention of every position to all positions and to all words, in one softmax.
+    """x + attention from every position to all positions and to all words, in one softmax.
 
-    Words that are masked get no weight. Reference: Saharia et al., *Imagen*, 2022, appendix D (text keys and values are
-    added to the self-attention's), as in DeepFloyd IF.
+    Masked words get no weight. The keys and values of the text are concatenated with those of the self-attention, as in
+    DeepFloyd IF.
+
+    Reference: Saharia et al., *Photorealistic Text-to-Image Diffusion Models with Deep Language Understanding* (Imagen), 2022,
+    appendix D, https://arxiv.org/abs/2205.11487.
     """
 
     columns: slice
-    """Where the words' keys and values for this attention, made by `text`, are in what `TextUNet.encode_text` returns."""
+    """The columns of `TextUNet.encode_text` that hold the words' keys and values for this attention."""
 
     def __init__(self, channels: int, head_dim: int, text_dim: int) -> None:
         super().__init__()
@@ -141,7 +160,7 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, encoded: Tensor, bias: Tensor) -> Tensor:
-        """Let the positions of x (N, C, H, W) attention to each other and to the words; `bias` is -inf where there is none."""
+        """Let the positions of x (N, C, H, W) attend to each other and to the words; `bias` is -inf for masked words."""
         n, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
         words = encoded[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
@@ -154,7 +173,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual block, then attention if `head_dim` is not 0."""
+    """A residual block, followed by attention if `head_dim` is not 0."""
 
     def __init__(self, c_in: int, c_out: int, head_dim: int, c: TextUNetConfig) -> None:
         super().__init__()
@@ -168,7 +187,10 @@ class Block(nn.Module):
 
 
 class TextUNet(nn.Module):
-    """(N, C, H, W) noisy picture, (N,) time in [0, 1], word vectors (N, L, D), mask (N, L) -> (N, C, H, W) output."""
+    """The text U-Net.
+
+    It maps a noisy picture (N, C, H, W), a time (N,) in [0, 1], word vectors (N, L, D) and their mask (N, L) to (N, C, H, W).
+    """
 
     def __init__(self, config: TextUNetConfig) -> None:
         super().__init__()
@@ -209,17 +231,24 @@ class TextUNet(nn.Module):
         return self.denoise(x, t, self.encode_text(vectors, mask), mask)
 
     def encode_text(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """All that depends on the words alone, for a walk to compute once and not at every step: the words as read, text_dim
-        numbers each, and after them their keys and values for every attention; (N, 1 + L, D)."""
-        words = self.reader(vectors, mask).to(self.sentence.weight.dtype)  # as the products take it
+        """Compute everything that depends on the words alone, so that a walk does it once, and not at every step.
+
+        Args:
+            vectors: (N, L, D) word vectors.
+            mask: (N, L) bool.
+
+        Returns:
+            (N, 1 + L, D'): the encoded words, text_dim numbers each, followed by their keys and values for every attention.
+        """
+        words = self.reader(vectors, mask).to(self.sentence.weight.dtype)  # the dtype of the products
         return torch.cat([words, *(attention.text(words) for attention in self.attentions)], -1)
 
     def denoise(self, x: Tensor, t: Tensor, encoded: Tensor, mask: Tensor) -> Tensor:
-        """The output for words that have been read."""
+        """Return the network's output for encoded words."""
         return self.denoise_from(x, self.time(t), encoded, mask)
 
     def denoise_from(self, x: Tensor, embedding: Tensor, encoded: Tensor, mask: Tensor) -> Tensor:
-        """The output for (N, in_channels + beside_channels, H, W) and the embedding (N, E) of all but the words."""
+        """Return the output for (N, in_channels + beside_channels, H, W) and the embedding (N, E) of all but the words."""
         embedding = F.silu(embedding + self.sentence(encoded[:, 0, : self.config.text_dim]))
         bias = mask_bias(mask)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))

@@ -1,8 +1,8 @@
 """The fast U-Net: a small convolutional network built for two CPU cores.
 
-Against the course network it (1) folds 2x2 pixels into channels before the first convolution, so that no layer works at
-full resolution, (2) spends its width where pictures are small, (3) modulates every block by time and condition instead of
-adding them twice.
+Compared with the course network, it (1) folds 2x2 pixels into channels before the first convolution, so that no layer works at
+full resolution, (2) is widest where pictures are small, and (3) modulates every block by time and condition instead of adding
+them twice.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class UNetConfig:
     """The shape of a `UNet`.
 
     Args:
-        image_size: height and width of the pictures, pixels; divisible by patch * 2^(len(channels) - 1).
+        image_size: height and width of the pictures in pixels; divisible by patch * 2^(len(channels) - 1).
         in_channels: 1 for grey, 3 for colour.
-        patch: side of the pixel squares folded into channels.
-        channels: width of each resolution, from fine to coarse.
-        blocks: residual blocks a resolution, on the way down (one more on the way up).
-        embed_dim: width of the time and condition embedding.
-        num_classes: number of labels; label `num_classes` stands for "no label".
-        dropout: dropout probability inside residual blocks, training only.
+        patch: the side of the pixel squares that are folded into channels.
+        channels: the width of each resolution, from fine to coarse.
+        blocks: residual blocks per resolution on the way down (one more on the way up).
+        embed_dim: the width of the embedding of time and condition.
+        num_classes: the number of labels; label `num_classes` stands for "no label".
+        dropout: the dropout probability inside residual blocks, in training only.
     """
 
     image_size: int = 28
@@ -43,13 +43,16 @@ class UNetConfig:
 
 
 def unet_config(data: dict[str, Any]) -> UNetConfig:
-    """A configuration as it comes out of JSON, where tuples are lists; checkpoints before 0.1 also say `attention_heads`, 0."""
+    """Return a configuration from its JSON, in which tuples are lists; before 0.1 it also has `attention_heads`, 0."""
     kept = {name: value for name, value in data.items() if name != "attention_heads"}
     return UNetConfig(**(kept | {"channels": tuple(data["channels"])}))
 
 
 class TimeEmbedding(nn.Module):
-    """sin and cos of 1000 t at geometric frequencies from 1 to 1/10000, then a two-layer perceptron; (N,) -> (N, dim)."""
+    """The embedding of times (N,) as vectors (N, dim).
+
+    It takes sin and cos of 1000 t at geometric frequencies from 1 to 1/10000, and then a perceptron of two layers.
+    """
 
     frequencies: Tensor
 
@@ -67,10 +70,12 @@ class TimeEmbedding(nn.Module):
 
 
 class Norm(nn.GroupNorm):
-    """Group normalisation with 16 channels a group, the same for a picture alone and in a batch.
+    """Group normalisation with 16 channels per group, which is the same for a picture alone and in a batch.
 
-    PyTorch sums maps of 1024 positions and more in shares that depend on the number of pictures, so that their last digits
-    do; out of training such maps are normalised one picture at a time.
+    PyTorch sums maps of 1024 positions and more in parts that depend on the number of pictures, so their last digits depend on
+    it too. Outside of training such maps are therefore normalised one picture at a time.
+
+    Reference: Wu & He, *Group Normalization*, 2018, https://arxiv.org/abs/1803.08494.
     """
 
     def __init__(self, channels: int) -> None:
@@ -114,11 +119,14 @@ def down_and_up(
     up: Iterable[nn.Module],
     call: Callable[[nn.Module, Tensor], Tensor],
 ) -> Tensor:
-    """The U: what comes out of each layer on the way down is seen again, beside h, by a block on the way up.
+    """Run the U of a U-Net: the output of each layer on the way down is concatenated with h on the way up.
 
     Args:
-        down, middle, up: blocks, and convolutions that halve the size (down) or make four channels of one (up).
-        call: how a block is called.
+        h: (N, C, H, W) features.
+        down: the blocks on the way down, and convolutions that halve the size.
+        middle: the blocks at the coarsest resolution.
+        up: the blocks on the way up, and convolutions that make four channels of one, for a size twice as large.
+        call: calls a block.
     """
     skips = [h]
     for layer in down:
@@ -132,7 +140,7 @@ def down_and_up(
 
 
 class UNet(nn.Module):
-    """(N, C, H, W) noisy picture, (N,) time in [0, 1], (N,) label -> (N, C, H, W) output."""
+    """The fast U-Net: it maps a noisy picture (N, C, H, W), a time (N,) in [0, 1] and a label (N,) to (N, C, H, W)."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()

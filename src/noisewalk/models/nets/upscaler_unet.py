@@ -1,4 +1,4 @@
-"""The upscaler: a text U-Net that is shown a smaller picture, enlarged and a little noisy, low_res the one it draws."""
+"""The upscaler: a text U-Net that is conditioned on a smaller picture, enlarged and a little noisy."""
 
 from __future__ import annotations
 
@@ -19,19 +19,30 @@ UPSCALER_32 = TextUNetConfig(
     text_dim=128,
     text_layers=1,
 )
-"""32 -> 128. Convolutions only, so that the network itself is of no particular size: with image_size 256 it is 64 -> 256."""
+"""From 32 to 128 pixels. It has convolutions only, so the network works at any size: with image_size 256 it is 64 -> 256."""
 
 
 def enlarge(low: Tensor, size: int) -> Tensor:
-    """(N, C, h, w) -> (N, C, size, size): bilinear, corners aligned, as DeepFloyd IF does."""
+    """Enlarge pictures bilinearly, with aligned corners, as DeepFloyd IF does.
+
+    Args:
+        low: (N, C, h, w).
+        size: the new side in pixels.
+
+    Returns:
+        (N, C, size, size).
+    """
     return F.interpolate(low, (size, size), mode="bilinear", align_corners=True)
 
 
 class UpscalerUNet(nn.Module):
-    """x_t (N, 3, S, S), t (N,), enlarged picture (N, 3, S, S), its timestep (N,) int64, word vectors (N, L, D), mask (N, L) ->
-    (N, 3, S, S) output.
+    """The text U-Net with low-resolution conditioning.
 
-    Reference: Ho et al., *Cascaded Diffusion Models*, 2022, section 4.2 (noise conditioning augmentation).
+    It maps x_t (N, 3, S, S), t (N,), the enlarged picture (N, 3, S, S), the timestep of its noise (N,) int64, word vectors (N,
+    L, D) and their mask (N, L) to (N, 3, S, S).
+
+    Reference: Ho et al., *Cascaded Diffusion Models for High Fidelity Image Generation*, 2022, section 4.2 (noise conditioning
+    augmentation), https://arxiv.org/abs/2106.15282.
     """
 
     def __init__(self, config: TextUNetConfig) -> None:
@@ -45,10 +56,10 @@ class UpscalerUNet(nn.Module):
         return self.denoise(x, t, low_res, timestep, self.encode_text(vectors, mask), mask)
 
     def encode_text(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """See `TextUNet.encode_text`."""
+        """Encode the words, see `TextUNet.encode_text`."""
         return self.unet.encode_text(vectors, mask)
 
     def denoise(self, x: Tensor, t: Tensor, low_res: Tensor, timestep: Tensor, encoded: Tensor, mask: Tensor) -> Tensor:
-        """The output for words that have been read."""
+        """Return the network's output for encoded words."""
         embedding = self.unet.time(t) + self.noise_level((timestep + 1) / 1000)
         return self.unet.denoise_from(torch.cat([x, low_res], 1), embedding, encoded, mask)

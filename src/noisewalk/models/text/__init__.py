@@ -1,1 +1,1 @@
-"""Prompts as vectors: word tables, prompt encoders, embeddings kept on disk."""
+"""Prompts as vectors: word tables, prompt encoders, and embeddings that are kept on disk."""

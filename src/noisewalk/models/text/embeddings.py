@@ -1,7 +1,8 @@
-"""Prompt embeddings kept on disk: a text encoder of gigabytes is asked once for each prompt, ever.
+"""Prompt embeddings that are kept on disk: a text encoder of gigabytes encodes each prompt only once.
 
-Content-addressed: the file's name is a digest of the encoder (name and fingerprint of its weights) and of the prompt as the
-encoder reads it, so an entry can be neither stale nor another model's. Safetensors, never pickle.
+The file of an embedding is named by a digest of the encoder (its name and the fingerprint of its weights) and of the prompt as
+the encoder reads it. An entry can therefore neither be out of date nor belong to another model. Files are safetensors, never
+pickle.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from ...walk.prediction import Condition
 from ..checkpoint import load_tensors
 
 LARGEST = 64 * 2**20
-"""Most bytes of a prompt's embedding; the largest encoders make a few."""
+"""Most bytes of the embedding of a prompt; those of the largest encoders have a few MiB."""
 
 
 def cache_folder() -> Path:
-    """NOISEWALK_CACHE, or the user's cache folder of the system."""
+    """Return the folder of the cache: NOISEWALK_CACHE, or the system's cache folder of the user."""
     if own := os.environ.get("NOISEWALK_CACHE"):
         return Path(own).expanduser()
     from platformdirs import user_cache_path
@@ -39,19 +40,19 @@ class EmbeddingCache:
 
     Args:
         encoder: what identifies it: its kind and the fingerprint of its weights.
-        folder: where the files are.
+        folder: the folder of the files.
     """
 
     encoder: str
     folder: Path
 
     def path(self, prompt: str) -> Path:
-        """Where the embedding of a prompt is, or would be."""
+        """Return the file that has, or would have, the embedding of a prompt."""
         key = json.dumps([self.encoder, prompt]).encode()
         return self.folder / f"{hashlib.sha256(key).hexdigest()[:32]}.safetensors"
 
     def get(self, prompt: str) -> Condition | None:
-        """The embedding of a prompt, None if it is not here; a damaged file counts as not here."""
+        """Return the embedding of a prompt; None if it is not here. A damaged file counts as missing."""
         path = self.path(prompt)
         try:
             if not path.is_file() or path.stat().st_size > LARGEST:
@@ -67,32 +68,42 @@ class EmbeddingCache:
     def put(self, prompt: str, cond: Condition) -> Path:
         """Keep the embedding of a prompt.
 
+        Args:
+            prompt: the prompt as the encoder reads it.
+            cond: its embedding.
+
+        Returns:
+            The file.
+
         Raises:
-            UserError: the folder cannot be written; how to name another is said.
+            UserError: the folder cannot be written; the message says how to choose another.
         """
         path = self.path(prompt)
         tensors = {str(i): c.detach().cpu().contiguous() for i, c in enumerate(cond)}
         config = {"kind": "prompt", "encoder": self.encoder, "prompt": prompt}
-        remedy = "set NOISEWALK_CACHE to a folder that may be written"
+        remedy = "set NOISEWALK_CACHE to a folder that you may write to"
         write_atomic(path, save(tensors, metadata={"noisewalk": json.dumps(config)}), remedy)
         return path
 
 
 def read_pth(path: Path) -> dict[str, torch.Tensor]:
-    """A dictionary {prompt: (1, L, D) embedding} as the course hands it out, read without running any code of it.
+    """Read a dictionary {prompt: (1, L, D) embedding} as the course hands it out, without running any code in it.
+
+    Args:
+        path: the .pth file.
 
     Raises:
-        UserError: there is no such file, or it holds anything but tensors by prompts.
+        UserError: there is no such file, or it holds anything but tensors by prompt.
     """
     if not path.is_file():
-        raise UserError(f"there is no file {path}; give a .pth of {{prompt: embedding}}")
+        raise UserError(f"there is no file {path}; give a .pth file that holds a dictionary {{prompt: embedding}}")
     try:
         if path.stat().st_size > 16 * LARGEST:
-            raise UserError(f"{path} has {path.stat().st_size:,} bytes, at most {16 * LARGEST:,} are read")
+            raise UserError(f"{path} has {path.stat().st_size:,} bytes; the limit is {16 * LARGEST:,}")
         found = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise
-    except Exception as error:  # pickle's own errors are many
+    except Exception as error:  # pickle has many kinds of errors
         raise UserError(f"{path} is not a file of tensors that can be read safely: {str(error).splitlines()[0]}") from error
     good = (
         isinstance(found, dict)
@@ -108,7 +119,7 @@ def read_pth(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _is_embedding(v: torch.Tensor) -> bool:
-    """(L, D) or (1, L, D) finite numbers of a size that encoders have; a tensor's shape may be larger than its file."""
+    """Return whether a tensor is (L, D) or (1, L, D) finite numbers; a shape may be larger than its file."""
     sizes = v.shape[-2:]
     known = v.ndim in (2, 3) and v.is_floating_point() and v.layout == torch.strided and (v.ndim == 2 or v.shape[0] == 1)
     return known and 1 <= sizes[0] <= 4096 and 1 <= sizes[1] <= 65536 and bool(v.isfinite().all())

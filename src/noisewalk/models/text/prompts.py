@@ -1,4 +1,4 @@
-"""Text encoders: prompt -> condition."""
+"""Prompt encoders of networks with classes: they map a prompt to its condition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILLER = frozenset(
 
 
 class DigitPrompts:
-    """Reads "7", "seven", "a handwritten seven", and "" for no condition.
+    """The prompt encoder of digits: it reads "7", "seven", "a handwritten seven", and "" for no condition.
 
     >>> encoder = DigitPrompts()
     >>> [encoder.label(p) for p in ("7", "a handwritten seven", "")]
@@ -28,10 +28,14 @@ class DigitPrompts:
     null_label = 10
 
     def __call__(self, prompt: str) -> Condition:
+        """Return the condition of a prompt: its label, (1,) int64."""
         return (torch.tensor([self.label(prompt)]),)
 
     def label(self, prompt: str) -> int:
-        """The digit a prompt names, `null_label` for the empty prompt.
+        """Return the digit that a prompt names; `null_label` for the empty prompt.
+
+        Args:
+            prompt: the prompt.
 
         Raises:
             UserError: it names none, or more than one.
@@ -52,10 +56,10 @@ class DigitPrompts:
 
 
 class LabelPrompts:
-    """Reads the names of classes, and "" for no condition.
+    """The prompt encoder of classes: it reads their names, and "" for no condition.
 
     Args:
-        names: of the classes, in the order of their labels; none for a model without conditions.
+        names: the names of the classes, in the order of their labels; none for a model without conditions.
 
     >>> LabelPrompts(("cat", "dog")).label("Dog")
     1
@@ -66,10 +70,14 @@ class LabelPrompts:
         self.null_label = len(self.names)
 
     def __call__(self, prompt: str) -> Condition:
+        """Return the condition of a prompt: its label, (1,) int64."""
         return (torch.tensor([self.label(prompt)]),)
 
     def label(self, prompt: str) -> int:
-        """The class a prompt names, `null_label` for the empty prompt.
+        """Return the label of the class that a prompt names; `null_label` for the empty prompt.
+
+        Args:
+            prompt: the prompt.
 
         Raises:
             UserError: there is no such class.
@@ -78,7 +86,7 @@ class LabelPrompts:
         if not wanted:
             return self.null_label
         if not self.names:
-            raise UserError(f"this model was trained without classes, so it takes no prompt but ''; '{prompt}' was asked for")
+            raise UserError(f"this model was trained without classes, so its only prompt is ''; '{prompt}' was asked for")
         lowered = [name.lower() for name in self.names]
         if wanted not in lowered:
             raise unknown("prompt", prompt, self.names)

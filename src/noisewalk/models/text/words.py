@@ -1,8 +1,8 @@
-"""Words as vectors: WordPiece tokens, and a small static table that knows which words are alike.
+"""Words as vectors: WordPiece tokens, and a small static table in which similar words have similar vectors.
 
-The table was distilled from a sentence encoder: each token alone through the encoder, averaged, its principal components
-kept, int8 with one scale a token (training/recipes/emoji/words.py). A word never seen with a picture therefore still lands
-near the words that were.
+The table was distilled from a sentence encoder: each token went through the encoder alone, its outputs were averaged, their
+principal components were kept, and they were stored in int8 with one scale per token (training/recipes/emoji/words.py). A word
+that was never seen with a picture is therefore still near the words that were.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ BUNDLED = Path(str(files("noisewalk") / "weights" / "words.safetensors"))
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _LONGEST = 100
 _UNSEEN = ("Mn", "Me", "Cf")
-"""Unicode categories of accents, enclosing marks, and characters that are not seen."""
+"""Unicode categories of accents, enclosing marks and invisible characters."""
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 _EMOJI = re.compile("[\u203c-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff][\ufe0f\u200d\u20e3\U000e0020-\U000e007f]*")
 _OLD_STYLE = ("black", "white", "heavy", "medium")
-"""Words in the names of the oldest signs that say how they are printed, not what they show ("black telephone")."""
+"""Words in the names of the oldest signs that describe their print and not their meaning ("black telephone")."""
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words and single punctuation marks, accents stripped (BERT's uncased rule); emoji are read by their names.
+    """Return lower-case words and punctuation marks, without accents (BERT's uncased rule); emoji are read by their names.
 
     >>> words("A Café's door"), words("a 🚀")
     (['a', 'cafe', "'", 's', 'door'], ['a', 'rocket'])
@@ -52,7 +52,7 @@ def words(text: str) -> list[str]:
 
 
 def spelled(text: str) -> str:
-    """A text with every emoji replaced by its Unicode name, without skin tones and variation selectors.
+    """Return a text with every emoji replaced by its Unicode name, without skin tones and variation selectors.
 
     >>> spelled("🐱 and 👍🏽"), spelled("no emoji")
     ('cat face and thumbs up', 'no emoji')
@@ -62,7 +62,7 @@ def spelled(text: str) -> str:
 
 
 def _emoji_name(found: re.Match[str]) -> str:
-    """The name of one emoji, without what only changes it or joins it to the next; what is no emoji stays as it is."""
+    """Return the name of one emoji, without its modifiers and joiners; other characters stay as they are."""
     character = found[0][0]
     if unicodedata.category(character) == "Sk":  # a skin tone
         return ""
@@ -77,7 +77,7 @@ class WordTable:
     """Tokens and their vectors.
 
     Args:
-        pieces: token -> row; a token inside a word starts with "##".
+        pieces: the row of each token; a token inside a word starts with "##".
         codes: (V, D) int8.
         scales: (V,) float16; a vector is codes * scales.
     """
@@ -92,14 +92,18 @@ class WordTable:
         return self.codes.shape[1]
 
     def tokens(self, text: str) -> list[int]:
-        """Rows of the tokens of a text, longest match first (WordPiece); words with an unknown part are left out.
+        """Return the rows of the tokens of a text, longest match first (WordPiece); words with an unknown part are left out.
 
-        Reference: Schuster & Nakajima, *Japanese and Korean Voice Search*, 2012; as in BERT.
+        Args:
+            text: the text.
+
+        Reference: Schuster & Nakajima, *Japanese and Korean Voice Search*, 2012; as in Devlin et al., *BERT*, 2019,
+        https://arxiv.org/abs/1810.04805.
         """
         return [row for word in words(text) for row in self.word(word)]
 
     def word(self, word: str) -> list[int]:
-        """Rows of one word's pieces; empty if it cannot be spelled with the table."""
+        """Return the rows of the pieces of one word; none if the table cannot spell it."""
         rows: list[int] = []
         start = 0
         while start < len(word) <= _LONGEST:
@@ -112,13 +116,13 @@ class WordTable:
         return rows
 
     def vectors(self, rows: Tensor) -> Tensor:
-        """float32 vectors (..., D) of rows (...)."""
+        """Return the float32 vectors (..., D) of rows (...)."""
         return self.codes[rows].float() * self.scales[rows].float().unsqueeze(-1)
 
 
 @dataclass(frozen=True, eq=False)
 class TextPrompts:
-    """Encodes a prompt as the condition of a `TextUNet`: word vectors (1, L, D) float32 and their mask (1, L) bool.
+    """The prompt encoder of a `TextUNet`: it maps a prompt to word vectors (1, L, D) float32 and their mask (1, L) bool.
 
     With `encode_text`, the network's own encoding of the words, (1, 1 + L, D'), takes the place of the word vectors. The empty
     prompt is a mask without a single token, and so is a caption that is dropped in training. If a part of a prompt is not
@@ -126,11 +130,11 @@ class TextPrompts:
 
     Args:
         table: the words' vectors.
-        max_tokens: L; what is longer is cut off.
-        vocabulary: what the model knows, to tell prompts that are far from it; None if that is not known.
+        max_tokens: L; longer prompts are cut off.
+        vocabulary: what the model knows, to recognise prompts that are far from it; None if that is not known.
         encode_text: the text encoder of a network, (vectors, mask) -> encoded words. A walk then encodes a prompt once, and not
             at every step. Each prompt is encoded alone, so that it does not depend on the others.
-        device: of the condition.
+        device: the device of the condition.
     """
 
     table: WordTable
@@ -141,14 +145,19 @@ class TextPrompts:
     _told: set[str] = field(default_factory=set, init=False, repr=False)
 
     def __call__(self, prompt: str) -> Condition:
-        """The condition of a prompt.
+        """Return the condition of a prompt.
+
+        Args:
+            prompt: the prompt.
 
         Raises:
-            UserError: there are words in it, but none that can be read.
+            UserError: it has words, but none that can be read.
         """
         rows, mask = self.rows([prompt])
         if prompt.strip() and not mask.any():
-            raise UserError(f"no word of the prompt '{prompt}' can be read; this model reads English ('' draws anything)")
+            raise UserError(
+                f"no word of the prompt '{prompt}' can be read; this model reads English words (with '' it makes any picture)"
+            )
         if prompt not in self._told:
             self._told.add(prompt)
             for note in self.notes(prompt):
@@ -160,7 +169,7 @@ class TextPrompts:
             return self.encode_text(vectors, mask), mask
 
     def notes(self, prompt: str) -> list[str]:
-        """What will not be understood of a prompt, in sentences for the user."""
+        """Return what will not be understood of a prompt, in sentences for the user."""
         found, unread, dropped, used = [], [], [], 0
         for word in words(prompt):
             used += len(rows := self.table.word(word))
@@ -169,19 +178,28 @@ class TextPrompts:
             elif used > self.max_tokens:
                 dropped.append(word)
         if unread:
-            found.append(f"the prompt '{prompt}' has words that cannot be read and are left out: {' '.join(unread)}")
+            found.append(f"some words of the prompt '{prompt}' cannot be read and are left out: {' '.join(unread)}")
         if dropped:
-            found.append(f"the prompt is too long; this model reads {self.max_tokens} tokens, and drops: {' '.join(dropped)}")
+            found.append(
+                f"the prompt is too long; this model reads {self.max_tokens} tokens and leaves out: {' '.join(dropped)}"
+            )
         if (read := spelled(prompt)) != prompt:
             found.insert(0, f"the prompt '{prompt}' is read as '{read}'")
         if self.vocabulary and self.vocabulary.is_far(prompt):
             near = ", ".join(f"'{name}'" for name, _ in self.vocabulary.nearest(prompt))
-            rest = f"the nearest it knows: {near}" if near else "none of its words is one that it knows"
-            found.append(f"the prompt '{prompt}' is far from all this model draws well; {rest}")
+            rest = f"the nearest names that it knows are {near}" if near else "it knows none of the words"
+            found.append(f"the prompt '{prompt}' is far from everything that this model makes well; {rest}")
         return found
 
     def rows(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
-        """Token rows (N, L) int64, zero where there is none, and their mask (N, L); what is longer than L is cut off."""
+        """Return the rows of the tokens of prompts, and their mask.
+
+        Args:
+            prompts: N prompts; tokens after the first L are cut off.
+
+        Returns:
+            (N, L) int64, 0 where there is no token, and (N, L) bool.
+        """
         rows = torch.zeros(len(prompts), self.max_tokens, dtype=torch.long)
         mask = torch.zeros(len(prompts), self.max_tokens, dtype=torch.bool)
         for i, prompt in enumerate(prompts):
@@ -193,17 +211,20 @@ class TextPrompts:
 
 @cache
 def load_words(path: Path = BUNDLED) -> WordTable:
-    """The table of a safetensors file and the JSON of its tokens beside it; the bundled one by default.
+    """Load the word table of a safetensors file and of the JSON with its tokens beside it; by default the bundled one.
+
+    Args:
+        path: the safetensors file.
 
     Raises:
-        UserError: a file is missing or damaged, or they do not belong together.
+        UserError: a file is missing or damaged, or the two do not belong together.
     """
     tensors, _ = load_tensors(path)
     try:
         names = json.loads(path.with_suffix(".json").read_text())["pieces"]
         codes, scales = tensors["codes"], tensors["scales"]
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise UserError(f"the word table {path} is not whole ({error}); reinstall noisewalk or make it again") from error
+        raise UserError(f"the word table {path} is incomplete ({error}); reinstall noisewalk or make it again") from error
     if not len(names) == len(codes) == len(scales):
         raise UserError(f"{path} has {len(codes)} vectors, but {len(names)} tokens are listed beside it; make both again")
     return WordTable({name: i for i, name in enumerate(names)}, codes, scales)
