@@ -1,4 +1,4 @@
-"""Pictures in and out: files with limits, [-1, 1] tensors, and what was done to them."""
+"""Pictures in and out: files within limits, tensors in [-1, 1], and notes on what was done to them."""
 
 from .convert import enlarge as enlarge
 from .convert import to_image as to_image

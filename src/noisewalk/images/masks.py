@@ -1,4 +1,4 @@
-"""Masks: white is repainted, black is kept, and at least what the white touches is repainted at every size."""
+"""Masks: white is repainted, black is kept, and at every size at least what the white touches is repainted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .preparing import Picture, Shape, check_shape
 from .reading import open_picture
 
 White = tuple[NDArray[Any], tuple[str, ...]]
-"""(H, W) true where it is repainted, and what was assumed."""
+"""(H, W), true where it is repainted, and what was assumed."""
 MIDDLE = 127
 
 
@@ -22,11 +22,11 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, origi
     """Bring a mask to a model's size: white (above the middle) is repainted, black is kept.
 
     Args:
-        source: as for `prepare_picture`. In a mask with transparency, either the painted part or the hole is repainted, and the
-            `notes` say which.
-        shape: (C, H, W) of the model.
-        original: (width, height) of the picture it belongs to, before it was prepared; the mask must match it or the model's.
-            None if it belongs to no picture: any size will do.
+        source: a mask as for `prepare_picture`. In a mask with transparency, either the painted part or the hole is repainted,
+            and the `notes` say which.
+        shape: (C, H, W) of the model's pictures.
+        original: (width, height) of the picture that it belongs to, before it was prepared; the mask must have this size or the
+            model's. None if it belongs to no picture, and any size will do.
 
     Raises:
         UserError: it has another size, is a colour picture, or leaves nothing to repaint.
@@ -44,16 +44,22 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, origi
     white, notes = _white(opened.image, name)
     if white.shape != (height, width):
         white = shrink_mask(white, width, height)
-        notes += (f"resized to {width}x{height}, where each pixel that its white touches is repainted",)
+        notes += (f"it was resized to {width}x{height}, and each pixel that its white touches is repainted",)
     if not white.any():
-        raise UserError(f"the mask {name} is white only outside of the middle part of the picture, which is what is used")
+        raise UserError(f"the mask {name} is white only outside of the middle part of the picture, and only that part is used")
     if white.all():
         notes += ("it is white everywhere, so the whole picture is repainted",)
     return Picture(Image.fromarray(white.astype(np.uint8) * 255), name, opened.notes + notes)
 
 
 def shrink_mask(white: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    """The middle part of a mask in other proportions and size, as `ImageOps.fit` cuts it; true where any of it is."""
+    """Cut the middle part of a mask, as `ImageOps.fit` does, and shrink it; a pixel is true if any part of it was.
+
+    Args:
+        white: (H, W) bool.
+        width: the new width in pixels.
+        height: the new height in pixels.
+    """
     rows, columns = white.shape
     across, down = (rows * width / height, rows) if columns * height >= rows * width else (columns, columns * height / width)
     for axis, (size, part, count) in enumerate(((rows, down, height), (columns, across, width))):
@@ -84,9 +90,9 @@ def _grey(grey: NDArray[Any], name: str) -> White:
         if len(values) != 2 and values[-1] != 1:
             raise UserError(
                 f"the mask {name} has no white pixel (its lightest is {values[-1]} of 255), so nothing would be repainted "
-                "(white is repainted, black kept)"
+                "(white is repainted, and black is kept)"
             )
-        note = f"its values are {values[0]} and {values[-1]}, and what is {values[-1]} is repainted"
+        note = f"its values are {values[0]} and {values[-1]}, and {values[-1]} is repainted"
         return grey == values[-1], (note,)
     between = ((grey > 15) & (grey < 240)).mean()
     notes = ("it has shades of grey, and what is lighter than the middle is repainted",) if between > 0.02 else ()
@@ -94,22 +100,22 @@ def _grey(grey: NDArray[Any], name: str) -> White:
 
 
 def _clear(image: Image.Image, name: str) -> White:
-    """A mask with transparency: white paint, paint of one colour, or a picture with a hole."""
+    """Read a mask with transparency: white paint, paint of one colour, or a picture with a hole."""
     seen = np.asarray(image.getchannel("A")) > MIDDLE
     if not seen.any():
-        raise UserError(f"the mask {name} is transparent everywhere; make it white where to repaint and black elsewhere")
+        raise UserError(f"the mask {name} is transparent everywhere; make it white where to repaint, and black elsewhere")
     paint = np.asarray(image.convert("RGB"))[seen]
     grey = np.asarray(image.convert("RGB").convert("L"))[seen]
     if ((grey < 64) | (grey > 191)).mean() > 0.98 and (grey > 191).mean() > 0.001:
         flat = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-        return np.asarray(flat.convert("L")) > MIDDLE, ("its white is repainted, what is transparent or black is kept",)
+        return np.asarray(flat.convert("L")) > MIDDLE, ("its white is repainted, and what is transparent or black is kept",)
     if grey.mean() > 64 and paint.std(0).max() < 20:
-        return seen, ("what is painted is repainted, what is transparent is kept",)
-    return ~seen, ("its transparent part is repainted, the rest is kept",)
+        return seen, ("the painted part is repainted, and the transparent part is kept",)
+    return ~seen, ("its transparent part is repainted, and the rest is kept",)
 
 
 def _is_photo(pixels: NDArray[Any]) -> bool:
-    """Whether it has colours, and more than two of them."""
+    """Return whether a picture has colours, and more than two of them."""
     coloured = (pixels.max(-1).astype(int) - pixels.min(-1)) > 32
     if coloured.mean() < 0.05:
         return False

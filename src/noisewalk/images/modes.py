@@ -18,10 +18,14 @@ LIGHT = 159
 
 
 def eight_bit(image: Image.Image, name: str) -> tuple[Image.Image, tuple[str, ...]]:
-    """A picture in mode L, RGB or RGBA, and what was assumed about its values.
+    """Return a picture in mode L, RGB or RGBA, and what was assumed about its values.
+
+    Args:
+        image: a picture of any mode.
+        name: its name, for the message.
 
     Raises:
-        UserError: it holds no numbers, or colours of a kind that cannot be shown without a profile.
+        UserError: it holds no finite number, or colours that cannot be shown without a colour profile.
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         return _grey(np.asarray(image, dtype=np.float64), DEEP), ()
@@ -31,12 +35,19 @@ def eight_bit(image: Image.Image, name: str) -> tuple[Image.Image, tuple[str, ..
         straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)
         return image.convert(straight).convert("RGBA"), ()
     if image.mode not in _GREY + _COLOUR:
-        raise UserError(f"{name} has colours of the kind {image.mode}, which noisewalk does not read; save it as RGB")
+        raise UserError(f"{name} has colours of the mode {image.mode}, which noisewalk does not read; save it as RGB")
     return image.convert("L" if image.mode in _GREY else "RGB"), ()
 
 
 def flatten_transparency(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """A picture of mode RGBA without transparency: on white, or on black if all that is visible is too light for white."""
+    """Put a picture of mode RGBA on white, or on black if everything that is visible is too light for white.
+
+    Args:
+        image: the picture.
+
+    Returns:
+        The picture in mode RGB, and what was done.
+    """
     alpha = np.asarray(image.getchannel("A"), dtype=np.float64)
     if alpha.min() == 255:
         return image.convert("RGB"), ()
@@ -44,20 +55,22 @@ def flatten_transparency(image: Image.Image) -> tuple[Image.Image, tuple[str, ..
     dark_ground = alpha.any() and alpha[light].sum() >= 0.95 * alpha.sum()
     ground = "black" if dark_ground else "white"
     flat = Image.alpha_composite(Image.new("RGBA", image.size, ground), image).convert("RGB")
-    return flat, (f"put on {ground} where it was transparent" + (", because what is visible is light" * bool(dark_ground)),)
+    return flat, (
+        f"it was put on {ground} where it was transparent" + (", because what is visible is light" * bool(dark_ground)),
+    )
 
 
 def _numbers(values: NDArray[Any], name: str, whole: bool) -> tuple[Image.Image, tuple[str, ...]]:
-    """Grey from numbers of which only the size tells what white is."""
+    """Return a grey picture from numbers of which only the size tells what white is."""
     finite = np.isfinite(values)
     if not finite.any():
-        raise UserError(f"{name} holds no number that is finite, so there is nothing to see")
+        raise UserError(f"{name} holds no finite number, so there is nothing to see")
     greatest = values[finite].max()
     above = 2.0**31 - 1 if whole else greatest
     top = next((top for most, top in ((2.0, 1.0), (255.0, 255.0), (DEEP, DEEP)) if greatest <= most), above)
     notes = [f"its numbers are read as 0 for black and {top:,.0f} for white"]
     if missing := int(np.isnan(values).sum()):
-        notes.append(f"{missing:,} pixel{'s are' if missing > 1 else ' is'} no number and read as black")
+        notes.append(f"{missing:,} pixel{'s are' if missing > 1 else ' is'} not a number and read as black")
     return _grey(np.nan_to_num(values, nan=0.0, posinf=top, neginf=0.0), top), tuple(notes)
 
 

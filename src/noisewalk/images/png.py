@@ -1,4 +1,4 @@
-"""The chunks of PNG files, read within limits, and PNGs written with chunks of our own."""
+"""The chunks of PNG files, read within limits, and PNG files written with chunks of noisewalk's own."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ MAX_CHUNKS = 200_000
 MAX_TEXT = 64_000_000
 """Most bytes of a text after it is unpacked."""
 INPUT = b"nwIn"
-"""The private chunk of an input: other readers skip it, editors may keep it."""
+"""The type of the private chunk of an input; other readers skip it, and editors may keep it."""
 
 _PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf"}
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _TURNED = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
-"""Texts that may say which way is up."""
+"""The beginnings of texts that may hold the orientation of the picture."""
 _SMALL = 65536
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """The chunks of a PNG file up to its end, (type, content), each with its checksum verified.
+    """Yield the chunks of a PNG file up to its end, as (type, content), each with its checksum verified.
 
     Raises:
-        ValueError: it is no PNG, it is cut short, a checksum is wrong, or there are too many chunks.
+        ValueError: it is not a PNG, it is cut short, a checksum is wrong, or there are too many chunks.
     """
     for kind, content, checksum in _split(data):
         if zlib.crc32(content, zlib.crc32(kind)) != checksum:
@@ -38,9 +38,9 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def without_extras(data: bytes) -> bytes:
-    """The same PNG without what its pixels do not depend on: texts, colour profiles, private chunks.
+    """Return the same PNG without anything that its pixels do not depend on: texts, colour profiles, private chunks.
 
-    What follows a damaged place is left as it is, for the decoder to judge.
+    Everything after a damaged place stays as it is, so that the decoder finds the damage.
     """
     kept, at = [SIGNATURE], len(SIGNATURE)
     for kind, content, _ in _split(data, strict=False):
@@ -52,7 +52,15 @@ def without_extras(data: bytes) -> bytes:
 
 
 def find_text(kind: bytes, content: memoryview, key: str) -> bytes | None:
-    """The text of a tEXt, zTXt or iTXt chunk if it has that key, unpacked within `MAX_TEXT`.
+    """Return the text of a tEXt, zTXt or iTXt chunk that has a key, unpacked within `MAX_TEXT`.
+
+    Args:
+        kind: the type of the chunk.
+        content: its content.
+        key: the key.
+
+    Returns:
+        The text; None if the chunk is another one.
 
     Raises:
         ValueError: it cannot be unpacked, or is too long.
@@ -72,7 +80,13 @@ def find_text(kind: bytes, content: memoryview, key: str) -> bytes | None:
 
 
 def encode_png(image: Image.Image, text: Mapping[str, str] | None = None, inputs: Iterable[bytes] = ()) -> bytes:
-    """PNG bytes, with text chunks (UTF-8), and each input in a private chunk behind the pixels."""
+    """Return a picture as the bytes of a PNG file.
+
+    Args:
+        image: the picture.
+        text: text chunks (UTF-8) by their key.
+        inputs: the contents of private chunks behind the pixels.
+    """
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
@@ -86,9 +100,9 @@ def encode_png(image: Image.Image, text: Mapping[str, str] | None = None, inputs
 
 
 def _split(data: bytes, strict: bool = True) -> Iterator[tuple[bytes, memoryview, int]]:
-    """(type, content, checksum) of each chunk. If not strict, it ends where the file is damaged."""
+    """Yield (type, content, checksum) of each chunk. If it is not strict, it ends where the file is damaged."""
     if not data.startswith(SIGNATURE):
-        raise ValueError("it is no PNG")
+        raise ValueError("it is not a PNG")
     view, at = memoryview(data), len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         end = at + 12 + int.from_bytes(view[at : at + 4])

@@ -1,4 +1,4 @@
-"""Pictures brought to a model's shape."""
+"""Pictures that are brought to a model's shape."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An input picture brought to a model's shape, in 8 bits, so that it can be kept in metadata and used again exactly.
+    """An input picture in a model's shape, in 8 bits, so that metadata can keep it and it can be used again exactly.
 
     Args:
         image: mode L or RGB, of the model's size.
-        name: the file it came from.
+        name: the file that it came from.
         notes: what was done to it, in words for the user.
-        larger: the same picture read at the sizes of the upsampling stages, for techniques that hold a part of it there too.
+        larger: the same picture read at the sizes of the upsampling stages, for techniques that keep a part of it there too.
     """
 
     image: Image.Image
@@ -38,16 +38,17 @@ class Picture:
 
     @property
     def tensor(self) -> Tensor:
-        """(1, C, H, W) in [-1, 1]."""
+        """The picture as (1, C, H, W) in [-1, 1]."""
         return to_tensor(self.image)
 
     def at(self, shape: tuple[int, int, int]) -> Tensor:
-        """(1, C, H, W) in [-1, 1], as it was read at the size of one stage of a cascade."""
+        """Return the picture as (1, C, H, W) in [-1, 1], as it was read at the size of one stage of a cascade."""
         _, height, width = shape
         return to_tensor(next(image for image in (self.image, *self.larger) if image.size == (width, height)))
 
     @property
     def sha256(self) -> str:
+        """The SHA-256 of the pixels."""
         return hashlib.sha256(self.image.tobytes()).hexdigest()
 
     def __str__(self) -> str:
@@ -55,11 +56,11 @@ class Picture:
 
 
 def prepare_at_sizes(bring_to_shape: Callable[[Any, Shape], Picture], source: Any, shapes: Sequence[Shape]) -> Picture:
-    """A picture brought to the shape of every stage of a cascade, each time from its source.
+    """Bring a picture to the shape of every stage of a cascade, each time from its source.
 
     Args:
         bring_to_shape: brings it to one shape.
-        source: a file, a PIL picture, or a `Picture`; of one that was read at other sizes, the small one is enlarged.
+        source: a file, a PIL picture, or a `Picture`; if that was read at other sizes, the small one is enlarged.
         shapes: (C, H, W) of the stages, the first stage's first.
     """
     made = bring_to_shape(source, shapes[0])
@@ -72,12 +73,15 @@ def prepare_at_sizes(bring_to_shape: Callable[[Any, Shape], Picture], source: An
 def prepare_picture(
     source: str | Path | Image.Image | Picture, shape: tuple[int, int, int], dark_background: bool = False
 ) -> Picture:
-    """Bring a picture to a model's shape: flatten transparency, crop to the model's proportions, resize, turn grey, and,
-    for models of light strokes on black, invert a drawing on white. Everything done is in the result's `notes`.
+    """Bring a picture to a model's shape.
+
+    Transparency is flattened, the picture is cropped to the model's proportions, resized, turned grey for models of grey
+    pictures, and a drawing on white is inverted for models of light strokes on black. The `notes` of the result say everything
+    that was done.
 
     Args:
-        source: a file, a PIL picture, or an already prepared `Picture` of that shape (used as it is).
-        shape: (C, H, W) of the model.
+        source: a file, a PIL picture, or a prepared `Picture` of that shape, which is used as it is.
+        shape: (C, H, W) of the model's pictures.
         dark_background: see `Pretrained`.
 
     Raises:
@@ -93,31 +97,31 @@ def prepare_picture(
         image, put = flatten_transparency(image)
         notes += put
     if channels == 1 and image.mode != "L":
-        notes.append("turned grey")
+        notes.append("it was turned grey")
     image = image.convert("L" if channels == 1 else "RGB")
     if image.width * height != image.height * width:
-        notes.append(f"cropped to the middle of its {image.width}x{image.height} pixels")
+        notes.append(f"it was cropped to the middle of its {image.width}x{image.height} pixels")
     if image.size != (width, height):
-        notes.append(f"resized to {width}x{height}")
+        notes.append(f"it was resized to {width}x{height}")
         image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     if dark_background and _border_mean(image) > 127.5:
         image = ImageOps.invert(image)
-        notes.append("inverted, because the model draws light strokes on black")
+        notes.append("it was inverted, because the model makes light strokes on black")
     return Picture(image, name, tuple(notes))
 
 
 def check_shape(picture: Picture, shape: Shape) -> Picture:
-    """The picture as it is, if it has that shape.
+    """Return the picture as it is, and check that it has a shape.
 
     Raises:
-        UserError: it has another size, or grey where colours are wanted.
+        UserError: it has another size, or is grey where colours are needed.
     """
     channels, height, width = shape
     image, mode = picture.image, "L" if channels == 1 else "RGB"
     if image.size != (width, height) or image.mode != mode:
         raise UserError(
-            f"'{picture.name}' was prepared as {image.width}x{image.height} {image.mode}, and {width}x{height} {mode} is "
-            "needed here; give the picture's file instead"
+            f"'{picture.name}' was prepared as {image.width}x{image.height} {image.mode}, but {width}x{height} {mode} is "
+            "needed here; give the file of the picture instead"
         )
     return picture
 

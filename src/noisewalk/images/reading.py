@@ -18,7 +18,7 @@ from . import png
 from .modes import eight_bit
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")
-"""What may be opened, and nothing else: Pillow also knows formats that start other programs, as EPS does."""
+"""The only formats that may be opened; Pillow also knows formats that start other programs, as EPS does."""
 PICTURES = Path(__file__).parents[1] / "pictures"
 """The pictures that come with noisewalk: digits, drawings, two emoji that no model saw, a web picture, and masks."""
 MAX_PIXELS = 50_000_000
@@ -27,7 +27,13 @@ MAX_BYTES = 100_000_000
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A picture that was read, upright, in mode L, RGB or RGBA; `notes` say what was assumed."""
+    """A picture that was read.
+
+    Args:
+        image: the picture, upright, in mode L, RGB or RGBA.
+        name: its name.
+        notes: what was assumed.
+    """
 
     image: Image.Image
     name: str
@@ -35,31 +41,38 @@ class Opened:
 
 
 def open_image(source: str | Path | Image.Image) -> Image.Image:
-    """Read a picture file within limits, upright, in mode L, RGB or RGBA; of several pages the first.
+    """Read a picture file within limits, upright, in mode L, RGB or RGBA; of several pages, the first is read.
+
+    Args:
+        source: a file or a PIL picture.
 
     Raises:
-        UserError: missing, empty, not a picture, damaged, an animation, or larger than MAX_PIXELS or MAX_BYTES.
+        UserError: it is missing, empty, not a picture, damaged, an animation, or larger than MAX_PIXELS or MAX_BYTES.
     """
     return open_picture(source).image
 
 
 def open_picture(source: str | Path | Image.Image) -> Opened:
-    """As `open_image`, with the file's name and what was assumed."""
+    """Read a picture as `open_image` does, with its name and what was assumed."""
     if isinstance(source, Image.Image):
         with _reading("picture"):
             return _decoded(source, "picture", MAX_PIXELS)
     if not isinstance(source, str | Path):
         kind = type(source).__name__
-        raise UserError(f"a picture is a file's name or a PIL image, a {kind} was given; make it one with PIL.Image.fromarray")
+        raise UserError(
+            f"a picture must be the name of a file or a PIL image, but a {kind} was given; convert it with PIL.Image.fromarray"
+        )
     return open_bytes(read_file(source), str(source))
 
 
 def open_bytes(data: bytes, name: str, formats: Sequence[str] = FORMATS, most: int = MAX_PIXELS) -> Opened:
-    """As `open_picture`, of a file's content.
+    """Read a picture, as `open_picture` does, from the content of a file.
 
     Args:
-        formats: of `FORMATS`, those that are tried.
-        most: pixels it may have.
+        data: the content.
+        name: the name of the file.
+        formats: the formats of `FORMATS` that are tried.
+        most: most pixels.
     """
     Image.init()
     known = [each for each in formats if each in Image.OPEN]
@@ -71,10 +84,14 @@ def open_bytes(data: bytes, name: str, formats: Sequence[str] = FORMATS, most: i
 
 
 def read_file(path: str | Path, what: str = "picture") -> bytes:
-    """The content of a file that is no longer than MAX_BYTES.
+    """Return the content of a file that is no longer than MAX_BYTES.
+
+    Args:
+        path: the file.
+        what: what the file should be, for the message.
 
     Raises:
-        UserError: it is missing, empty, too large, no regular file, or may not be read.
+        UserError: it is missing, empty, too large, not a regular file, or may not be read.
     """
     try:
         found = os.stat(path)
@@ -92,17 +109,17 @@ def read_file(path: str | Path, what: str = "picture") -> bytes:
         raise UserError(f"cannot read the {what} {path}: {error.strerror}") from error
     except UserError:
         raise
-    except ValueError as error:  # a zero byte in the name
+    except ValueError as error:  # a null character in the name
         raise UserError(f"{str(path)!r} cannot be the name of a {what} file: {error}") from error
 
 
 def _decoded(image: Image.Image, name: str, most: int) -> Opened:
     if image.width * image.height > most:
-        raise UserError(f"{name} has {image.width}x{image.height} pixels; the limit is {most:,}. Make it smaller first")
+        raise UserError(f"{name} has {image.width}x{image.height} pixels; the limit is {most:,}, so make it smaller first")
     notes: tuple[str, ...] = ()
     if getattr(image, "is_animated", False):
         if image.format not in ("MPO", "TIFF"):
-            raise UserError(f"{name} is an animation; save the frame that you want as a PNG, and give that")
+            raise UserError(f"{name} is an animation; save the frame that you want as a PNG, and use that")
         if image.format == "TIFF":
             notes = ("it has several pages; the first is used",)
     made, read = eight_bit(ImageOps.exif_transpose(image), name)
@@ -111,7 +128,7 @@ def _decoded(image: Image.Image, name: str, most: int) -> Opened:
 
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """Whatever a decoder raises on a damaged file becomes one `UserError`, and what it warns of is not repeated."""
+    """Turn whatever a decoder raises about a damaged file into one `UserError`, and silence its warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -123,6 +140,6 @@ def _reading(name: str) -> Iterator[None]:
         raise UserError(f"{name} is not a picture noisewalk can read, or it is damaged (it reads {kinds})") from error
     except Image.DecompressionBombError as error:
         raise UserError(f"{name} is too large: {error}") from error
-    except Exception as error:  # decoders raise some fifteen kinds of errors on damaged files
+    except Exception as error:  # decoders raise about fifteen kinds of errors on damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{name} is damaged or cut short ({reason})") from error

@@ -1,0 +1,1 @@
+"""Judging: classifiers, scorers, Fréchet distances, and everything else that measures pictures."""

@@ -1,4 +1,4 @@
-"""A CLIP as a scorer: any that transformers can load, from a local folder or a hub id."""
+"""CLIP as a scorer: any CLIP that transformers can load, from a local folder or the hub."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from ..models.names import missing, read_name
 
 
 class ClipScorer:
-    """Cosine similarity of picture and prompt over CLIP's own temperature: the logits CLIP was trained with.
+    """The logits of a CLIP: the cosine of picture and prompt, divided by CLIP's own temperature.
+
+        score = exp(logit_scale) <picture, prompt> / (|picture| |prompt|)
 
     Args:
         source: a folder with config, safetensors weights, tokenizer and preprocessor, or a hub id. Only safetensors are loaded.
 
     Raises:
-        UserError: transformers is missing, or there is no CLIP at the source.
+        UserError: transformers is not installed, or there is no CLIP at the source.
 
-    Reference: Radford et al., *Learning Transferable Visual Models From Natural Language Supervision*, 2021, figure 3.
+    Reference: Radford et al., *Learning Transferable Visual Models From Natural Language Supervision*, 2021, figure 3,
+    https://arxiv.org/abs/2103.00020.
     """
 
     def __init__(self, source: str) -> None:
@@ -34,7 +37,7 @@ class ClipScorer:
 
     @torch.no_grad()
     def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
-        """Scores (N, P) of every picture for every prompt, see `Scorer`."""
+        """Return the scores (N, P) of every picture for every prompt, see `Scorer`."""
         vision = self.model.visual_projection(self.model.vision_model(pixel_values=self.seen(pictures)).pooler_output)
         words = self.tokenizer(list(prompts), padding=True, truncation=True, return_tensors="pt")
         text = self.model.text_projection(self.model.text_model(**words).pooler_output)
@@ -43,7 +46,14 @@ class ClipScorer:
         return logits.float()
 
     def seen(self, pictures: Tensor) -> Tensor:
-        """(N, C, H, W) in [-1, 1] -> (N, 3, size, size), normalised as CLIP expects: the middle square, by bicubic resizing."""
+        """Prepare pictures as CLIP expects them: the middle square, resized bicubically and normalised.
+
+        Args:
+            pictures: (N, C, H, W) in [-1, 1].
+
+        Returns:
+            (N, 3, size, size).
+        """
         unit = (pictures.float().cpu().clamp(-1, 1) + 1) / 2
         unit = unit.expand(-1, 3, -1, -1) if unit.shape[1] == 1 else unit
         side = min(unit.shape[2:])
@@ -60,7 +70,7 @@ def _load(source: str) -> tuple[Any, Any, Any]:
     except ModuleNotFoundError:
         raise UserError(f"a CLIP needs transformers: {install('clip')}") from None
     if not source:
-        raise UserError("a CLIP is named clip:FOLDER or clip:HUB/ID, for instance clip:openai/clip-vit-base-patch32")
+        raise UserError("write clip:FOLDER or clip:HUB/ID, for example clip:openai/clip-vit-base-patch32")
     meant = read_name(source)
     local, source = meant.kind != "hub", meant.text
     if local and not meant.path.is_dir():
@@ -71,5 +81,5 @@ def _load(source: str) -> tuple[Any, Any, Any]:
         processor = CLIPImageProcessor.from_pretrained(source, local_files_only=local)
     except (OSError, ValueError, KeyError) as error:
         where = "in the folder" if local else "on the hub, or it cannot be reached"
-        raise UserError(f"no CLIP {where}: '{source}' ({str(error).splitlines()[0][:120]})") from error
+        raise UserError(f"there is no CLIP '{source}' {where} ({str(error).splitlines()[0][:120]})") from error
     return model.eval().requires_grad_(False), tokenizer, processor

@@ -1,4 +1,4 @@
-"""The digit reader: a small classifier whose opinion and whose features measure the digits models."""
+"""The digit reader: a small classifier of digits, whose answers and features measure the digits models."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from ..models.zoo import WEIGHTS
 
 
 class DigitReader(nn.Module):
-    """A convolutional classifier of 28x28 digits; (N, 1, 28, 28) in [-1, 1] -> (N, 10) logits.
+    """A convolutional classifier of 28x28 digits.
 
-    Three pairs of 3x3 convolutions with batch normalisation at 28, 14 and 7 pixels; the mean over positions of the last
-    one, 128 numbers, are the features in which Fréchet distances are measured.
+    It maps pictures (N, 1, 28, 28) in [-1, 1] to logits (N, 10). It has three pairs of 3x3 convolutions with batch
+    normalisation, at 28, 14 and 7 pixels. The mean over positions of the last one, 128 numbers, is the feature in which Fréchet
+    distances are measured.
     """
 
     def __init__(self) -> None:
@@ -33,25 +34,25 @@ class DigitReader(nn.Module):
         self.head = nn.Linear(widths[-1], 10)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """(N, 1, 28, 28) -> (N, 128)."""
+        """Return the features (N, 128) of pictures (N, 1, 28, 28)."""
         out: Tensor = self.body(pictures)
         return out.mean((2, 3))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Compute the module's output for x (N, C, H, W)."""
+        """Return the logits (N, 10) of pictures (N, 1, 28, 28) in [-1, 1]."""
         out: Tensor = self.head(F.dropout(self.features(pictures), 0.2, self.training))
         return out
 
 
 @dataclass(frozen=True)
 class RandomAffine:
-    """Random affine warps, the augmentation the reader is trained with.
+    """Random affine warps, the augmentation that the reader is trained with.
 
     Args:
-        degrees: rotation up to this angle, either way.
-        scale: relative change of size, either way.
-        shift: translation in pixels, either way.
-        shear: horizontal shear, either way.
+        degrees: the largest rotation, in both directions.
+        scale: the largest relative change of size, in both directions.
+        shift: the largest translation in pixels, in all directions.
+        shear: the largest horizontal shear, in both directions.
     """
 
     degrees: float = 12.0
@@ -60,7 +61,7 @@ class RandomAffine:
     shear: float = 0.15
 
     def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """RandomAffine pictures (N, C, H, W) at random; the shape stays."""
+        """Warp pictures (N, C, H, W) at random; the shape stays."""
         n, _, height, _ = pictures.shape
 
         def symmetric(size: float) -> Tensor:
@@ -72,12 +73,12 @@ class RandomAffine:
         cos, sin = angle.cos() * zoom, angle.sin() * zoom
         theta = torch.stack([cos, -sin + shear, dx, sin, cos, dy], dim=1).view(n, 2, 3).to(pictures.device)
         grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
-        return F.grid_sample(pictures + 1, grid, align_corners=False) - 1  # outside the picture is black, -1
+        return F.grid_sample(pictures + 1, grid, align_corners=False) - 1  # outside the picture it is black, -1
 
 
 @cache
 def load_reader() -> DigitReader:
-    """The bundled digit reader, in evaluation mode."""
+    """Return the bundled digit reader, in evaluation mode."""
     path = WEIGHTS / "digit-reader.safetensors"
     tensors, _ = load_tensors(path)
     reader = DigitReader()
@@ -87,13 +88,29 @@ def load_reader() -> DigitReader:
 
 @torch.no_grad()
 def digit_probabilities(pictures: Tensor, batch: int = 500) -> Tensor:
-    """(N, 1, 28, 28) in [-1, 1] -> (N, 10) probabilities of each digit."""
+    """Return the probability of each digit, as the bundled reader sees it.
+
+    Args:
+        pictures: (N, 1, 28, 28) in [-1, 1].
+        batch: the number of pictures per call.
+
+    Returns:
+        (N, 10), each row sums to 1.
+    """
     reader = load_reader()
     return torch.cat([reader(part).softmax(1) for part in torch.split(pictures.float(), batch)])
 
 
 @torch.no_grad()
 def digit_features(pictures: Tensor, batch: int = 500) -> Tensor:
-    """(N, 1, 28, 28) in [-1, 1] -> (N, 128) features of the bundled reader."""
+    """Return the features of the bundled reader, in which Fréchet distances are measured.
+
+    Args:
+        pictures: (N, 1, 28, 28) in [-1, 1].
+        batch: the number of pictures per call.
+
+    Returns:
+        (N, 128).
+    """
     reader = load_reader()
     return torch.cat([reader.features(part) for part in torch.split(pictures.float(), batch)])

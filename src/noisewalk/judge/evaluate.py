@@ -1,4 +1,4 @@
-"""How good drawn digits are: read correctly, distributed like real ones, and not copies of them."""
+"""How good generated digits are: read correctly, distributed like real digits, and not copies of them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .frechet import frechet, moments
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Measures of a set of drawn digits.
+    """Measures of a set of generated digits.
 
     Args:
-        count: how many were drawn.
-        agreement: share that the reader reads as the digit asked for; None if none was asked for.
-        per_digit: share of each digit among what the reader reads.
-        distance: Fréchet distance of the reader's features to those of the test set.
-        real_distance: the same for all training digits: the distance of the two sets themselves.
-        alike_distance: the same for as many training digits as were drawn: with the bias of a set of that size.
-        nearest: (count,) distance of each drawn digit to its nearest training digit, root mean square over pixels.
-        nearest_real: the same for test digits: a copy would be much nearer than these are.
-        nearest_rows: (count,) which training digit that is.
+        count: the number of generated digits.
+        agreement: the share that the reader reads as the digit that was asked for; None if none was.
+        per_digit: the share of each digit among what the reader reads.
+        distance: the Fréchet distance of their features to those of the test set.
+        real_distance: the same for all training digits, which is the distance of the two real sets.
+        alike_distance: the same for as many training digits as were generated, which has the bias of a set of that size.
+        nearest: (count,) the distance of each generated digit to the nearest training digit, as root mean square over pixels.
+        nearest_real: the same for test digits; a copy would be much nearer than these are.
+        nearest_rows: (count,) the row of that training digit.
     """
 
     count: int
@@ -39,38 +39,48 @@ class Evaluation:
 
     @property
     def copies(self) -> float:
-        """Share of drawn digits nearer to a training digit than 99 % of test digits are: about 0.01 if none is a copy."""
+        """The share of digits nearer to a training digit than 99 % of test digits are; about 0.01 if none is a copy."""
         return float((self.nearest < self.nearest_real.quantile(0.01)).float().mean())
 
 
-def evaluate_digits(drawn: Tensor, asked: Tensor | None, train: Tensor, test: Tensor) -> Evaluation:
-    """Evaluate digits.
+def evaluate_digits(generated: Tensor, asked: Tensor | None, train: Tensor, test: Tensor) -> Evaluation:
+    """Measure generated digits.
 
     Args:
-        drawn: (N, 1, 28, 28) in [-1, 1], N at least 2.
-        asked: (N,) the digit each was drawn for, or None.
-        train, test: (M, 1, 28, 28) real digits in [-1, 1].
+        generated: (N, 1, 28, 28) in [-1, 1], N at least 2.
+        asked: (N,) the digit that each was generated for, or None.
+        train: (M, 1, 28, 28) real training digits in [-1, 1].
+        test: (M, 1, 28, 28) real test digits in [-1, 1].
     """
-    said = digit_probabilities(drawn).argmax(1)
+    read = digit_probabilities(generated).argmax(1)
     real = digit_features(train)
     target = moments(digit_features(test))
-    picked = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[: len(drawn)]
-    distances, rows = nearest_neighbours(drawn, train)
+    picked = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[: len(generated)]
+    distances, rows = nearest_neighbours(generated, train)
     return Evaluation(
-        count=len(drawn),
-        agreement=None if asked is None else float((said == asked).float().mean()),
-        per_digit=tuple((torch.bincount(said, minlength=10) / len(said)).tolist()),
-        distance=frechet(moments(digit_features(drawn)), target),
+        count=len(generated),
+        agreement=None if asked is None else float((read == asked).float().mean()),
+        per_digit=tuple((torch.bincount(read, minlength=10) / len(read)).tolist()),
+        distance=frechet(moments(digit_features(generated)), target),
         real_distance=frechet(moments(real), target),
         alike_distance=frechet(moments(real[picked]), target),
         nearest=distances,
-        nearest_real=nearest_neighbours(test[: len(drawn)], train)[0],
+        nearest_real=nearest_neighbours(test[: len(generated)], train)[0],
         nearest_rows=rows,
     )
 
 
 def nearest_neighbours(pictures: Tensor, among: Tensor, batch: int = 250) -> tuple[Tensor, Tensor]:
-    """(N,) distance of each picture to the nearest of `among`, root mean square over pixels, and (N,) which that is."""
+    """Find the nearest neighbour of each picture.
+
+    Args:
+        pictures: (N, C, H, W).
+        among: (M, C, H, W) the candidates.
+        batch: the number of pictures that are compared at a time.
+
+    Returns:
+        (N,) the distances, as root mean square over pixels, and (N,) the rows of the neighbours.
+    """
     flat = among.flatten(1)
     found = [torch.cdist(part.flatten(1), flat).min(1) for part in torch.split(pictures, batch)]
     scale = flat.shape[1] ** 0.5

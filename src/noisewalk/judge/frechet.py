@@ -10,7 +10,13 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean (D,) and covariance (D, D) of features, float64, with the number they were measured on."""
+    """The moments of a set of features.
+
+    Args:
+        mean: (D,) float64.
+        cov: (D, D) the covariance, float64.
+        count: the number of features.
+    """
 
     mean: Tensor
     cov: Tensor
@@ -18,17 +24,25 @@ class Moments:
 
 
 def moments(features: Tensor) -> Moments:
-    """Of (N, D) features, N > 1."""
+    """Return the moments of (N, D) features, N at least 2."""
     features = features.double()
     return Moments(features.mean(0), torch.cov(features.T), len(features))
 
 
 def frechet(a: Moments, b: Moments) -> float:
-    """|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), with the root's trace from the eigenvalues of C_a^(1/2) C_b C_a^(1/2).
+    """Return the Fréchet distance between two Gaussians, as in the FID.
 
-    Biased upwards by about the inverse of the smaller count: compare distances of equal counts only.
+        |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))
 
-    Reference: Heusel et al. 2017, eq. 6.
+    The trace of the root comes from the eigenvalues of C_a^(1/2) C_b C_a^(1/2). The distance is biased upwards by about the
+    inverse of the smaller count, so compare only distances of equal counts.
+
+    Args:
+        a: the moments of one set.
+        b: the moments of the other.
+
+    Reference: Heusel et al., *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, 2017, eq. 6,
+    https://arxiv.org/abs/1706.08500.
     """
     values, vectors = torch.linalg.eigh(a.cov)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T

@@ -1,4 +1,4 @@
-"""Scores of illusions: does every way of looking show its prompt, and only its own?"""
+"""Scores of illusions: does every way of looking show its own prompt, and only that one?"""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from .scorer import Scorer
 
 @dataclass(frozen=True, eq=False)
 class IllusionScores:
-    """Scores of N pictures looked at in K ways, each of which should show one prompt.
+    """The scores of N pictures that are looked at in K ways, each of which should show one prompt.
 
     Args:
         matrix: (N, K, K) S_ij, the score of way of looking i for prompt j.
 
-    Reference: Geng et al., *Visual Anagrams*, 2024, section 4.2.
+    Reference: Geng et al., *Visual Anagrams: Generating Multi-View Optical Illusions with Diffusion Models*, 2024, section 4.2,
+    https://arxiv.org/abs/2311.17919.
     """
 
     matrix: Tensor
@@ -30,23 +31,23 @@ class IllusionScores:
 
     @property
     def concealment(self) -> Tensor:
-        """(N,) C = 1/K tr softmax_j(S), 0 to 1: how surely each way of looking shows its own prompt rather than another's.
+        """(N,) C = 1/K tr softmax_j(S), from 0 to 1: how surely each way of looking shows its own prompt and not another one.
 
-        The softmax is over the prompts, and the scores are logits (similarities over the scorer's temperature). One prompt
-        alone has C = 1; a prompt given twice can at best share.
+        The softmax is over the prompts, and the scores are logits (similarities divided by the scorer's temperature). A single
+        prompt has C = 1; a prompt that is given twice has C = 1/2 at best.
         """
         return self.matrix.softmax(2).diagonal(dim1=1, dim2=2).mean(1)
 
     @property
     def margins(self) -> Tensor:
-        """(N, K) S_ii - max_{j != i} S_ij: by how much each way of looking prefers its own prompt; infinite for K = 1."""
+        """(N, K) S_ii - max_{j != i} S_ij: how much each way of looking prefers its own prompt; infinite for K = 1."""
         own = self.matrix.diagonal(dim1=1, dim2=2)
         itself = torch.eye(self.matrix.shape[1], dtype=torch.bool)
         return own - self.matrix.masked_fill(itself, -torch.inf).amax(2)
 
     @property
     def margin(self) -> Tensor:
-        """(N,) the least of the margins."""
+        """(N,) the smallest of the margins."""
         return self.margins.amin(1)
 
 
@@ -55,12 +56,13 @@ def score_illusions(
 ) -> IllusionScores:
     """Score pictures for every prompt in every way of looking.
 
-    For a hybrid the ways are near (the picture) and far (blurred and small): the two-distance score.
+    The ways of looking at a hybrid image are near (the picture) and far (blurred and small).
 
     Args:
+        scorer: scores pictures.
         pictures: (N, C, H, W) in [-1, 1].
-        looks: K ways of looking.
-        prompts: what each should show.
+        looks: K maps from a picture to what one sees.
+        prompts: what each of them should show.
     """
     seen = torch.cat([look(pictures) for look in looks])
     scores = scorer.score(seen, list(prompts))  # (K N, K)

@@ -1,4 +1,4 @@
-"""The image-text scorer: a contrastive pair of encoders trained on emoji and pictograms."""
+"""The image-text scorer: a contrastive pair of encoders that was trained on emoji and pictograms."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BUNDLED = WEIGHTS / "emoji-scorer.safetensors"
 class ImageTextScorer:
     """Scores pictures of any size for prompts by scale * cosine of their embeddings; see `Scorer`.
 
-    A prompt of which no word can be read has no meaning here; '' is the best of all names the scorer was trained on: how
-    clearly a picture shows anything.
+    The scorer refuses a prompt of which it cannot read a word. The prompt '' gets the best score of all names that the scorer
+    was trained on, which says how clearly a picture shows anything.
 
     Args:
         network: the pair of encoders.
-        prompts: how prompts become its word vectors.
-        known: names of things it was trained on.
-        reliable: from which score on it is right about real pictures; None if that is not measured.
+        prompts: turns prompts into the network's word vectors.
+        known: the names of things that it was trained on.
+        reliable: from which score on it is right about real pictures; None if that was not measured.
     """
 
     def __init__(
@@ -41,7 +41,11 @@ class ImageTextScorer:
 
     @torch.no_grad()
     def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
-        """(N, P) logits of pictures (N, 1 or 3, H, W) in [-1, 1].
+        """Return the logits (N, P) of pictures for prompts.
+
+        Args:
+            pictures: (N, 1 or 3, H, W) in [-1, 1].
+            prompts: P prompts.
 
         Raises:
             UserError: no word of a prompt can be read.
@@ -54,11 +58,11 @@ class ImageTextScorer:
 
     @torch.no_grad()
     def features(self, pictures: Tensor) -> Tensor:
-        """(N, D) features of the picture encoder, in which Fréchet distances are measured."""
+        """Return the features (N, D) of the picture encoder, in which Fréchet distances are measured."""
         return torch.cat([self.network.features(part) for part in self._parts(pictures)])[: len(pictures)]
 
     def _parts(self, pictures: Tensor, batch: int = 8) -> list[Tensor]:
-        """Pictures at the encoder's size, always so many at a time (the last one repeated): the same picture, the same bits."""
+        """Return pictures at the encoder's size, always the same number at a time, so that results repeat to the bit."""
         size = self.network.config.image_size
         x = pictures.detach().float().cpu().clamp(-1, 1).expand(-1, 3, -1, -1)
         if x.shape[-2:] != (size, size):
@@ -76,22 +80,25 @@ class ImageTextScorer:
     def _known(self) -> Tensor:
         if not self.known:
             raise UserError(
-                "this image-text scorer has no list of what it knows, which the prompt '' needs; name what to score for"
+                "this image-text scorer has no list of the names that it knows, which the prompt '' needs; give a prompt"
             )
         rows, mask = self.prompts.rows(list(self.known))
         return self.network.embed_prompts(self.prompts.table.vectors(rows), mask)
 
 
 RELIABLE = Reliability(14.05, 0.95, "the held-out drawings, each asked about twenty names")
-"""Of the bundled scorer; another scorer's scores are of another scale."""
+"""The reliability of the bundled scorer; another scorer has scores of another scale."""
 
 
 @cache
 def load_scorer(path: Path = BUNDLED) -> ImageTextScorer:
-    """The scorer of a packed file or a run folder; the bundled one by default.
+    """Load the scorer of a packed file or a run folder; by default the bundled one.
+
+    Args:
+        path: the file or the folder.
 
     Raises:
-        UserError: the file is missing or damaged (its card's SHA-256 differs), or holds no scorer.
+        UserError: the file is missing or damaged (its card has another SHA-256), or it does not hold a scorer.
     """
     path = path / RUN_CHECKPOINT if path.is_dir() else path
     card = verified_card(path)

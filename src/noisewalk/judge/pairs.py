@@ -1,4 +1,4 @@
-"""A pair of encoders, one of pictures and one of prompts, into the same space: what fits together points the same way."""
+"""A pair of encoders, of pictures and of prompts, into the same space, in which what fits together points the same way."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ class PairConfig:
     """The shape of a `PairNetwork`.
 
     Args:
-        pictures: how pictures are read: "residual" or "plain" convolutions.
-        words: how prompts are read: "reader", a transformer; or "bag", a perceptron of the words' mean, which knows no order.
-        image_size: side of the pictures it looks at, pixels; divisible by 8.
-        widths: channels at a half, a quarter and an eighth of the side.
-        text_dim, text_layers, text_heads: of "reader"; the first one also of "bag".
-        word_dim, max_tokens: of the word vectors.
-        embed_dim: of the common space.
+        pictures: how pictures are encoded: by "residual" or by "plain" convolutions.
+        words: how prompts are encoded: by "reader", a transformer, or by "bag", a perceptron of the words' mean without their
+            order.
+        image_size: the side of the pictures in pixels, divisible by 8.
+        widths: the channels at a half, a quarter and an eighth of the side.
+        text_dim: the width of the text encoder.
+        text_layers: the layers of "reader".
+        text_heads: the attention heads of "reader".
+        word_dim: the length of the word vectors.
+        max_tokens: most tokens in a prompt.
+        embed_dim: the dimension of the common space.
     """
 
     pictures: Literal["residual", "plain"] = "plain"
@@ -40,7 +44,7 @@ class PairConfig:
 
 
 def pair_config(data: dict[str, Any]) -> PairConfig:
-    """A configuration as it comes out of JSON, where tuples are lists."""
+    """Return a configuration from its JSON, in which tuples are lists."""
     return PairConfig(**(data | {"widths": tuple(data["widths"])}))
 
 
@@ -55,13 +59,16 @@ class ConvBlock(nn.Module):
         self.skip = nn.Identity() if (c_in, stride) == (c_out, 1) else nn.Conv2d(c_in, c_out, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Compute the module's output for x (N, C, H, W)."""
+        """Return features (N, C', H', W') of x (N, C, H, W)."""
         h = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
         return F.relu(self.skip(x) + h)
 
 
 class ResidualPictures(nn.Module):
-    """(N, 3, S, S) -> (N, widths[-1]): residual blocks at S/2 (one), S/4 and S/8 (two each), then the mean over positions."""
+    """The residual picture encoder, (N, 3, S, S) -> (N, widths[-1]).
+
+    It has residual blocks at S/2 (one), S/4 and S/8 (two each), and then takes the mean over positions.
+    """
 
     def __init__(self, c: PairConfig) -> None:
         super().__init__()
@@ -76,13 +83,16 @@ class ResidualPictures(nn.Module):
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Compute the module's output for x (N, C, H, W)."""
+        """Encode pictures (N, 3, S, S)."""
         out: Tensor = self.body(F.relu(self.stem(F.pixel_unshuffle(pictures, 2))))
         return out.mean((2, 3))
 
 
 class PlainPictures(nn.Module):
-    """(N, 3, S, S) -> (N, widths[-1]): five convolutions, the greatest of each 2x2 between, a linear map of all positions."""
+    """The plain picture encoder, (N, 3, S, S) -> (N, widths[-1]).
+
+    It has five convolutions, max-pooling over 2x2 between them, and a linear map of all positions.
+    """
 
     def __init__(self, c: PairConfig) -> None:
         super().__init__()
@@ -97,27 +107,27 @@ class PlainPictures(nn.Module):
         self.flat = nn.Linear(width * (c.image_size // 8) ** 2, width)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Compute the module's output for x (N, C, H, W)."""
+        """Encode pictures (N, 3, S, S)."""
         out: Tensor = self.flat(self.body(F.pixel_unshuffle(pictures, 2)).flatten(1))
         return out
 
 
 class BagOfWords(nn.Module):
-    """Word vectors (N, L, D) and mask (N, L) -> (N, text_dim): a perceptron of the mean of the words there are."""
+    """The text encoder without word order: a perceptron of the mean of the word vectors."""
 
     def __init__(self, c: PairConfig) -> None:
         super().__init__()
         self.mlp = nn.Sequential(nn.Linear(c.word_dim, 2 * c.text_dim), nn.GELU(), nn.Linear(2 * c.text_dim, c.text_dim))
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """One vector (N, D') for each caption, from its word vectors (N, L, D) where the mask (N, L) is true."""
+        """Encode word vectors (N, L, D) where the mask (N, L) is true, as (N, text_dim)."""
         weights = mask.to(vectors.dtype).unsqueeze(-1)
         out: Tensor = self.mlp((vectors * weights).sum(1) / weights.sum(1).clamp(min=1))
         return out
 
 
 class Sentence(nn.Module):
-    """Word vectors (N, L, D) and mask (N, L) -> (N, text_dim): the transformer's output for the sentence as a whole."""
+    """The text encoder with word order: a transformer, whose output for the sentence as a whole is used."""
 
     def __init__(self, c: PairConfig) -> None:
         super().__init__()
@@ -132,15 +142,19 @@ class Sentence(nn.Module):
         )
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """One vector (N, D') for each caption, from its word vectors (N, L, D) where the mask (N, L) is true."""
+        """Encode word vectors (N, L, D) where the mask (N, L) is true, as (N, text_dim)."""
         text: Tensor = self.reader(vectors, mask)
         return text[:, 0]
 
 
 class PairNetwork(nn.Module):
-    """Pictures and prompts as unit vectors, and the logarithm of the scale their cosines are compared at.
+    """A network that embeds pictures and prompts as unit vectors, and compares them by a scaled cosine.
 
-    Reference: Radford et al., *Learning Transferable Visual Models From Natural Language Supervision* (CLIP), 2021.
+    Args:
+        config: the shape of the network.
+
+    Reference: Radford et al., *Learning Transferable Visual Models From Natural Language Supervision* (CLIP), 2021,
+    https://arxiv.org/abs/2103.00020.
     """
 
     def __init__(self, config: PairConfig) -> None:
@@ -153,19 +167,19 @@ class PairNetwork(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     def features(self, pictures: Tensor) -> Tensor:
-        """(N, 3, S, S) in [-1, 1] -> (N, widths[-1]), in which Fréchet distances are measured."""
+        """Return the features (N, widths[-1]) of pictures, in which Fréchet distances are measured."""
         out: Tensor = self.picture(pictures)
         return out
 
     def embed_pictures(self, pictures: Tensor) -> Tensor:
-        """(N, 3, S, S) in [-1, 1] -> (N, embed_dim) of length 1."""
+        """Embed pictures (N, 3, S, S) in [-1, 1] as vectors (N, embed_dim) of length 1."""
         return F.normalize(self.picture_out(self.features(pictures)).float(), dim=1)
 
     def embed_prompts(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """(N, L, D), (N, L) -> (N, embed_dim) of length 1."""
+        """Embed word vectors (N, L, D) with their mask (N, L) as vectors (N, embed_dim) of length 1."""
         return F.normalize(self.text_out(self.text(vectors, mask)).float(), dim=1)
 
     def forward(self, pictures: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
-        """(N, N): how well each picture (row) and each prompt (column) fit: scale * cosine."""
+        """Return how well each picture (row) and each prompt (column) fit, (N, N): scale * cosine."""
         cosines = self.embed_pictures(pictures) @ self.embed_prompts(vectors, mask).T
         return self.log_scale.clamp(max=math.log(100)).exp() * cosines

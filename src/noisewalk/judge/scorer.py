@@ -19,7 +19,7 @@ from .reliability import Reliability
 
 
 class Scorer(Protocol):
-    """Anything that can say how well pictures show prompts.
+    """Anything that says how well pictures show prompts.
 
     >>> class Brightness:
     ...     def score(self, pictures, prompts):
@@ -28,16 +28,17 @@ class Scorer(Protocol):
     """
 
     def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
-        """Scores of every picture for every prompt; larger is better.
+        """Return the score of every picture for every prompt; larger is better.
 
         Args:
-            pictures: (N, C, H, W) float, data in [-1, 1] (values outside are clipped), N >= 1, of the size the scorer's model
-                draws; a picture's scores do not depend on the others of the batch.
-            prompts: P of them, as they are given to the model.
+            pictures: (N, C, H, W) float, data in [-1, 1] (values outside are clipped), N at least 1, of the size of the model's
+                pictures. A picture's scores do not depend on the others of the batch.
+            prompts: P prompts, as they are given to the model.
 
         Returns:
-            (N, P) float32 on the CPU: logits, such that softmax over a row is the probability of each prompt among those
-            asked (of a CLIP: cosine similarity over its temperature), or log-probabilities among all that the scorer knows.
+            (N, P) float32 on the CPU. They are logits, such that the softmax over a row is the probability of each prompt among
+            those that were asked for (of a CLIP: cosine similarity divided by its temperature), or log-probabilities among all
+            that the scorer knows.
 
         Raises:
             UserError: the scorer cannot read such pictures, or does not know a prompt.
@@ -46,7 +47,9 @@ class Scorer(Protocol):
 
 
 class DigitScorer:
-    """The bundled digit reader: log-probabilities of the digit that a prompt names; '' is the clearest digit, whichever.
+    """The bundled digit reader as a scorer: the log-probability of the digit that a prompt names.
+
+    The prompt '' stands for the most probable digit, whichever it is.
 
     >>> DigitScorer().score(-torch.ones(2, 1, 28, 28), ["7", "a handwritten four"]).shape
     torch.Size([2, 2])
@@ -55,10 +58,14 @@ class DigitScorer:
     reliable = Reliability(math.log(0.9), 0.999, "the test digits, each asked about all ten digits")
 
     def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
-        """Scores (N, P) of every picture for every prompt, see `Scorer`."""
+        """Return log-probabilities (N, P) of pictures (N, 1, 28, 28) in [-1, 1], see `Scorer`.
+
+        Raises:
+            UserError: the pictures have another shape, or a prompt does not name a digit.
+        """
         if pictures.shape[1:] != (1, 28, 28):
             shape = "x".join(map(str, pictures.shape[1:]))
-            raise UserError(f"the digit reader reads pictures of 1x28x28, not of {shape}; choose another --scorer")
+            raise UserError(f"the digit reader reads pictures of 1x28x28, but these are {shape}; choose another --scorer")
         encoder = DigitPrompts()
         labels = [encoder.label(prompt) for prompt in prompts]
         logs = digit_probabilities(pictures.cpu().clamp(-1, 1)).clamp(min=1e-12).log()
@@ -74,11 +81,11 @@ if BUNDLED.is_file():
 
 
 def get_scorer(name: str, model: Pretrained) -> Scorer:
-    """A scorer by name, or with "auto" the one that belongs to the model.
+    """Return a scorer by its name.
 
     Args:
-        name: "auto", a name in `SCORERS`, or clip:FOLDER or clip:HUB/ID for a CLIP.
-        model: whose pictures are to be scored.
+        name: a name in `SCORERS`, clip:FOLDER or clip:HUB/ID for a CLIP, or "auto" for the scorer that belongs to the model.
+        model: the model whose pictures are scored.
 
     Raises:
         UserError: there is no such scorer, or none belongs to the model.

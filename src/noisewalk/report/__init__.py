@@ -1,0 +1,1 @@
+"""Drawing: figures, curves, animations and pages."""

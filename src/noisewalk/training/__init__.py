@@ -1,0 +1,1 @@
+"""Training: objectives, data, the loop, and runs in folders."""

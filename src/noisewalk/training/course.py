@@ -1,6 +1,7 @@
 """The course's four trainings (CS180, part B), exactly by its recipes.
 
-Pictures in [0, 1], the course U-Net, Adam, no averaging of weights, no clipping, float32.
+Pictures are in [0, 1], the network is the course U-Net, and the optimizer is Adam. Weights are not averaged, gradients are not
+clipped, and everything is in float32.
 """
 
 from __future__ import annotations
@@ -19,13 +20,22 @@ from .objectives import Objective, discrete_times, fixed_time, uniform_times
 from .recipe_type import Recipe
 
 SIGMA = 0.5
-"""The noise the denoiser is trained to remove, on pictures in [0, 1]."""
+"""The standard deviation of the noise that the denoiser learns to remove, on pictures in [0, 1]."""
 
 _PLAIN = TrainConfig(1, warmup=0, decay="none", optimizer="adam", ema_decay=0, clip=0, bf16=False, compile=False)
 
 
 def denoiser(data: Dataset, classes: bool) -> Recipe:
-    """z = x + sigma eps, sigma = 0.5; loss || network(z) - x ||^2; D = 128, batch 256, 5 epochs, Adam 1e-4."""
+    """Return the course's one-step denoiser.
+
+        z = x + sigma eps,     sigma = 0.5,     loss = || network(z) - x ||^2
+
+    D = 128, batches of 256, 5 epochs, Adam with a learning rate of 1e-4.
+
+    Args:
+        data: the data set.
+        classes: not used; the denoiser has no classes.
+    """
     time = VE().time(NoiseLevel(torch.ones((), dtype=torch.float64), torch.full((), SIGMA, dtype=torch.float64)))
     objective = Objective(VE(), "sample", 0.0, _null(data), fixed_time(float(time)), unit_range=True)
     config = replace(_PLAIN, epochs=5, batch_size=256, learning_rate=1e-4)
@@ -34,14 +44,32 @@ def denoiser(data: Dataset, classes: bool) -> Recipe:
 
 
 def mean_of_noise(data: Dataset, classes: bool) -> Recipe:
-    """The denoiser shown pure noise and nothing else: its best answer is the mean of the training set (course, 1.2.3)."""
+    """Return the denoiser that is trained on pure noise alone (course, 1.2.3).
+
+    Its best answer is the mean of the training set.
+
+    Args:
+        data: the data set.
+        classes: not used.
+    """
     made = denoiser(data, classes)
     objective = Objective(LinearPath(), "sample", 0.0, _null(data), fixed_time(1.0), unit_range=True)
     return replace(made, loss=objective.loss, objective=objective, card=made.card | {"schedule": "linear"})
 
 
 def ddpm(data: Dataset, classes: bool) -> Recipe:
-    """epsilon prediction, T = 300, beta from 1e-4 to 0.02, t / T fed; D = 64, batch 128, 20 epochs, Adam 1e-3 to a tenth."""
+    """Return the course's DDPM: a network that predicts epsilon and takes t / T as its time.
+
+        loss = || network(sqrt(abar_t) x + sqrt(1 - abar_t) eps, t / T) - eps ||^2,     T = 300, beta from 1e-4 to 0.02
+
+    D = 64, batches of 128, 20 epochs, Adam with a learning rate that falls from 1e-3 to a tenth.
+
+    Args:
+        data: the data set.
+        classes: whether the network is conditioned on the class.
+
+    Reference: Ho et al., *Denoising Diffusion Probabilistic Models*, 2020, algorithm 1, https://arxiv.org/abs/2006.11239.
+    """
     schedule = vp_schedule(linear_betas(300))
     objective = Objective(schedule, "epsilon", 0.1 * classes, _null(data), discrete_times(300), unit_range=True)
     config = replace(_PLAIN, epochs=20, batch_size=128, learning_rate=1e-3, decay="exponential")
@@ -51,10 +79,19 @@ def ddpm(data: Dataset, classes: bool) -> Recipe:
 
 
 def flow(data: Dataset, classes: bool) -> Recipe:
-    """x_t = (1 - t) x + t eps, target eps - x, t uniform; D = 64, batch 64, 10 epochs, Adam 1e-2 to a tenth.
+    """Return the course's flow matching.
 
-    The course's own flow runs the other way (t = 0 is noise, target x - eps): the network's time is 1 - t of the course's
-    and its output the opposite, which is the same training.
+        loss = || network((1 - t) x + t eps, t) - (eps - x) ||^2,     t uniform in [0, 1]
+
+    D = 64, batches of 64, 10 epochs, Adam with a learning rate that falls from 1e-2 to a tenth. The course's own flow runs in
+    the other direction (t = 0 is noise, and the target is x - eps). The network's time is then 1 - t and its output has the
+    other sign, which is the same training.
+
+    Args:
+        data: the data set.
+        classes: whether the network is conditioned on the class.
+
+    Reference: Lipman et al., *Flow Matching for Generative Modeling*, 2023, https://arxiv.org/abs/2210.02747.
     """
     objective = Objective(LinearPath(), "flow_prediction", 0.1 * classes, _null(data), uniform_times, unit_range=True)
     config = replace(_PLAIN, epochs=10, batch_size=64, learning_rate=1e-2, decay="exponential")

@@ -45,16 +45,16 @@ _SHA256 = {  # of the decompressed files, so that any compression of the same di
 
 
 class Data(Protocol):
-    """Pictures with what each should be drawn for."""
+    """Pictures with their conditions."""
 
     def __len__(self) -> int: ...
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
-        """Pictures (N, C, H, W) uint8 of the rows (N,) and their conditions, first dimension N."""
+        """Return the pictures (N, C, H, W) uint8 of the rows (N,), and their conditions, whose first dimension is N."""
         ...
 
     def to(self, device: torch.device) -> Self:
-        """The same data on a device; `rows` and `generator` are then there too."""
+        """Return the same data on a device; `rows` and `generator` must then be there too."""
         ...
 
 
@@ -74,20 +74,23 @@ class LabelledPictures:
         return len(self.pictures)
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
-        """The condition is the label; nothing is drawn."""
+        """Return the pictures of the rows and their labels as the condition; the generator is not used."""
         return self.pictures[rows], (self.labels[rows],)
 
     def to(self, device: torch.device) -> LabelledPictures:
-        """The same digits on a device."""
+        """Return the same pictures on a device."""
         return LabelledPictures(self.pictures.to(device), self.labels.to(device))
 
 
 def mnist(split: Split) -> LabelledPictures:
-    """The official MNIST files: 60,000 training or 10,000 test digits, 28x28, white on black.
+    """Return the official MNIST files: 60,000 training or 10,000 test digits, 28x28, white on black.
 
-    Looked for in `$NOISEWALK_DATA/mnist` (or `$NOISEWALK_DATA`), then in the user's cache, then downloaded there with
-    their checksums verified. Without a network it is the first 5,000 training and 1,000 test digits, which come with noisewalk,
-    and a warning says so.
+    They are looked for in `$NOISEWALK_DATA/mnist` (or `$NOISEWALK_DATA`) and in the user's cache, and then downloaded to the
+    cache with their checksums verified. Without a network, the result is the first 5,000 training and 1,000 test digits, which
+    come with noisewalk, and a warning says so.
+
+    Args:
+        split: "train" or "test".
 
     Raises:
         UserError: a file that is there is not the official one.
@@ -96,7 +99,17 @@ def mnist(split: Split) -> LabelledPictures:
 
 
 def fashion_mnist(split: Split) -> LabelledPictures:
-    """Fashion-MNIST (Xiao et al. 2017): 60,000 training or 10,000 test garments of 10 classes, 28x28; found as MNIST is."""
+    """Return Fashion-MNIST: 60,000 training or 10,000 test garments of 10 classes; it is looked for as MNIST is.
+
+    Args:
+        split: "train" or "test".
+
+    Raises:
+        NotFound: it is nowhere, and cannot be downloaded.
+
+    Reference: Xiao et al., *Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms*, 2017,
+    https://arxiv.org/abs/1708.07747.
+    """
     return _idx("fashion-mnist", split)
 
 
@@ -110,34 +123,36 @@ def _idx(name: str, split: Split) -> LabelledPictures:
         if name != "mnist":
             raise
         sample = mnist_sample(split)
-        warnings.warn(f"{error}. Until then: the {len(sample):,} {split} digits that come with noisewalk", stacklevel=3)
+        warnings.warn(
+            f"{error}. Until then, the {len(sample):,} {split} digits that come with noisewalk are used", stacklevel=3
+        )
         return sample
     return LabelledPictures(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
 
 
 def mnist_sample(split: Split) -> LabelledPictures:
-    """The first 5,000 training or 1,000 test digits of MNIST, which come with noisewalk."""
+    """Return the first 5,000 training or 1,000 test digits of MNIST, which come with noisewalk."""
     images, labels = (_read_idx(SAMPLE / f"{_PREFIX[split]}-{kind}-ubyte.gz", "") for kind in ("images-idx3", "labels-idx1"))
     return LabelledPictures(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())
 
 
 def has_official_mnist() -> bool:
-    """Whether the official training digits are at hand or can be downloaded; a warning says why where they are not."""
+    """Return whether the official training digits are here or can be downloaded; a warning says why not."""
     try:
         for kind in ("images-idx3", "labels-idx1"):
             _locate("mnist", f"train-{kind}-ubyte.gz")
     except NotFound as error:
-        warnings.warn(f"{error}. Until then: the 5,000 training digits that come with noisewalk", stacklevel=2)
+        warnings.warn(f"{error}. Until then, the 5,000 training digits that come with noisewalk are used", stacklevel=2)
         return False
     return True
 
 
 class NotFound(UserError):
-    """Data that is nowhere and cannot be downloaded."""
+    """The data is nowhere, and it cannot be downloaded."""
 
 
 def from_uint8(pictures: Tensor) -> Tensor:
-    """uint8 0..255 -> float32 -1..1."""
+    """Map pictures of 8 bits, 0 to 255, to float32 in [-1, 1]."""
     return pictures.float() / 127.5 - 1
 
 
@@ -157,13 +172,17 @@ def _locate(name: str, file: str) -> Path:
         return Path(pooch.retrieve(_MIRRORS[name] + file, known_hash=_MD5.get(name, {}).get(file), fname=file, path=cache))
     except (OSError, ValueError) as error:
         raise NotFound(
-            f"{name} could not be downloaded ({type(error).__name__}); is there a network? "
-            f"Or put {file} into {cache}, or into a folder named by NOISEWALK_DATA"
+            f"{name} could not be downloaded ({type(error).__name__}); check the network, "
+            f"or put {file} into {cache} or into the folder that NOISEWALK_DATA names"
         ) from error
 
 
 def _read_idx(path: Path, name: str) -> np.ndarray:
-    """An IDX file: magic 0, 0, 8 (uint8), number of dimensions; the dimensions as big-endian int32; the bytes."""
+    """Read an IDX file.
+
+    It has the bytes 0, 0, 8 (for uint8) and the number of dimensions, then the dimensions as big-endian int32, and then the
+    data.
+    """
     try:
         raw = gzip.decompress(path.read_bytes())
         if name == "mnist" and hashlib.sha256(raw).hexdigest() != _SHA256[path.name]:
@@ -172,4 +191,4 @@ def _read_idx(path: Path, name: str) -> np.ndarray:
         shape = np.frombuffer(raw, ">i4", ndim, offset=4)
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
     except (OSError, EOFError, ValueError, IndexError) as error:
-        raise UserError(f"{path} is not a whole {name} file ({error}); delete it and try again") from error
+        raise UserError(f"{path} is not a complete {name} file ({error}); delete it and try again") from error

@@ -20,13 +20,14 @@ class Dataset:
 
     Args:
         name: "mnist", "mnist-sample", "fashion-mnist" or the folder.
-        channels, size: of its pictures.
-        names: of its classes, in the order of their labels.
+        channels: the channels of its pictures.
+        size: their side in pixels.
+        names: the names of its classes, in the order of their labels.
         load: reads it.
-        skipped: pictures that were left out, and why.
-        held_out: reads pictures that are never trained on, if there are any.
-        digest: of the names and sizes of a folder's files; "" for the other data sets.
-        count: of its training pictures.
+        skipped: the pictures that were left out, and why.
+        held_out: reads pictures that are never trained on; None if there are none.
+        digest: a digest of the names and sizes of a folder's files; "" for the other data sets.
+        count: the number of its training pictures.
     """
 
     name: str
@@ -41,14 +42,15 @@ class Dataset:
 
 
 def open_dataset(name: str, size: int = 28, channels: int = 3) -> Dataset:
-    """A data set by name.
+    """Return a data set by its name.
 
     Args:
-        name: "mnist", "mnist-sample", "fashion-mnist", or a folder of pictures (one folder for each class).
-        size, channels: of the prepared pictures of a folder; the others have their own.
+        name: "mnist", "mnist-sample", "fashion-mnist", or a folder of pictures (with one folder for each class).
+        size: the side in pixels of the prepared pictures of a folder; the other data sets have their own.
+        channels: their channels, 1 or 3.
 
     Raises:
-        UserError: it is not to be had, or not to be used.
+        UserError: it does not exist, or it cannot be used.
     """
     if name == "mnist":
         return Dataset(name, 1, 28, DIGITS, lambda: mnist("train"), held_out=lambda: mnist("test"))
@@ -62,7 +64,7 @@ def open_dataset(name: str, size: int = 28, channels: int = 3) -> Dataset:
 
 
 def what_was_read(data: Dataset) -> str:
-    """How many pictures of which classes a data set has, and what was left out of it and why, by name for the first few."""
+    """Say how many pictures of which classes a data set has, and which of the files were left out and why."""
     classes = ", ".join(data.names[:5]) + (", …" if len(data.names) > 5 else "")
     text = f"{data.name}: {data.count:,} pictures"
     text += f" of {len(data.names)} classes ({classes})" if data.names else " without classes"

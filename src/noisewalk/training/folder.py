@@ -1,4 +1,4 @@
-"""Any folder of pictures as training data; sub-folders are classes."""
+"""Any folder of pictures as training data; its sub-folders are classes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ PICTURES = frozenset(
         ".jp2",
     }
 )
-"""Endings of files that are meant as pictures, readable or not."""
+"""The endings of files that are meant to be pictures, whether they can be read or not."""
 
 LEFT_BY_TOOLS = frozenset({"__macosx", "thumbs.db", "desktop.ini", "#recycle", "lost+found", "system volume information"})
 
 LAYOUTS = (
     "put all pictures into the folder itself (no classes), or the pictures of each class into a folder of its own inside it, "
-    "with neither pictures beside those folders nor folders inside them"
+    "with neither pictures next to those folders nor folders inside them"
 )
 
 
@@ -51,9 +51,9 @@ class Layout:
     """The files of a folder of pictures.
 
     Args:
-        names: of the classes, in order; () if the folder has none.
-        groups: the files of each class (of the one group, if there are no classes).
-        stray: files beside the folders of the classes.
+        names: the names of the classes, in order; () if the folder has none.
+        groups: the files of each class (of the only group, if there are no classes).
+        stray: files next to the folders of the classes.
     """
 
     names: tuple[str, ...]
@@ -62,23 +62,29 @@ class Layout:
 
     @property
     def files(self) -> list[Path]:
+        """All files of the classes."""
         return [file for group in self.groups for file in group]
 
 
 def read_layout(path: Path) -> Layout:
-    """How the pictures lie in a folder; what tools leave behind (hidden names, `@eaDir`, `__MACOSX`, `Thumbs.db`) is not seen.
+    """Return how the pictures lie in a folder.
+
+    Files that tools leave behind (hidden names, `@eaDir`, `__MACOSX`, `Thumbs.db`) are ignored.
+
+    Args:
+        path: the folder.
 
     Raises:
         UserError: there is no such folder, it may not be read, or it could be read in more than one way.
     """
     if not path.is_dir():
-        raise UserError(f"there is no data set '{path}'; known: mnist, mnist-sample, fashion-mnist, or a folder of pictures")
+        raise UserError(f"there is no data set '{path}'; use mnist, mnist-sample, fashion-mnist, or a folder of pictures")
     folders, files = _listed(path)
     if not folders:
         return Layout((), (tuple(files),))
     if loose := [file for file in files if file.suffix.lower() in PICTURES]:
         raise UserError(
-            f"{path} holds {len(loose)} pictures (such as {loose[0].name}) beside {len(folders)} folders (such as "
+            f"{path} holds {len(loose)} pictures (such as {loose[0].name}) next to {len(folders)} folders (such as "
             f"{folders[0].name}), so it could be read with or without classes; {LAYOUTS}"
         )
     groups = []
@@ -90,19 +96,23 @@ def read_layout(path: Path) -> Layout:
     names = tuple(folder.name for folder in folders)
     twice = [name for name, count in Counter(name.strip().lower() for name in names).items() if count > 1]
     if twice:
-        raise UserError(f"two class folders of {path} have the same name '{twice[0]}' but for capitals; rename one of them")
+        raise UserError(
+            f"two class folders of {path} have the name '{twice[0]}' and differ only in capital letters; rename one of them"
+        )
     return Layout(names, tuple(groups), tuple(files))
 
 
 def _listed(path: Path) -> tuple[list[Path], list[Path]]:
-    """Folders and other entries, each sorted by name, without what tools leave behind."""
+    """Return the folders and the other entries, each sorted by name, without what tools leave behind."""
     try:
         seen = sorted(entry for entry in path.iterdir() if not _ignored(entry.name))
     except OSError as error:
-        raise UserError(f"the folder {path} cannot be read: {error.strerror}; mend its permissions, or name another") from error
+        raise UserError(
+            f"the folder {path} cannot be read: {error.strerror}; correct its permissions, or choose another folder"
+        ) from error
     for entry in seen:
         if not entry.name.isprintable():
-            raise UserError(f"{path} holds a name that cannot be written ({entry.name!r}); rename it")
+            raise UserError(f"{path} holds a file name that cannot be printed ({entry.name!r}); rename the file")
     folders = [entry for entry in seen if entry.is_dir()]
     return folders, [entry for entry in seen if entry not in set(folders)]
 
@@ -112,7 +122,7 @@ def _ignored(name: str) -> bool:
 
 
 def digest_of(path: Path) -> str:
-    """A digest of the names and sizes of a folder's files."""
+    """Return a digest of the names and sizes of a folder's files."""
     return _digest(path, read_layout(path))
 
 
@@ -122,11 +132,11 @@ def _digest(path: Path, found: Layout) -> str:
 
 
 def read_folder(path: Path, size: int, channels: int) -> tuple[LabelledPictures, tuple[str, ...], tuple[str, ...]]:
-    """Pictures of a folder, cropped to squares and resized; what cannot be read is left out and named.
+    """Read the pictures of a folder, crop them to squares and resize them; files that cannot be read are left out and named.
 
     Args:
         path: a folder of pictures, or of one folder per class.
-        size: side of the prepared pictures, pixels; divisible by 4.
+        size: the side of the prepared pictures in pixels, divisible by 4.
         channels: 1 for grey, 3 for colour.
 
     Returns:
@@ -134,7 +144,7 @@ def read_folder(path: Path, size: int, channels: int) -> tuple[LabelledPictures,
 
     Raises:
         UserError: there is no such folder, its layout is ambiguous, nothing in it can be read, a class has fewer than two
-            pictures, or there are more pictures than memory is set aside for.
+            pictures, or the pictures need too much memory.
     """
     found = read_layout(path)
     most = MAX_BYTES // (size * size * channels)
@@ -145,7 +155,7 @@ def read_folder(path: Path, size: int, channels: int) -> tuple[LabelledPictures,
         )
     pictures: list[torch.Tensor] = []
     labels: list[int] = []
-    skipped = [f"{file} lies beside the class folders" for file in found.stray]
+    skipped = [f"{file} lies next to the class folders" for file in found.stray]
     for label, group in enumerate(found.groups):
         before = len(pictures)
         for file in group:

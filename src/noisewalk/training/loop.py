@@ -1,4 +1,4 @@
-"""The training loop: a generator over `TrainState`, so that progress, saving and stopping live outside."""
+"""The training loop: a generator of `TrainState`s, so that progress, saving and stopping live outside of it."""
 
 from __future__ import annotations
 
@@ -20,29 +20,32 @@ from .data import Data, from_uint8
 from .workers import Workers
 
 Loss = Callable[[Callable[..., Tensor], Tensor, Condition, torch.Generator], Tensor]
-"""(network, pictures in [-1, 1], condition, generator) -> (N,) losses."""
+"""Maps (network, pictures in [-1, 1], condition, generator) to (N,) losses."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train; together with the data and the network it decides every weight.
+    """How to train. Together with the data and the network it decides every weight.
 
     Args:
         epochs: passes over the data.
         batch_size: pictures per step.
-        learning_rate: peak learning rate.
+        learning_rate: the peak learning rate.
         warmup: steps over which it rises linearly; at most a tenth of the run.
-        decay: how it falls: "cosine" to zero; "exponential" to a tenth, by the same factor after each epoch (the course's);
+        decay: how it falls: "cosine" to zero; "exponential" to a tenth, by the same factor after each epoch (as in the course);
             "none".
-        hold: share of the run before the cosine begins to fall; until then the run may still be made longer or shorter.
-        optimizer: "adamw" (betas 0.9 and 0.99) or "adam" (PyTorch's defaults, as the course has it).
-        weight_decay: AdamW's.
-        ema_decay: decay per step of the averaged weights (the ones to use); 0 keeps the last ones.
-        clip: largest norm of the gradient; 0 for no limit.
-        seed: of the weights, the order of pictures, times, noise and dropout.
-        bf16: compute the network in bfloat16 (weights, loss and averages stay float32); the command line heeds it only where
-            the hardware multiplies bfloat16.
-        compile: compile the network first, on a GPU only: on a CPU it wins little and takes minutes.
+        hold: the share of the run before the cosine begins to fall; until then the run may still be made longer or shorter.
+        optimizer: "adamw" (betas 0.9 and 0.99) or "adam" (with PyTorch's defaults, as in the course).
+        weight_decay: the weight decay of AdamW.
+        ema_decay: the decay per step of the averaged weights, which are the ones to use; 0 keeps the last weights.
+        clip: the largest norm of the gradient; 0 for no limit.
+        seed: the seed of the weights, the order of pictures, times, noise and dropout.
+        bf16: whether the network computes in bfloat16 (weights, loss and averages stay float32); the command line uses it only
+            where the hardware multiplies bfloat16.
+        compile: whether the network is compiled first, on a GPU only; on a CPU it wins little and takes minutes.
+
+    Reference: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, 2019, https://arxiv.org/abs/1711.05101; Kingma &
+    Ba, *Adam: A Method for Stochastic Optimization*, 2015, https://arxiv.org/abs/1412.6980.
     """
 
     epochs: float
@@ -61,14 +64,23 @@ class TrainConfig:
 
 
 class Diverged(UserError):
-    """The loss or its gradient is no longer a number."""
+    """The loss or its gradient is no longer a finite number."""
 
 
 @dataclass
 class TrainState:
-    """Everything a run needs to go on from where it is, bit for bit.
+    """Everything that a run needs to go on from where it is, bit for bit.
 
-    `seconds` were spent in steps, and `losses` are those since the last line of the log.
+    Args:
+        step: the number of steps made.
+        total_steps: the number of steps of the whole run.
+        network: the network in training.
+        averaged: the same network with averaged weights.
+        optimizer: the optimizer.
+        generator: draws times, noise and dropped conditions.
+        loss: the loss of the last step.
+        seconds: the time spent in steps.
+        losses: the losses since the last line of the log.
     """
 
     step: int
@@ -83,7 +95,16 @@ class TrainState:
 
 
 def start(network: nn.Module, data: Data, config: TrainConfig, device: torch.device | str = "cpu") -> TrainState:
-    """A run at step 0. Seed PyTorch before building the network if its first weights are to be reproducible."""
+    """Return a run at step 0.
+
+    Seed PyTorch before you build the network, if its first weights should be reproducible.
+
+    Args:
+        network: the network.
+        data: the training data.
+        config: how to train.
+        device: the device to train on.
+    """
     device = torch.device(device)
     fused = device.type == "cuda"
     network = network.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
@@ -102,14 +123,20 @@ def start(network: nn.Module, data: Data, config: TrainConfig, device: torch.dev
 def train(
     state: TrainState, data: Data, loss: Loss, config: TrainConfig, workers: Workers | None = None
 ) -> Iterator[TrainState]:
-    """Take optimisation steps until `total_steps`, yielding the (same, updated) state after each.
+    """Take optimisation steps until `total_steps`, and yield the (same, updated) state after each of them.
 
     Args:
-        data: on the device of the state.
-        workers: the processes that share each batch.
+        state: where the run is.
+        data: the data, on the device of the state.
+        loss: the loss of each picture.
+        config: how to train.
+        workers: the processes that share each batch; None for this one alone.
+
+    Yields:
+        The state.
 
     Raises:
-        Diverged: the loss or the gradient is no longer finite; the last checkpoint written outside is the good one.
+        Diverged: the loss or the gradient is no longer finite; the last checkpoint is then the good one.
     """
     state.network.train()
     device = state.generator.device
@@ -137,12 +164,12 @@ def train(
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
-    """How pictures and weights lie in memory: channels last, but on Apple's GPU, which does not always compute them rightly."""
+    """Return the order of pictures and weights in memory: channels last, except on Apple's GPU, which makes errors with it."""
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def learning_rate(step: int, total: int, config: TrainConfig) -> float:
-    """Linear warm-up, and one of the decays of `TrainConfig`."""
+    """Return the learning rate of a step: a linear warm-up, and one of the decays of `TrainConfig`."""
     warmup = max(1, min(config.warmup, total // 10))
     rate = config.learning_rate * min(1.0, (step + 1) / warmup)
     if config.decay == "cosine":
@@ -155,9 +182,18 @@ def learning_rate(step: int, total: int, config: TrainConfig) -> float:
 
 
 def epoch_rows(step: int, count: int, config: TrainConfig) -> Tensor:
-    """(batch_size,) rows of the data for a step: each epoch is a new order of all rows, which depends on the seed alone.
+    """Return the rows of the data for a step.
 
-    The last batch of an epoch is filled up with the first of the next.
+    Each epoch is a new order of all rows, which depends on the seed alone. The last batch of an epoch is filled up with the
+    first rows of the next.
+
+    Args:
+        step: the number of the step, from 0.
+        count: the number of rows of the data.
+        config: how to train.
+
+    Returns:
+        (batch_size,) int64.
     """
     wanted = torch.arange(step * config.batch_size, (step + 1) * config.batch_size)
     rows = torch.empty(config.batch_size, dtype=torch.long)
@@ -174,7 +210,7 @@ def _order(seed: int, epoch: int, count: int) -> Tensor:
 
 @torch.no_grad()
 def _average(state: TrainState, decay: float) -> None:
-    """EMA with a short memory at first: decay_n = min(decay, (1 + n) / (10 + n))."""
+    """Update the averaged weights, with a short memory at first: decay_n = min(decay, (1 + n) / (10 + n))."""
     keep = min(decay, (1 + state.step) / (10 + state.step))
     floating = [
         (a, b)

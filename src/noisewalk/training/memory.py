@@ -1,4 +1,4 @@
-"""How much memory a training will take, reckoned before any of it is taken."""
+"""How much memory a training will take, estimated before any of it is taken."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .loop import TrainConfig
 from .recipe_type import Recipe
 
 KEPT_OF_WEIGHTS = 5
-"""The weights, their averages, their gradients, and the two moments of Adam."""
+"""Copies of the weights: themselves, their averages, their gradients, and the two moments of Adam."""
 
 WORKING = 1.3
-"""What a step holds at its peak, as a multiple of what the network keeps for its backward pass."""
+"""The memory of a step at its peak, as a multiple of what the network keeps for its backward pass."""
 
 
 def check_memory(recipe: Recipe, config: TrainConfig, device: torch.device) -> None:
-    """See that a training fits, before its memory is taken.
+    """Check that a training fits into memory, before it takes any.
 
     Raises:
         UserError: it needs more than is free.
@@ -34,12 +34,12 @@ def check_memory(recipe: Recipe, config: TrainConfig, device: torch.device) -> N
         side, channels = shape["image_size"], shape["in_channels"]
         raise UserError(
             f"this training needs about {needed / 1e9:.1f} GB (batches of {config.batch_size} pictures of "
-            f"{channels}x{side}x{side}), {free / 1e9:.1f} GB are free on {device}; take a smaller --size or --batch-size"
+            f"{channels}x{side}x{side}), but {free / 1e9:.1f} GB are free on {device}; use a smaller --size or --batch-size"
         )
 
 
 def estimate(recipe: Recipe, batch: int, size: int, channels: int) -> int:
-    """Bytes of weights and of what a step keeps of a batch, counted on a network that has shapes but no memory."""
+    """Return the bytes of weights and of what a step keeps of a batch, counted on a network with shapes but no memory."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         network = recipe.network().train()
         weights = sum(parameter.numel() for parameter in network.parameters()) * 4
@@ -48,7 +48,7 @@ def estimate(recipe: Recipe, batch: int, size: int, channels: int) -> int:
 
 
 def _kept(network: nn.Module, *inputs: Tensor) -> int:
-    """Bytes that a network keeps of its inputs for the backward pass."""
+    """Return the bytes that a network keeps of its inputs for the backward pass."""
     seen: dict[int, Tensor] = {}
     own = {id(parameter) for parameter in network.parameters()}
 
@@ -63,7 +63,7 @@ def _kept(network: nn.Module, *inputs: Tensor) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can be had on a device; 0 where that cannot be asked."""
+    """Return the free memory of a device, in bytes; 0 if that cannot be found out."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return min((free for free in (_of_machine(), _of_container()) if free), default=0)
@@ -80,7 +80,7 @@ def _of_machine() -> int:
 
 
 def _of_container() -> int:
-    """What the limit of a container leaves (version 2 of Linux's control groups)."""
+    """Return what the limit of a container leaves (version 2 of Linux's control groups)."""
     with suppress(OSError, ValueError):
         groups = Path("/sys/fs/cgroup")
         return max(1, int((groups / "memory.max").read_text()) - int((groups / "memory.current").read_text()))

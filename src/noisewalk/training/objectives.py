@@ -1,4 +1,4 @@
-"""What a network is asked to say, and at which noise levels."""
+"""Objectives: what a network is trained to predict, and at which noise levels."""
 
 from __future__ import annotations
 
@@ -12,24 +12,39 @@ from ..walk.noise import NoiseLevel, Schedule
 from ..walk.prediction import Condition, to_target
 
 Times = Callable[[int, torch.Generator], Tensor]
-"""(N, generator) -> (N,) times in [0, 1]."""
+"""Maps (N, generator) to (N,) times in [0, 1]."""
 
 Network = Callable[..., Tensor]
-"""(x_t, t, *condition) -> output."""
+"""Maps (x_t, t, *condition) to the output."""
 
 
 def logit_normal_times(num: int, generator: torch.Generator, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """t = sigmoid(mean + std z): most of the effort where the walk decides (Esser et al. 2024, section 3.1)."""
+    """Draw times of which most are in the middle.
+
+        t = sigmoid(mean + std z),     z ~ N(0, 1)
+
+    Args:
+        num: N.
+        generator: draws z, on its device.
+        mean: shifts the times towards noise.
+        std: spreads them.
+
+    Returns:
+        (N,) in (0, 1).
+
+    Reference: Esser et al., *Scaling Rectified Flow Transformers for High-Resolution Image Synthesis*, 2024, section 3.1,
+    https://arxiv.org/abs/2403.03206.
+    """
     return torch.sigmoid(mean + std * torch.randn(num, generator=generator, device=generator.device))
 
 
 def uniform_times(num: int, generator: torch.Generator) -> Tensor:
-    """t ~ U[0, 1]."""
+    """Draw (N,) times, uniform in [0, 1]."""
     return torch.rand(num, generator=generator, device=generator.device)
 
 
 def discrete_times(steps: int) -> Times:
-    """t / T for t uniform in 1, ..., T."""
+    """Return a function that draws (N,) times t / T, for t uniform in 1, ..., T."""
 
     def times(num: int, generator: torch.Generator) -> Tensor:
         return torch.randint(1, steps + 1, (num,), generator=generator, device=generator.device) / steps
@@ -38,26 +53,32 @@ def discrete_times(steps: int) -> Times:
 
 
 def fixed_time(t: float) -> Times:
-    """Always the same time: one level of noise."""
+    """Return a function that gives the same time always, which is training at one level of noise."""
     return lambda num, generator: torch.full((num,), t, device=generator.device)
 
 
 def drop_condition(cond: Condition, null: Condition, probability: float, generator: torch.Generator) -> Condition:
-    """Replace each picture's condition by `null` with the given probability, so that one network also learns the
-    unconditional flow.
+    """Replace each picture's condition by `null` with the given probability.
+
+    So one network also learns to predict without a condition, for classifier-free guidance.
 
     Args:
         cond: tensors (N, ...).
         null: tensors (1, ...) of the same shapes.
+        probability: from 0 to 1.
+        generator: draws which conditions are dropped.
 
-    Reference: Ho & Salimans, *Classifier-Free Diffusion Guidance*, 2022, algorithm 1.
+    Returns:
+        Tensors (N, ...).
+
+    Reference: Ho & Salimans, *Classifier-Free Diffusion Guidance*, 2022, algorithm 1, https://arxiv.org/abs/2207.12598.
     """
     dropped = torch.rand(len(cond[0]), generator=generator, device=generator.device) < probability
     return tuple(torch.where(dropped.view(-1, *[1] * (c.ndim - 1)), n.to(c.device), c) for c, n in zip(cond, null, strict=True))
 
 
 def level_on_device(schedule: Schedule, t: Tensor) -> NoiseLevel:
-    """The noise level at times on their device; for Apple's GPU, which has no float64, it is computed on the CPU."""
+    """Return the noise level at times, on their device; for Apple's GPU, without float64, the CPU computes it."""
     if t.device.type != "mps":
         return schedule(t)
     level = schedule(t.cpu())
@@ -66,17 +87,17 @@ def level_on_device(schedule: Schedule, t: Tensor) -> NoiseLevel:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Mean squared error of a target of the one-formula table, on a schedule.
+    """The mean squared error of a training target, on a schedule.
 
-    L = E_t,x0,eps || network(alpha x0 + sigma eps, t) - (a x0 + b eps) ||^2, averaged over pixels.
+        L = E_{t, x0, eps} || network(alpha x0 + sigma eps, t) - (a x0 + b eps) ||^2,     averaged over pixels
 
     Args:
-        schedule: the noise levels trained on.
-        prediction_type: a key of `TARGETS`.
-        dropout: share of conditions replaced by `null`.
+        schedule: the noise levels to train on.
+        prediction_type: a key of `TARGETS`, which gives (a, b).
+        dropout: the share of conditions that are replaced by `null`.
         null: the condition that means "anything", tensors (1, ...).
-        times: (N, generator) -> (N,) times of a batch.
-        unit_range: train on pictures in [0, 1], as the course does, instead of [-1, 1].
+        times: maps (N, generator) to the (N,) times of a batch.
+        unit_range: whether to train on pictures in [0, 1], as the course does, instead of [-1, 1].
     """
 
     schedule: Schedule
@@ -87,13 +108,23 @@ class Objective:
     unit_range: bool = False
 
     def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
-        """(N,) per-picture losses for x0 (N, C, H, W) in [-1, 1]; all randomness from `generator`, on its device."""
+        """Return the loss of each picture.
+
+        Args:
+            network: maps (x_t, t, *condition) to its output.
+            x0: (N, C, H, W) in [-1, 1].
+            cond: the conditions.
+            generator: the source of all randomness, on its device.
+
+        Returns:
+            (N,).
+        """
         t = self.times(len(x0), generator)
         eps = torch.randn(x0.shape, generator=generator, device=generator.device)
         return self.loss_at(network, x0, drop_condition(cond, self.null, self.dropout, generator), t, eps)
 
     def loss_at(self, network: Network, x0: Tensor, cond: Condition, t: Tensor, eps: Tensor) -> Tensor:
-        """(N,) losses at given times (N,) and noise (N, C, H, W), nothing dropped."""
+        """Return (N,) losses at given times (N,) and noise (N, C, H, W); no condition is dropped."""
         x0 = (x0 + 1) / 2 if self.unit_range else x0
         level = level_on_device(self.schedule, t[:, None, None, None])
         output = network(level.alpha * x0 + level.sigma * eps, t, *cond)
@@ -102,7 +133,17 @@ class Objective:
 
     @torch.no_grad()
     def loss_by_level(self, network: Network, x0: Tensor, cond: Condition, levels: int = 10) -> tuple[list[float], list[float]]:
-        """Times (i + 1/2) / levels, and the mean loss of given pictures at each, always under the same noise."""
+        """Return the mean loss of given pictures at several times, always under the same noise.
+
+        Args:
+            network: maps (x_t, t, *condition) to its output.
+            x0: (N, C, H, W) in [-1, 1].
+            cond: the conditions.
+            levels: how many times.
+
+        Returns:
+            The times (i + 1/2) / levels, and the loss at each.
+        """
         null = tuple(each.expand(len(x0), *each.shape[1:]) for each in self.null)
         cond = null if self.dropout == 1 else cond
         eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))

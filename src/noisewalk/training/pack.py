@@ -1,4 +1,4 @@
-"""Packing: the averaged weights of a run as float16 safetensors with a card beside them, ready to ship."""
+"""Packing: the averaged weights of a run as float16 safetensors with a card, ready to ship."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ from .saving import MAX_FILE, RunProgress, averaged_weights, read_progress
 
 
 def pack(run: Path, weights: Path, card: dict[str, Any]) -> dict[str, Any]:
-    """Write `weights` (.safetensors) and its card (.json) from a run folder; returns the card.
+    """Write the weights (.safetensors) of a run, and their card (.json).
 
     Args:
         run: a run folder with a checkpoint.
         weights: the file to write. Its name must end in .safetensors, so that no two files of weights share a card.
         card: what the run does not know: kind, data and licence, defaults, measured quality.
 
+    Returns:
+        The whole card.
+
     Raises:
-        UserError: the name ends otherwise, the run has no good checkpoint, or a file that is no card is in the card's place.
+        UserError: the name has another ending, the run has no good checkpoint, or the card would replace a file that is not
+            one.
     """
     check_file(weights, "a packed model", ".safetensors")
     place = weights.with_suffix(".json")
     if place.exists() and "sha256" not in read_card(place):
-        raise UserError(f"the card would be written over {place}, which is no card; choose another name with --out")
+        raise UserError(f"the card would replace {place}, which is not a card; choose another name with --out")
     tensors, config = averaged_weights(run / RUN_CHECKPOINT)
     was = read_progress(run / RUN_CHECKPOINT, config)
     save_tensors(

@@ -1,4 +1,4 @@
-"""The recipes there are."""
+"""The training recipes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ from .tables import OBJECTIVES
 
 
 def fast(objective: str, data: Dataset, classes: bool) -> Recipe:
-    """The fast U-Net: AdamW with warm-up and cosine decay, averaged weights, bfloat16, logit-normal times.
+    """Return noisewalk's own recipe: the fast U-Net, AdamW with warm-up and cosine decay, averaged weights, bfloat16.
 
     Args:
-        objective: "flow", or "ddpm" for epsilon prediction on the linear betas of 1000 steps.
+        objective: "flow" with logit-normal times, or "ddpm" for epsilon prediction on the linear betas of 1000 steps.
+        data: the data set.
+        classes: whether the network is conditioned on the class.
     """
     names = data.names if classes else ()
     shape = UNetConfig(data.size, data.channels, num_classes=len(names))
@@ -38,7 +40,7 @@ def fast(objective: str, data: Dataset, classes: bool) -> Recipe:
     else:
         schedule, prediction_type, times = "linear", "flow_prediction", logit_normal_times
     null = (torch.tensor([len(names)]),)
-    dropout = 0.1 if classes else 1.0  # without classes, every picture is of "no label"
+    dropout = 0.1 if classes else 1.0  # without classes, every picture has "no label"
     target = Objective(SCHEDULES[schedule](), prediction_type, dropout, null, times)
     card = {
         "network": "unet-fast",
@@ -52,7 +54,7 @@ def fast(objective: str, data: Dataset, classes: bool) -> Recipe:
 
 
 def classifier() -> Recipe:
-    """The digit reader, with random affine warps and smoothed labels."""
+    """Return the recipe of the digit reader, with random affine warps and smoothed labels."""
     warp = RandomAffine()
 
     def loss(network: Network, pictures: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
@@ -68,7 +70,16 @@ OWN_DATA: dict[str, Callable[[], Recipe]] = {"classifier": classifier}
 
 
 def with_network(recipe: Recipe, name: str, data: Dataset) -> Recipe:
-    """A recipe with another network: "unet-course" (D = 64, told the time) or "unet-fast" (its default width)."""
+    """Return a recipe with another network.
+
+    Args:
+        recipe: the recipe.
+        name: "unet-course" (D = 64, conditioned on the time) or "unet-fast" (with its default width).
+        data: the data set.
+
+    Raises:
+        UserError: there is no such network.
+    """
     if name == recipe.card["network"]:
         return recipe
     assert recipe.objective
@@ -89,14 +100,14 @@ def with_network(recipe: Recipe, name: str, data: Dataset) -> Recipe:
 def find(
     objective: str, style: str = "fast", data: Dataset | None = None, classes: bool = False, network: str | None = None
 ) -> Recipe:
-    """A recipe.
+    """Return a recipe.
 
     Args:
         objective: one of `OBJECTIVES`.
-        style: "course" for the course's exact recipe, "fast" for ours.
-        data: what to train on; MNIST if None.
-        classes: whether the network is told the class.
-        network: "unet-course" or "unet-fast" instead of the recipe's own.
+        style: "course" for the course's exact recipe, "fast" for noisewalk's own.
+        data: the data set to train on; MNIST if None.
+        classes: whether the network is conditioned on the class.
+        network: "unet-course" or "unet-fast"; None for the recipe's own.
 
     Raises:
         UserError: there is no such recipe.
@@ -112,7 +123,7 @@ def find(
     data = data or open_dataset("mnist")
     if classes and len(data.names) < 2:
         raise UserError(f"{data.name} has {len(data.names)} classes; put the pictures of each class into a folder of its own")
-    one_step = {"denoiser": course.denoiser, "pure-noise": course.mean_of_noise}  # these have the course's recipe only
+    one_step = {"denoiser": course.denoiser, "pure-noise": course.mean_of_noise}  # these have only the course's recipe
     if objective in one_step or style == "course":
         recipe = (one_step | {"ddpm": course.ddpm, "flow": course.flow})[objective](data, classes)
     else:

@@ -15,9 +15,15 @@ from .objectives import Objective
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network, its data and loss, its default configuration, and what its checkpoints say about it.
+    """A network, its data, its loss and its default configuration.
 
-    `objective` is the one `loss` comes from, for what draws pictures.
+    Args:
+        network: makes the network.
+        data: reads the training data.
+        loss: the loss of each picture.
+        config: how to train.
+        card: what checkpoints say about the network.
+        objective: the objective of the loss; None for networks that do not make pictures.
     """
 
     network: Callable[[], nn.Module]

@@ -1,4 +1,4 @@
-"""The logs of a run: metrics.jsonl and levels.jsonl, one JSON object per line, each line checked when it is read."""
+"""The logs of a run, metrics.jsonl and levels.jsonl: one JSON object per line, and each line is checked when it is read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..files import read_bounded, write_atomic
 
 METRICS, LEVELS = "metrics.jsonl", "levels.jsonl"
 MAX_BYTES = 100_000_000
-"""Most bytes of a log that are read."""
+"""Most bytes of a log."""
 
 _log = logging.getLogger("noisewalk")
 _told: set[Path] = set()
@@ -29,8 +29,8 @@ class Metrics(TypedDict):
 
     Args:
         step: the number of steps made.
-        loss: its mean since the line before.
-        seconds: spent in steps since the run began.
+        loss: the mean loss since the line before.
+        seconds: the time spent in steps since the run began.
     """
 
     step: Annotated[int, msgspec.Meta(ge=0, le=10**12)]
@@ -43,8 +43,9 @@ class Levels(TypedDict):
 
     Args:
         at: when it was measured, for example "epoch-05".
-        held_out: whether on pictures that are not trained on.
-        t, loss: times in [0, 1], and the loss at each.
+        held_out: whether it was measured on pictures that are not trained on.
+        t: the times, in [0, 1].
+        loss: the loss at each time.
     """
 
     at: Annotated[str, msgspec.Meta(max_length=100)]
@@ -57,19 +58,19 @@ Row = TypeVar("Row", Metrics, Levels)
 
 
 def read_metrics(path: Path) -> list[Metrics]:
-    """The lines of metrics.jsonl in the order of their steps; of a step that is there twice, the last counts."""
+    """Return the lines of metrics.jsonl in the order of their steps; of two lines of a step, the last one counts."""
     rows = {row["step"]: row for row in _rows(path, Metrics, lambda row: math.isfinite(row["loss"]))}
     return [rows[step] for step in sorted(rows)]
 
 
 def read_levels(path: Path) -> list[Levels]:
-    """The lines of levels.jsonl; of two with the same name, the last counts."""
+    """Return the lines of levels.jsonl; of two lines with the same name, the last one counts."""
     rows = {row["at"]: row for row in _rows(path, Levels, lambda row: len(row["t"]) == len(row["loss"]) > 0)}
     return list(rows.values())
 
 
 def _rows(path: Path, kind: type[Row], right: Callable[[Row], bool]) -> list[Row]:
-    """The lines of a log that are right; the others are counted, which is said once."""
+    """Return the correct lines of a log; the number of damaged lines is logged once."""
     if not os.path.lexists(path):
         return []
     good, damaged = [], 0
@@ -89,7 +90,7 @@ def _rows(path: Path, kind: type[Row], right: Callable[[Row], bool]) -> list[Row
 
 
 def keep_until(path: Path, step: int) -> None:
-    """Drop the lines of metrics.jsonl after a step: a killed run makes those steps again."""
+    """Remove the lines of metrics.jsonl after a step, because a run that was killed makes those steps again."""
     if not os.path.lexists(path):
         return
     kept = [row for row in read_metrics(path) if row["step"] <= step]
@@ -97,7 +98,7 @@ def keep_until(path: Path, step: int) -> None:
 
 
 def put_levels(path: Path, row: Levels) -> None:
-    """Add a line to levels.jsonl, in place of one of the same name."""
+    """Add a line to levels.jsonl, in place of a line with the same name."""
     kept = [old for old in read_levels(path) if old["at"] != row["at"]]
     write_atomic(path, "".join(json.dumps(each) + "\n" for each in [*kept, row]).encode())
 
@@ -113,4 +114,6 @@ def log(path: Path, row: Mapping[str, Any]) -> None:
         with path.open("a") as file:
             file.write(json.dumps(row) + "\n")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; make room, and give the same command again") from error
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; make room on the disk, and give the same command again"
+        ) from error

@@ -1,4 +1,4 @@
-"""Training runs: a recipe and a folder -> checkpoints and metrics; started again, a run goes on from where it was."""
+"""Training runs: a recipe and a folder give checkpoints and metrics; a run that is started again goes on from where it was."""
 
 from __future__ import annotations
 
@@ -26,11 +26,22 @@ def run(
     device: str = "cpu",
     workers: Workers | None = None,
 ) -> Generator[TrainState, None, None]:
-    """Train into `folder`, going on from its checkpoint if it has one; a checkpoint every `save_seconds` and at the end.
+    """Train into `folder`, and go on from its checkpoint if it has one.
 
-    The data is read and the checkpoint loaded at once; the steps are made as the generator is asked for them. Closing the
-    generator between two steps saves. A step that is broken off, or whose loss is no longer finite, is not saved: the last
-    checkpoint stays the good one.
+    The data is read and the checkpoint loaded at once; the steps are made as the generator is advanced. Closing the generator
+    between two steps saves. A step that is broken off, or whose loss is no longer finite, is not saved, so the last checkpoint
+    stays the good one.
+
+    Args:
+        recipe: what to train.
+        config: how to train.
+        folder: the folder of the run.
+        save_seconds: the time between two checkpoints; there is one more at the end.
+        device: the device to train on.
+        workers: the processes that share each batch; None for this one alone.
+
+    Returns:
+        A generator of the states after each step.
     """
     workers = workers or Workers()
     checkpoint = folder / RUN_CHECKPOINT
@@ -78,7 +89,7 @@ def _steps(
 
 
 def is_logged(step: int, total: int) -> bool:
-    """Whether the loss is logged after a step: after each at first, then after every tenth, then after every fiftieth.
+    """Return whether the loss is logged after a step: after each at first, then after every tenth, then after every fiftieth.
 
     >>> [step for step in range(1, 160) if is_logged(step, 155)]
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 150, 155]
@@ -87,10 +98,10 @@ def is_logged(step: int, total: int) -> bool:
 
 
 def choose_device(device: str) -> str:
-    """ "auto" is cuda where there is one.
+    """Return the device to train on; "auto" is cuda if there is a GPU.
 
     Raises:
-        UserError: there is no such device, or it computes nothing.
+        UserError: there is no such device, or it cannot compute.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

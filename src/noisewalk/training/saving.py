@@ -17,21 +17,23 @@ from .loop import TrainConfig, TrainState, learning_rate
 from .records import Finite
 
 MAX_FILE = 16 * 2**20
-"""Checkpoints are written in files of at most so many bytes."""
+"""Most bytes of a file of a checkpoint."""
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-"""What Adam keeps of each parameter."""
+"""What Adam keeps for each parameter."""
 
 
 class RunProgress(TypedDict):
     """How far a run was when its checkpoint was written.
 
     Args:
-        step, total_steps: made, and wanted in all.
+        step: the number of steps made.
+        total_steps: the number of steps of the whole run.
         train: its `TrainConfig`.
-        seconds: spent in steps.
-        losses: of the steps since the last line of the log.
-        threads, device: of PyTorch, on which the last bits of the weights depend.
+        seconds: the time spent in steps.
+        losses: the losses since the last line of the log.
+        threads: the number of threads of PyTorch, on which the last bits of the weights depend.
+        device: the kind of device, on which they depend too.
     """
 
     step: Annotated[int, msgspec.Meta(ge=0, le=10**12)]
@@ -44,10 +46,14 @@ class RunProgress(TypedDict):
 
 
 def read_progress(path: Path, config: dict[str, Any]) -> RunProgress:
-    """What the configuration of a checkpoint says about its run.
+    """Return what the configuration of a checkpoint says about its run.
+
+    Args:
+        path: the checkpoint, for the message.
+        config: its configuration.
 
     Raises:
-        UserError: it is the checkpoint of no run, or a value in it is damaged.
+        UserError: the checkpoint does not belong to a run, or a value in it is damaged.
     """
     try:
         return msgspec.convert(config, RunProgress)
@@ -56,7 +62,7 @@ def read_progress(path: Path, config: dict[str, Any]) -> RunProgress:
 
 
 def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str, Any]) -> None:
-    """Weights, averaged weights, optimizer, random states and step; written atomically, in files of at most 16 MiB."""
+    """Write weights, averaged weights, optimizer, random states and step, atomically and in files of at most 16 MiB."""
     tensors: dict[str, Tensor] = {}
     tensors |= {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"averaged.{k}": v for k, v in state.averaged.state_dict().items()}
@@ -82,26 +88,34 @@ def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str
 def load_run(path: Path, state: TrainState, config: TrainConfig) -> TrainState:
     """Put a saved run back into a freshly started state of the same network and data.
 
-    On the kind of device and the number of threads it was saved on, it goes on bit for bit; a warning says so where the number
-    is another. On another kind of device it goes on with that device's own random numbers.
+    On the same kind of device and with the same number of threads, it goes on bit for bit; a warning says so if the number of
+    threads has changed. On another kind of device it goes on with that device's own random numbers.
+
+    Args:
+        path: the checkpoint.
+        state: the fresh state.
+        config: how to train.
+
+    Returns:
+        The same state, updated.
 
     Raises:
-        UserError: the checkpoint is damaged, of another network, or of a run of another length whose learning rate differs by
-            now.
+        UserError: the checkpoint is damaged, or it belongs to another network or to a run of another length whose learning rate
+            would be another by now.
     """
     tensors, saved = load_tensors(path)
     was = read_progress(path, saved)
     step, total = was["step"], was["total_steps"]
     if total != state.total_steps and learning_rate(step, total, config) != learning_rate(step, state.total_steps, config):
         raise UserError(
-            f"{path} is of a run of {total} steps, this one has {state.total_steps}, and at step {step} their learning "
-            "rates differ; start a new run, or keep the length"
+            f"{path} belongs to a run of {total} steps, but this one has {state.total_steps}, and their learning rates at "
+            f"step {step} differ; start a new run, or keep the length"
         )
     try:
         state.network.load_state_dict(_under(tensors, "network."))
         state.averaged.load_state_dict(_under(tensors, "averaged."))
     except RuntimeError as error:
-        raise UserError(f"{path} is a checkpoint of another network: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path} is the checkpoint of another network: {str(error).splitlines()[0]}") from error
     try:
         _restore_optimizer(_under(tensors, "optimizer."), state.optimizer)
         _restore_random(tensors, was.get("device", "cuda" if "rng.cuda" in tensors else "cpu"), state, step)
@@ -116,8 +130,8 @@ def _warn_of_threads(before: int | None, state: TrainState) -> None:
     now = torch.get_num_threads()
     if before and before != now and state.generator.device.type == "cpu" and state.step < state.total_steps:
         warnings.warn(
-            f"this run was computed on {before} threads and goes on with {now}: its last digits will differ from those of a "
-            f"run that was never stopped; OMP_NUM_THREADS={before} keeps them the same",
+            f"this run was computed with {before} threads and goes on with {now}, so its last digits will differ from those of "
+            f"a run that was never stopped; set OMP_NUM_THREADS={before} to keep them the same",
             stacklevel=2,
         )
 
@@ -133,7 +147,7 @@ def _restore_optimizer(tensors: dict[str, Tensor], optimizer: torch.optim.Optimi
             raise ValueError(f"the optimizer's '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}")
         state.setdefault(int(number), {})[key] = tensor
     if any(len(moments) != len(MOMENTS) for moments in state.values()):
-        raise ValueError("the optimizer's state is not whole")
+        raise ValueError("the optimizer's state is incomplete")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
@@ -149,7 +163,7 @@ def _restore_random(tensors: dict[str, Tensor], saved_on: str, state: TrainState
 
 
 def averaged_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The averaged weights of a saved run and its configuration."""
+    """Return the averaged weights of a saved run and its configuration."""
     tensors, config = load_tensors(path)
     return _under(tensors, "averaged."), config
 

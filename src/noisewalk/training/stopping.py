@@ -1,4 +1,4 @@
-"""Requests to stop (Ctrl-C, `kill`, a closed terminal) wait for the end of a step, so that what is saved is whole."""
+"""Requests to stop (Ctrl-C, `kill`, a closed terminal) wait for the end of a step, so that complete checkpoints are saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 IMPATIENCE = 2.0
-"""Seconds after the first Ctrl-C from which on another one stops at once, with what was saved last."""
+"""Seconds after the first Ctrl-C, from which on another Ctrl-C stops at once, with the last checkpoint."""
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -35,7 +35,11 @@ def handle_signals(handler: Handler) -> Iterator[None]:
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Hold requests to stop back; what is given tells whether one has come."""
+    """Hold back requests to stop.
+
+    Yields:
+        A function that says whether one has come.
+    """
     first: list[float] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -49,5 +53,5 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Stop at once: while there is nothing to save, each of the signals is a Ctrl-C."""
+    """Stop at once. While there is nothing to save, each of the signals acts like Ctrl-C."""
     raise KeyboardInterrupt

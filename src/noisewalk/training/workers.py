@@ -1,9 +1,9 @@
 """Several processes that train one network: `accelerate launch --num_processes 2 -m noisewalk train ...`.
 
-Every process holds the whole data and draws the same batch, times and noise from the same seed; each runs the network on its
-own rows, and the outputs are gathered, so that the loss is computed on the whole batch everywhere. A run is therefore the same
-run whatever the number of processes, up to the rounding of sums. The one exception is batch normalisation (the course's
-network), whose statistics are of a process's own rows on the CPU and of the whole batch on GPUs.
+Every process holds the whole data, and draws the same batch, times and noise from the same seed. Each runs the network on its
+own rows, and the outputs are gathered, so that every process computes the loss of the whole batch. A run is therefore the same
+whatever the number of processes is, up to the rounding of sums. The only exception is batch normalisation (in the course's
+network): its statistics are of a process's own rows on the CPU, and of the whole batch on GPUs.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Workers:
     """The processes of a run; by default there is one.
 
     Args:
-        count: how many there are.
-        rank: which this is; 0 is the one that writes and speaks.
-        accelerator: accelerate's `Accelerator`, if there are several.
+        count: the number of processes.
+        rank: the number of this one; process 0 writes and prints.
+        accelerator: accelerate's `Accelerator`, if there are several processes.
     """
 
     count: int = 1
@@ -35,22 +35,29 @@ class Workers:
 
     @property
     def main(self) -> bool:
-        """Whether this process writes the files and speaks."""
+        """Whether this process writes the files and prints."""
         return self.rank == 0
 
     def share(self, network: nn.Module, batch_size: int, compile: bool = False) -> Callable[..., Tensor]:
-        """The network with the rows of each call dealt out to the processes and its outputs gathered.
+        """Return the network with the rows of each call divided among the processes, and its outputs gathered.
 
-        Gradients: the gather's backward sums over processes what each of them, with the same loss, sends to the same rows,
-        which is count times the gradient; averaging over processes, as data-parallel training does, takes that back.
+        The backward pass of the gather sums what every process, with the same loss, sends to the same rows, which is count
+        times the gradient. Data-parallel training averages over the processes, which divides by count again.
+
+        Args:
+            network: the network.
+            batch_size: the number of rows of a batch.
+            compile: whether the network is compiled.
 
         Raises:
-            UserError: the batch does not divide evenly.
+            UserError: the batch cannot be divided evenly.
         """
         if self.count == 1:
             return torch.compile(network) if compile else network
         if batch_size % self.count:
-            raise UserError(f"a batch of {batch_size} pictures cannot be dealt out evenly to {self.count} processes")
+            raise UserError(
+                f"a batch of {batch_size} pictures cannot be divided evenly among {self.count} processes; change --batch-size"
+            )
         if self.accelerator.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         parallel = self.accelerator.prepare_model(torch.compile(network) if compile else network)
@@ -64,7 +71,7 @@ class Workers:
         return call
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so for any of the processes, so that all stop together."""
+        """Return whether the flag is true in any of the processes, so that all of them stop together."""
         if self.count == 1:
             return flag
         return bool(self.accelerator.reduce(torch.tensor(float(flag), device=self.accelerator.device), "sum") > 0)
@@ -77,10 +84,10 @@ class Workers:
 
 
 def launched_workers(device: str) -> tuple[Workers, str]:
-    """The processes that `accelerate launch` (or torchrun) started, if it did, and the device of this one.
+    """Return the processes that `accelerate launch` (or torchrun) started, if it did, and the device of this one.
 
     Raises:
-        UserError: there are several and accelerate is missing.
+        UserError: there are several processes, and accelerate is not installed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Workers(), device
