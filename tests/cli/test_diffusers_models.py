@@ -196,7 +196,7 @@ def test_a_prompt_that_is_too_long_says_which_words_are_dropped(run: Said, stage
     status, _, said = run("encode", "a" * 70 + " bcd efg", "--model", stage1)
     assert status == 0
     assert "the prompt is cut at 77 of its" in said
-    assert "dropped: 'efg'" in said
+    assert "without 'efg'" in said
 
 
 def test_captions_are_not_cleaned_only_lower_cased(stage1: Path) -> None:
@@ -293,7 +293,7 @@ def empty(folder: Path) -> Path:
 
 
 BAD: list[tuple[Callable[[Path], Path], str]] = [
-    (empty, "is no model folder: it has no model_index.json"),
+    (empty, "is not a model folder: it has neither model_index.json"),
     (cut_short, "is cut short or damaged; delete it and download the model again"),
     (lambda f: without(f, "unet/diffusion_pytorch_model.safetensors"), "has no weights of its unet"),
     (
@@ -324,22 +324,22 @@ def test_too_little_memory_is_said_before_loading(run: Said, stage1: Path, monke
     monkeypatch.setattr(memory, "free_memory", lambda device: 1000)
     status, _, said = run("generate", "a fox", "--model", stage1)
     assert (status, said.count("\n")) == (2, 1)
-    assert "needs about 0.0 GiB as float32, 0.0 GiB are free on cpu; try a smaller model" in said
+    assert "needs about 0.0 GiB in float32, and 0.0 GiB are free on cpu; try a smaller model" in said
 
 
 def test_options_that_cannot_be(run: Said, stage1: Path) -> None:
     for line, error in (
-        (("--memory", "offload"), "on cpu there is only --memory full"),
+        (("--memory", "offload"), "on cpu, use --memory full"),
         (("--memory", "much"), "unknown memory mode 'much'"),
         (("--device", "cuda:9"), "PyTorch sees no CUDA GPU")
         if not torch.cuda.is_available()
         else (("--device", "x"), "no device"),
-        (("--upscaler", stage1, "--upsample", "1"), "is no upscaler"),
+        (("--upscaler", stage1, "--upsample", "1"), "is not an upscaler"),
         (("--steps", "1001"), "at most 1000"),
     ):
         status, _, said = run("generate", "a fox", "--model", stage1, *line)
         assert (status, error in said) == (2, True), said
-    assert "takes none but ''" in run("generate", "cat", "--model", tiny.save(tiny.ddpm, Path("ddpm").absolute()))[2]
+    assert "its only prompt is ''" in run("generate", "cat", "--model", tiny.save(tiny.ddpm, Path("ddpm").absolute()))[2]
 
 
 class _Response:
@@ -359,7 +359,11 @@ def _raised(kind: type[Exception]) -> Exception:
     [
         (GatedRepoError, (), "is gated: accept its licence at https://huggingface.co/DeepFloyd/IF-I-L-v1.0"),
         (RepositoryNotFoundError, (), "there is no model DeepFloyd/IF-I-L-v1.0 on https://huggingface.co"),
-        (LocalEntryNotFoundError, ("--offline",), "is not in the hub's cache, and the network is not asked; drop --offline"),
+        (
+            LocalEntryNotFoundError,
+            ("--offline",),
+            "is not in the hub's cache, and --offline does not ask the network; leave it out",
+        ),
         (ConnectionError, (), "could not be downloaded (not to be had); check the connection"),
     ],
 )
@@ -386,7 +390,7 @@ def test_embeddings_that_are_not(run: Said, stage1: Path) -> None:
         ("evil.pth", "not a file of tensors that can be read safely"),
         ("list.pth", "does not hold a dictionary of embeddings by prompt"),
         ("nowhere.pth", "there is no file nowhere.pth"),
-        ("narrow.pth", "embeddings of 5 numbers per token were given, if takes 8"),
+        ("narrow.pth", "embeddings of 5 numbers per token were given, but if takes 8"),
     ):
         status, _, said = run("encode", "--embeddings", file, "--model", stage1)
         assert (status, error in said) == (2, True), said
@@ -437,7 +441,7 @@ def test_the_watermark_is_stamped_only_when_asked_for(run: Said, stage1: Path, t
                 assert theirs[0].tobytes() == marked.resize(shape, 0).tobytes()
     status, out, _ = run("replay", "marked/seed0.png")
     assert (status, "every pixel agrees" in out) == (0, True)
-    assert "has no watermark of its own to stamp" in run("generate", "a", "--model", stage1, "--watermark")[2]
+    assert "has no watermark of its own; leave out --watermark" in run("generate", "a", "--model", stage1, "--watermark")[2]
     assert "'digits' has no safety checker and no watermark" in run("generate", "7", "--watermark")[2]
     small = nw.load(str(folder)).parts.post_processing
     small.watermark = True

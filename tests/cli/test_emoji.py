@@ -39,8 +39,8 @@ def generate(model: Path, prompt: str) -> int:
 
 def test_a_prompt_is_drawn_and_what_is_not_understood_is_said(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     for prompt, said in {
-        "inflation": "is far from all this model draws well; the nearest it knows: '",
-        "a rocket and a mountain and a cat": "reads 6 tokens, and drops: a cat",
+        "inflation": "is far from everything that this model makes well; the nearest names that it knows are '",
+        "a rocket and a mountain and a cat": "reads 6 tokens and leaves out: a cat",
         "rocket 火箭": "are left out: 火箭",
     }.items():
         assert generate(model, prompt) == 0
@@ -58,4 +58,4 @@ def test_a_prompt_in_another_script_and_damaged_weights_are_errors(model: Path, 
     data[-1] ^= 1
     model.write_bytes(bytes(data))
     assert generate(model, "a rocket") == 2
-    assert "are damaged (SHA-256 " in capsys.readouterr().err
+    assert "are damaged (their SHA-256 is " in capsys.readouterr().err

@@ -32,7 +32,7 @@ def test_files_cut_short_foreign_or_of_another_network_are_clear_errors(tmp_path
     for name, said in {
         "cut": "cannot read the checkpoint",
         "text": "cannot read the checkpoint",
-        "foreign": "not one of noisewalk's",
+        "foreign": "noisewalk did not write it",
         "other": "is not a picture model",
     }.items():
         with pytest.raises(nw.UserError, match=said):

@@ -155,10 +155,14 @@ def test_folders_are_read_in_the_one_way_they_can_be_meant(tmp_path: Path, monke
     assert (len(data), names) == (4, ("a", "b"))
     assert len(skipped) == 2
     said = what_was_read(open_dataset("classes", 8, 1))
-    assert said.startswith("classes: 4 pictures of 2 classes (a, b); 2 files were left out: README.txt lies beside")
+    assert said.startswith("classes: 4 pictures of 2 classes (a, b); 2 files were left out: README.txt lies next to")
     assert "a/broken.png" in said
     pictures("both/1.png", "both/2.png", "both/x/1.png", "both/x/2.png", "deep/a/b/1.png", "twin/Cat/1.png", "twin/cat/1.png")
-    for name, why in (("both", "2 pictures .* beside 1 folders"), ("deep", "holds folders itself"), ("twin", "same name")):
+    for name, why in (
+        ("both", "2 pictures .* next to 1 folders"),
+        ("deep", "holds folders itself"),
+        ("twin", "differ only in capital letters"),
+    ):
         with pytest.raises(UserError, match=why) as error:
             read_layout(Path(name))
         one_line(error.value)

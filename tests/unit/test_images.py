@@ -173,7 +173,7 @@ def test_what_is_no_number_is_black_and_told(tmp_path: Path) -> None:
     Image.fromarray(np.array([[np.nan, np.inf, -np.inf, 0.5]], dtype=np.float32).repeat(4, 0)).save(tmp_path / "nan.tif")
     prepared = prepare_picture(tmp_path / "nan.tif", (1, 4, 4))
     assert list(prepared.image.tobytes()[:4]) == [0, 255, 0, 128]
-    assert "4 pixels are no number and read as black" in prepared.notes
+    assert "4 pixels are not a number and read as black" in prepared.notes
 
 
 def test_the_first_of_several_pictures_in_a_file_is_read_where_they_are_no_animation(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_what_a_mask_touches_is_repainted(size: int) -> None:
         (Image.fromarray(np.eye(28, dtype=np.uint8)), "its values are 0 and 1"),
         (Image.linear_gradient("L").resize((28, 28)), "shades of grey"),
         (_seven((255, 255, 255)).resize((28, 28), 0), "its white is repainted"),
-        (_seven((200, 30, 30)).resize((28, 28), 0), "what is painted is repainted"),
+        (_seven((200, 30, 30)).resize((28, 28), 0), "the painted part is repainted"),
         (Image.new("L", (28, 28), 255), "white everywhere"),
     ],
 )
@@ -222,7 +222,7 @@ def test_the_transparent_hole_of_a_picture_is_repainted() -> None:
     noise[5:9, 5:9, 3] = 0
     prepared = prepare_mask(Image.fromarray(noise), SHAPE, None)
     assert np.array_equal(np.asarray(prepared.image) > 0, noise[..., 3] == 0)
-    assert prepared.notes == ("its transparent part is repainted, the rest is kept",)
+    assert prepared.notes == ("its transparent part is repainted, and the rest is kept",)
 
 
 def test_a_picture_where_the_mask_belongs_is_refused_with_the_reason() -> None:
@@ -233,7 +233,7 @@ def test_a_picture_where_the_mask_belongs_is_refused_with_the_reason() -> None:
 
 def test_a_picture_prepared_for_another_model_is_refused() -> None:
     prepared = prepare_picture(Image.new("RGB", (64, 64)), (3, 64, 64))
-    with pytest.raises(UserError, match="prepared as 64x64 RGB, and 28x28 L is needed"):
+    with pytest.raises(UserError, match="prepared as 64x64 RGB, but 28x28 L is needed"):
         prepare_picture(prepared, SHAPE)
 
 

@@ -93,7 +93,7 @@ def test_a_folder_here_is_meant_before_a_repository_of_that_name() -> None:
     Path("owner/name").mkdir(parents=True)
     assert read_name("owner/name").kind == "path"
     assert read_name("hub:owner/name").kind == "hub"
-    with pytest.raises(nw.UserError, match="is no model folder"):
+    with pytest.raises(nw.UserError, match="is not a model folder"):
         nw.load("owner/name")
 
 

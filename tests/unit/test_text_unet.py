@@ -145,7 +145,7 @@ def test_shards_are_small_whole_and_cleared_away(tmp_path: Path) -> None:
     assert list(again) == list(tensors)
     assert all(torch.equal(again[k], v + 1) for k, v in tensors.items())
     next(f for f in files if f != path).write_bytes(b"cut")
-    with pytest.raises(UserError, match="missing or changed"):
+    with pytest.raises(UserError, match="missing or has changed"):
         load_tensors(path)
 
 

@@ -131,8 +131,10 @@ def test_what_is_not_understood_is_told_once(caplog: pytest.LogCaptureFixture) -
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
     left_out, cut, far = (record.getMessage() for record in caplog.records)
     assert left_out.endswith("are left out: 火箭")
-    assert "reads 4 tokens, and drops: chromodynamics in my very own words" in cut
-    assert re.search(r"is far from all this model draws well; the nearest it knows: '[a-z ]+', '[a-z ]+'", far)
+    assert "reads 4 tokens and leaves out: chromodynamics in my very own words" in cut
+    assert re.search(
+        r"is far from everything that this model makes well; the nearest names that it knows are '[a-z ]+', '[a-z ]+'", far
+    )
     with pytest.raises(UserError, match="no word of the prompt '火箭' can be read"):
         prompts("火箭")
     assert not prompts("  ")[1].any()

@@ -44,7 +44,7 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, origi
     white, notes = _white(opened.image, name)
     if white.shape != (height, width):
         white = shrink_mask(white, width, height)
-        notes += (f"it was resized to {width}x{height}, and each pixel that its white touches is repainted",)
+        notes += (f"resized to {width}x{height}, and each pixel that its white touches is repainted",)
     if not white.any():
         raise UserError(f"the mask {name} is white only outside of the middle part of the picture, and only that part is used")
     if white.all():

@@ -55,9 +55,7 @@ def flatten_transparency(image: Image.Image) -> tuple[Image.Image, tuple[str, ..
     dark_ground = alpha.any() and alpha[light].sum() >= 0.95 * alpha.sum()
     ground = "black" if dark_ground else "white"
     flat = Image.alpha_composite(Image.new("RGBA", image.size, ground), image).convert("RGB")
-    return flat, (
-        f"it was put on {ground} where it was transparent" + (", because what is visible is light" * bool(dark_ground)),
-    )
+    return flat, (f"put on {ground} where it was transparent" + (", because what is visible is light" * bool(dark_ground)),)
 
 
 def _numbers(values: NDArray[Any], name: str, whole: bool) -> tuple[Image.Image, tuple[str, ...]]:

@@ -97,16 +97,16 @@ def prepare_picture(
         image, put = flatten_transparency(image)
         notes += put
     if channels == 1 and image.mode != "L":
-        notes.append("it was turned grey")
+        notes.append("turned grey")
     image = image.convert("L" if channels == 1 else "RGB")
     if image.width * height != image.height * width:
-        notes.append(f"it was cropped to the middle of its {image.width}x{image.height} pixels")
+        notes.append(f"cropped to the middle of its {image.width}x{image.height} pixels")
     if image.size != (width, height):
-        notes.append(f"it was resized to {width}x{height}")
+        notes.append(f"resized to {width}x{height}")
         image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     if dark_background and _border_mean(image) > 127.5:
         image = ImageOps.invert(image)
-        notes.append("it was inverted, because the model makes light strokes on black")
+        notes.append("inverted, because the model makes light strokes on black")
     return Picture(image, name, tuple(notes))
 
 

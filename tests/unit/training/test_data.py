@@ -43,5 +43,5 @@ def test_the_sample_is_the_head_of_the_official_files(mnist_test: LabelledPictur
 def test_a_damaged_file_is_not_replaced_by_the_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(b"not the digits")
     monkeypatch.setenv("NOISEWALK_DATA", str(tmp_path))
-    with pytest.raises(UserError, match="is not a whole mnist file"):
+    with pytest.raises(UserError, match="is not a complete mnist file"):
         mnist("test")

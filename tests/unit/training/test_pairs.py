@@ -124,7 +124,7 @@ def test_a_trained_scorer_names_what_it_sees_is_packed_and_checked(tmp_path: Pat
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes((tmp_path / "packed.safetensors").read_bytes()[:-1] + b"x")
     damaged.with_suffix(".json").write_text(json.dumps(card))
-    with pytest.raises(UserError, match=rf"are damaged \(SHA-256 \w+…, not {card['sha256'][:16]}…\)"):
+    with pytest.raises(UserError, match=rf"are damaged \(their SHA-256 is \w+…, not {card['sha256'][:16]}…\)"):
         load_scorer(damaged)
     with pytest.raises(UserError, match="there are no weights at"):
         load_scorer(tmp_path / "missing.safetensors")
