@@ -69,7 +69,7 @@ def test_any_size_and_grey_pictures_are_seen(folder: Path) -> None:
 
 
 def test_a_folder_without_a_clip_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no CLIP '.*' in the folder"):
+    with pytest.raises(UserError, match="there is no CLIP '"):
         get_scorer(f"clip:{tmp_path}", load("digits"))
     with pytest.raises(UserError, match="write clip:FOLDER or clip:HUB/ID"):
         get_scorer("clip:", load("digits"))
