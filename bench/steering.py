@@ -3,11 +3,11 @@
     python bench/steering.py --model digits [--walks 16] [--pictures 4] [--scales 1 2 4] [--second FOLDER]
 
 For each pair of prompts and each method, PICTURES pictures are made, each the best of WALKS walks by the model's own scorer:
-`best of` takes independent walks, `steered` copies the promising ones on the way. The mean and the 0.9 quantile over pairs and
-pictures of A (the score of the worst way of looking; of digits the probability) and C are printed, by the scorer that chose and by
-a second one that did not: for emoji the recipe's second scorer, for digits a classifier that `noisewalk train classifier --seed 1
---out FOLDER` trained. A gain that only the first one sees is no gain. For digits, also the share of pictures that are read both
-ways with probability 0.8 at least. PROCESSES of one thread each share the pairs.
+`best of` takes independent walks, `steered` copies the promising ones on the way. The mean and the 0.9 quantile over pairs
+and pictures of A (the score of the worst way of looking; of digits the probability) and C are printed, by the scorer that
+chose and by a second one that did not: for emoji the recipe's second scorer, for digits a classifier that
+`noisewalk train classifier --seed 1 --out FOLDER` trained. A gain that only the first one sees is no gain. For digits, also
+the share of pictures that are read both ways with probability 0.8 at least. PROCESSES of one thread each share the pairs.
 """
 
 from __future__ import annotations

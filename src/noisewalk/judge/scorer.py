@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -91,9 +92,8 @@ def get_scorer(name: str, model: Pretrained) -> Scorer:
         UserError: there is no such scorer, or none belongs to the model.
     """
     if name == "auto":
-        by_prompts = [
-            name for kind, name in ((DigitPrompts, "digits"), (TextPrompts, "emoji")) if isinstance(model.encode, kind)
-        ]
+        encode = inspect.unwrap(model.encode)  # a prepared model remembers the prompts it has encoded
+        by_prompts = [name for kind, name in ((DigitPrompts, "digits"), (TextPrompts, "emoji")) if isinstance(encode, kind)]
         own = model.card.get("scorer") or next(iter(by_prompts), None)
         if own is None:
             raise UserError(
