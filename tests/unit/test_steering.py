@@ -91,7 +91,8 @@ def test_what_cannot_be_done_is_one_clear_line(asked: dict[str, object], said: s
 def test_a_search_can_steer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of its seeds is a population; the winners replay."""
     monkeypatch.chdir(tmp_path)
-    line = ["search", "anagram", "6", "9", "--seeds", "0:3", "--top", "1", "--steer", "4", "--steps", "4", "--step-rule", "ddim-ancestral", "--out", "found"]
+    line = ["search", "anagram", "6", "9", "--seeds", "0:3", "--top", "1", "--steer", "4", "--steps", "4", "--out", "found"]
+    line += ["--step-rule", "ddim-ancestral"]
     assert main(line) == 0
     (winner,) = (tmp_path / "found" / "top").glob("*.png")
     assert main(["replay", str(winner)]) == 0
