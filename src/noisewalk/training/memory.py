@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..models.nets.course import CourseUNet
 from .loop import TrainConfig
 from .recipe_type import Recipe
 
@@ -18,6 +20,25 @@ KEPT_OF_WEIGHTS = 5
 
 WORKING = 1.3
 """The memory of a step at its peak, as a multiple of what the network keeps for its backward pass."""
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # in glibc's malloc.h
+
+
+def tune_allocator(network: nn.Module, config: TrainConfig) -> None:
+    """Tune glibc's allocator for training a large course U-Net on a CPU.
+
+    In bfloat16 it keeps freed blocks for the next ones. In float32, where there is no room for that in 2 GiB, it returns those
+    of 1 MiB and more to the system at once. By default it keeps ever larger blocks, up to 32 MiB, and activations of many sizes
+    then leave holes. Memory that is returned comes back as pages that must be cleared. Measured at D = 128 on two cores: in
+    float32, 1.8 GiB and 23 pictures/s if it is returned, 3.1 GiB and 34 pictures/s if it is kept; in bfloat16, 1.1 and 42, 1.9
+    and 74. Smaller networks gain nothing either way.
+    """
+    if not isinstance(network, CourseUNet) or not network.recomputes(config.batch_size):
+        return
+    with suppress(OSError, AttributeError, TypeError):  # another C library, or Windows
+        for threshold in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            ctypes.CDLL(None).mallopt(threshold, 2**30 if config.bf16 else 2**20)
 
 
 def check_memory(recipe: Recipe, config: TrainConfig, device: torch.device) -> None:

@@ -12,6 +12,7 @@ from ..models.checkpoint import RUN_CHECKPOINT
 from ..models.diffusers.memory import placement
 from .data import Data
 from .loop import TrainConfig, TrainState, start, train
+from .memory import tune_allocator
 from .recipe_type import Recipe
 from .records import METRICS, keep_until, log
 from .saving import load_run, save_run
@@ -48,6 +49,8 @@ def run(
     data = recipe.data().to(torch.device(device))
     torch.manual_seed(config.seed)
     state = start(recipe.network(), data, config, device)
+    if device == "cpu":
+        tune_allocator(state.network, config)
     if checkpoint.exists():
         state = load_run(checkpoint, state, config)
     if workers.main:

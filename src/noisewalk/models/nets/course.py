@@ -6,11 +6,10 @@ Convolutions have biases, which the published parameter counts include.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Literal
 
 import torch
@@ -22,8 +21,6 @@ LARGE = 64 * 2**20
 
 D = 128 at a batch of 256 has 103 MB, and 23 of them.
 """
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # in glibc's malloc.h
 
 
 @dataclass(frozen=True)
@@ -82,24 +79,9 @@ def checkpointed(block: nn.Module, x: Tensor) -> Tensor:
     Only the input of each unit is kept for the backward pass, which computes the rest again. That takes half the memory and a
     third more time.
     """
-    _keep_freed_memory(torch.is_autocast_enabled("cpu"))  # in float32 there is no room for that in 2 GiB
     for unit in units(block):
         x = checkpoint(unit, x, use_reentrant=False, context_fn=partial(_second_time, unit))
     return x
-
-
-@cache
-def _keep_freed_memory(keep: bool) -> None:
-    """Make glibc keep freed blocks for the next ones, or return those of 1 MiB and more to the system at once.
-
-    By default it keeps ever larger blocks, up to 32 MiB, and activations of many sizes then leave holes. Memory that is
-    returned comes back as pages that must be cleared. Measured at D = 128 on two cores: in float32, 1.8 GiB and 23 pictures/s
-    if it is returned, 3.1 GiB and 34 pictures/s if it is kept; in bfloat16, 1.1 and 42, 1.9 and 74. Smaller networks gain
-    nothing either way.
-    """
-    with suppress(OSError, AttributeError, TypeError):  # another C library, or Windows
-        for threshold in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            ctypes.CDLL(None).mallopt(threshold, 2**30 if keep else 2**20)
 
 
 def _second_time(block: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
@@ -152,7 +134,8 @@ class CourseUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor | None = None, label: Tensor | None = None) -> Tensor:
         """Predict (N, C, H, W) from x_t, the time t (N,) in [0, 1] and the class label (N,)."""
-        call = checkpointed if self._is_large(x) else nn.Module.__call__
+        training = torch.is_grad_enabled() and x.device.type == "cpu"
+        call = checkpointed if training and self.recomputes(len(x)) else nn.Module.__call__
         fine = call(self.init, x)
         middle = call(self.down1, fine)
         coarse = call(self.down2, middle)
@@ -162,9 +145,9 @@ class CourseUNet(nn.Module):
         out: Tensor = self.out[1](call(self.out[0], h))
         return out
 
-    def _is_large(self, x: Tensor) -> bool:
-        training = torch.is_grad_enabled() and x.device.type == "cpu"
-        return training and 4 * self.config.hidden * x[:, 0].numel() > LARGE
+    def recomputes(self, batch: int) -> bool:
+        """Whether it is so large for that many pictures that training on a CPU computes its features twice."""
+        return 4 * self.config.hidden * batch * self.config.image_size**2 > LARGE
 
     def _condition(self, i: int, h: Tensor, t: Tensor | None, label: Tensor | None) -> Tensor:
         if self.times is None:
