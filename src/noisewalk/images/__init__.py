@@ -14,6 +14,8 @@ from .reading import FORMATS as FORMATS
 from .reading import MAX_BYTES as MAX_BYTES
 from .reading import MAX_PIXELS as MAX_PIXELS
 from .reading import PICTURES as PICTURES
+from .reading import Opened as Opened
 from .reading import open_bytes as open_bytes
 from .reading import open_image as open_image
+from .reading import open_picture as open_picture
 from .reading import read_file as read_file

@@ -11,14 +11,16 @@ from PIL import Image
 
 from ..errors import UserError
 from .preparing import Picture, Shape, check_shape
-from .reading import open_picture
+from .reading import Opened, open_picture
 
 White = tuple[NDArray[Any], tuple[str, ...]]
 """(H, W), true where it is repainted, and what was assumed."""
 MIDDLE = 127
 
 
-def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, original: tuple[int, int] | None) -> Picture:
+def prepare_mask(
+    source: str | Path | Image.Image | Opened | Picture, shape: Shape, original: tuple[int, int] | None
+) -> Picture:
     """Bring a mask to a model's size: white (above the middle) is repainted, black is kept.
 
     Args:
@@ -34,8 +36,8 @@ def prepare_mask(source: str | Path | Image.Image | Picture, shape: Shape, origi
     _, height, width = shape
     if isinstance(source, Picture):
         return check_shape(source, (1, height, width))
-    name = Path(source).name if isinstance(source, str | Path) else "mask"
-    opened = open_picture(source)
+    opened = open_picture(source, "mask")
+    name = opened.file
     if original is not None and opened.image.size not in (original, (width, height)):
         raise UserError(
             f"the mask {name} is {opened.image.width}x{opened.image.height}, the picture {original[0]}x{original[1]}; "

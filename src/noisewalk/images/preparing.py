@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,7 +14,7 @@ from torch import Tensor
 from ..errors import UserError
 from .convert import to_tensor
 from .modes import flatten_transparency
-from .reading import open_picture
+from .reading import Opened, open_picture
 
 Shape = tuple[int, int, int]
 
@@ -55,23 +54,25 @@ class Picture:
         return self.name
 
 
-def prepare_at_sizes(bring_to_shape: Callable[[Any, Shape], Picture], source: Any, shapes: Sequence[Shape]) -> Picture:
+def prepare_at_sizes(
+    bring_to_shape: Callable[[Opened | Picture, Shape], Picture], source: Opened | Picture, shapes: Sequence[Shape]
+) -> Picture:
     """Bring a picture to the shape of every stage of a cascade, each time from its source.
 
     Args:
         bring_to_shape: brings it to one shape.
-        source: a file, a PIL picture, or a `Picture`; if that was read at other sizes, the small one is enlarged.
+        source: one that was opened, or a `Picture`; if that was read at other sizes, the small one is enlarged.
         shapes: (C, H, W) of the stages, the first stage's first.
     """
     made = bring_to_shape(source, shapes[0])
     if [image.size for image in made.larger] == [(width, height) for _, height, width in shapes[1:]]:
         return made
-    original = source.image if isinstance(source, Picture) else source
+    original = Opened(source.image, source.name) if isinstance(source, Picture) else source
     return replace(made, larger=tuple(bring_to_shape(original, shape).image for shape in shapes[1:]))
 
 
 def prepare_picture(
-    source: str | Path | Image.Image | Picture, shape: tuple[int, int, int], dark_background: bool = False
+    source: str | Path | Image.Image | Opened | Picture, shape: Shape, dark_background: bool = False
 ) -> Picture:
     """Bring a picture to a model's shape.
 
@@ -80,7 +81,7 @@ def prepare_picture(
     that was done.
 
     Args:
-        source: a file, a PIL picture, or a prepared `Picture` of that shape, which is used as it is.
+        source: a file, a PIL picture, one that was opened, or a prepared `Picture` of that shape, which is used as it is.
         shape: (C, H, W) of the model's pictures.
         dark_background: see `Pretrained`.
 
@@ -90,7 +91,6 @@ def prepare_picture(
     channels, height, width = shape
     if isinstance(source, Picture):
         return check_shape(source, shape)
-    name = Path(source).name if isinstance(source, str | Path) else "picture"
     opened = open_picture(source)
     image, notes = opened.image, list(opened.notes)
     if image.mode == "RGBA":
@@ -107,7 +107,7 @@ def prepare_picture(
     if dark_background and _border_mean(image) > 127.5:
         image = ImageOps.invert(image)
         notes.append("inverted, because the model makes light strokes on black")
-    return Picture(image, name, tuple(notes))
+    return Picture(image, opened.file, tuple(notes))
 
 
 def check_shape(picture: Picture, shape: Shape) -> Picture:

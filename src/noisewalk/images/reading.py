@@ -39,6 +39,11 @@ class Opened:
     name: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def file(self) -> str:
+        """The name of its file, without the folders."""
+        return Path(self.name).name
+
 
 def open_image(source: str | Path | Image.Image) -> Image.Image:
     """Read a picture file within limits, upright, in mode L, RGB or RGBA; of several pages, the first is read.
@@ -52,11 +57,17 @@ def open_image(source: str | Path | Image.Image) -> Image.Image:
     return open_picture(source).image
 
 
-def open_picture(source: str | Path | Image.Image) -> Opened:
-    """Read a picture as `open_image` does, with its name and what was assumed."""
+def open_picture(source: str | Path | Image.Image | Opened, name: str = "picture") -> Opened:
+    """Read a picture as `open_image` does, with its name and what was assumed; what is open already stays as it is.
+
+    Args:
+        name: of a picture that comes from no file.
+    """
+    if isinstance(source, Opened):
+        return source
     if isinstance(source, Image.Image):
-        with _reading("picture"):
-            return _decoded(source, "picture", MAX_PIXELS)
+        with _reading(name):
+            return _decoded(source, name, MAX_PIXELS)
     if not isinstance(source, str | Path):
         kind = type(source).__name__
         raise UserError(

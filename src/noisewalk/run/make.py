@@ -187,7 +187,8 @@ def collected(verb: str, prepared: Prepared[R], model: Pretrained, finished: Seq
 def _merge(parts: Sequence[Sequence[FinishedPanel]]) -> tuple[FinishedPanel, ...]:
     """Parts of panels -> panels, the pictures of all parts one below the other."""
     merged = []
-    for same_panel in zip(*parts, strict=True):
+    for whole in zip(*parts, strict=True):
+        same_panel = whole[:1] if whole[0].panel.shared else whole
         states = tuple(
             State(same[0].step, same[0].level, torch.cat([s.x_t for s in same]), torch.cat([s.x0 for s in same]))
             for same in zip(*(part.states for part in same_panel), strict=True)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from ..errors import UserError
-from ..images import Picture, Shape, open_image, prepare_at_sizes, prepare_mask, prepare_picture
+from ..images import Opened, Picture, Shape, open_picture, prepare_at_sizes, prepare_mask, prepare_picture
 from ..models.pretrained import Defaults, Pretrained, Upscaler
 from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
 from ..techniques.stages import Prepared, Stage
@@ -111,23 +111,24 @@ def _nth(request: Request, name: str, i: int) -> Any:
 
 
 def _pictures(request: Request, model: Pretrained, shapes: Sequence[Shape]) -> dict[str, Picture]:
-    """The pictures of a request, each read at the first stage's size, and those that are held at every stage's."""
+    """The pictures of a request, each opened once, at the first stage's size, and those that are held at every stage's."""
     read: dict[str, Picture] = {}
     size: tuple[int, int] | None = None
     for f in fields(request):
         source, role = getattr(request, f.name), f.metadata.get("role")
         if not role or source is None:
             continue
-        at: Any = partial(prepare_picture, dark_background=model.dark_background)
+        opened = source if isinstance(source, Picture) else open_picture(source, role)
+        at = partial(prepare_picture, dark_background=model.dark_background)
         if role == "mask":
             at = partial(_mask, shapes[0], size)
         else:
-            size = source.image.size if isinstance(source, Picture) else open_image(source).size
-        read[f.name] = prepare_at_sizes(at, source, shapes if f.metadata.get("held") else shapes[:1])
+            size = opened.image.size
+        read[f.name] = prepare_at_sizes(at, opened, shapes if f.metadata.get("held") else shapes[:1])
     return read
 
 
-def _mask(first: Shape, original: tuple[int, int] | None, source: Any, shape: Shape) -> Picture:
+def _mask(first: Shape, original: tuple[int, int] | None, source: Opened | Picture, shape: Shape) -> Picture:
     """A mask at the size of a stage; whether it is of its picture's size, or the first stage's, is asked there."""
     return prepare_mask(source, shape, original if shape == first else None)
 

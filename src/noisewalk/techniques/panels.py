@@ -56,6 +56,7 @@ class Panel:
         show: the ways to look at the result; itself under its label if None.
         outcome: False for what is only shown for comparison (the original, the mask).
         row: row of the figure it is shown in.
+        shared: True for one picture that is the same for all seeds (the original, the mask).
         prompt_views: what it is meant to show.
     """
 
@@ -64,6 +65,7 @@ class Panel:
     show: Callable[[Tensor], CaptionedViews] | None = None
     outcome: bool = True
     row: int = 0
+    shared: bool = False
     prompt_views: tuple[PromptView, ...] = ()
 
     @property
@@ -107,8 +109,9 @@ def still(label: str, picture: Tensor | Callable[[], Tensor], level: NoiseLevel,
             x = picture if isinstance(picture, Tensor) else picture()
         yield State(0, level, x, x)
 
+    shared = isinstance(picture, Tensor)
     size = tuple(picture.shape) if isinstance(picture, Tensor) else shape
-    return Panel(label, (StageWalk(1, 1, size, start, lambda x: x),), outcome=False)
+    return Panel(label, (StageWalk(1, 1, size, start, lambda x: x),), outcome=False, shared=shared)
 
 
 def guided(stage: Stage[Walk], prompt: str) -> Denoiser:
@@ -204,7 +207,7 @@ def times_from(stage: Stage[R], timestep: int) -> Tensor:
 
 def outcome(panel: Panel) -> Panel:
     """A panel as one of the pictures that were asked for."""
-    return replace(panel, outcome=True)
+    return replace(panel, outcome=True, shared=False)
 
 
 def warn_of_latents(model: Pretrained) -> None:
