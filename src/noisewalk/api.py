@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import fields
-from typing import Any, Generic, ParamSpec, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import numpy as np
 import torch
@@ -16,31 +18,29 @@ from torch import Tensor
 from .errors import UserError, as_keywords, unknown
 from .images import to_image
 from .models import own, zoo
+from .models.precision import dtype_name
 from .models.pretrained import Pretrained
+from .requests import CascadeLoading, OwnNetwork
 from .run import replay as replaying
 from .run.make import run
+from .run.progress import Watch, ignore
+from .run.progress import progress as show_progress
 from .run.result import Result
-from .techniques import TECHNIQUES
-from .techniques.anagram import Anagram
-from .techniques.denoise import Denoise
-from .techniques.edit import Edit
-from .techniques.factorize import Factorize
-from .techniques.forward import Forward
-from .techniques.generate import Generate
-from .techniques.hybrid import Hybrid
-from .techniques.inpaint import Inpaint
-from .techniques.inverse import Inverse
+from .techniques import TECHNIQUES, requests
+from .techniques.checking import checked
+from .techniques.requests import Request
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def spoken(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, whose messages name keywords instead of flags."""
+    """The function, whose messages name keywords instead of flags; wrong arguments are a `UserError` too."""
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            bound(function.__name__, function, args, kwargs)
             return function(*args, **kwargs)
         except UserError as error:
             raise UserError(as_keywords(str(error))) from error
@@ -48,39 +48,59 @@ def spoken(function: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
+def shown(title: str, progress: object) -> AbstractContextManager[Watch]:
+    """The progress that a user asked for."""
+    if not isinstance(progress, bool):
+        raise UserError(f"progress must be True or False, {progress!r:.60} was asked for")
+    return show_progress(title) if progress else nullcontext(ignore)
+
+
 class Verb(Generic[P]):
-    """A technique as a function: `verb(model, *fields, **fields) -> Result`, with the fields of its spec.
+    """A technique as a function: `verb(model, *fields, **fields) -> Result`, with the fields of its request.
 
     The model is one that was loaded, or its name. A picture is a file, a PIL image, a tensor (C, H, W) or (1, C, H, W) in
     [-1, 1], or a NumPy array (H, W) or (H, W, C) of uint8.
     """
 
-    def __init__(self, name: str, spec: Callable[P, Any]) -> None:
-        self.name, self.spec = name, spec
-        self.__doc__ = TECHNIQUES[name].spec.__doc__
-        self.__name__ = name
+    def __init__(self, name: str, spec: Callable[P, Request]) -> None:
+        self.name, self.spec = name, cast("Callable[..., Request]", spec)
+        self.__name__, self.__doc__ = name, spec.__doc__
         model = inspect.Parameter("model", inspect.Parameter.POSITIONAL_ONLY, annotation=Pretrained | str)
-        parameters = inspect.signature(TECHNIQUES[name].spec).parameters.values()
-        self.__signature__ = inspect.Signature([model, *parameters], return_annotation=Result)
+        progress = inspect.Parameter("progress", inspect.Parameter.KEYWORD_ONLY, default=True, annotation=bool)
+        parameters = [model, *inspect.signature(spec).parameters.values(), progress]
+        self.__signature__ = inspect.Signature(parameters, return_annotation=Result)
 
-    def __call__(self, model: Pretrained | str, /, *args: P.args, **kwargs: P.kwargs) -> Result:
-        return spoken(self._make)(model, args, kwargs)
+    @overload
+    def __call__(self, model: Pretrained | str, /, *args: P.args, **kwargs: P.kwargs) -> Result: ...
+    @overload
+    def __call__(self, model: Pretrained | str, /, *args: Any, progress: bool, **kwargs: Any) -> Result: ...
+    def __call__(self, model: Any = None, /, *args: Any, **kwargs: Any) -> Result:
+        """Make the pictures; a terminal or a notebook shows the progress unless `progress` is False."""
+        return spoken(self._make)((model, *args), kwargs)
 
-    def _make(self, model: Pretrained | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
-        spec = self.spec(**self._given(args, kwargs))  # type: ignore[call-arg]
-        return run(self.name, spec, _loaded(model))
+    def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
+        given = bound(self.name, self, args, kwargs)
+        model, progress = _loaded(given.pop("model")), given.pop("progress", True)
+        roles = {f.name for f in fields(TECHNIQUES[self.name].spec) if f.metadata.get("role")}
+        request = self.spec(**{name: picture(value, name) if name in roles else value for name, value in given.items()})
+        with shown(self.name, progress) as watch:
+            return run(self.name, request, model, watch)
 
-    def _given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The fields that were given, by name."""
-        known = {f.name: f for f in fields(TECHNIQUES[self.name].spec)}
-        for name in kwargs:
-            if name not in known:
-                raise unknown(f"argument of {self.name}", name, known)
-        try:
-            given = inspect.signature(self.spec).bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise UserError(f"{self.name}: {error}; its arguments are model, {', '.join(known)}") from None
-        return {name: picture(value, name) if known[name].metadata.get("role") else value for name, value in given.items()}
+
+def bound(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that were given, by name.
+
+    Raises:
+        UserError: the function takes no such arguments; the nearest name is suggested.
+    """
+    signature = inspect.signature(function)
+    for keyword in kwargs:
+        if keyword not in signature.parameters:
+            raise unknown(f"argument of {name}", keyword, signature.parameters)
+    try:
+        return signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise UserError(f"{name}: {error}; its arguments are {', '.join(signature.parameters)}") from None
 
 
 def picture(value: Any, name: str = "picture") -> Any:
@@ -122,16 +142,55 @@ def _loaded(model: object) -> Pretrained:
     return model
 
 
-load = spoken(zoo.load)
-replay = spoken(replaying.replay)
-from_network = spoken(own.from_network)
+def options_checked(function: Callable[P, R], request: type[CascadeLoading | OwnNetwork], first: type) -> Callable[P, R]:
+    """The function, its first argument of a type, and those that are fields of a request checked as such."""
+    names, call = {f.name for f in fields(request)}, cast("Callable[..., R]", function)
 
-generate = Verb("generate", Generate)
-forward = Verb("forward", Forward)
-denoise = Verb("denoise", Denoise)
-edit = Verb("edit", Edit)
-inpaint = Verb("inpaint", Inpaint)
-anagram = Verb("anagram", Anagram)
-hybrid = Verb("hybrid", Hybrid)
-factorize = Verb("factorize", Factorize)
-inverse = Verb("inverse", Inverse)
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = bound(function.__name__, function, args, kwargs)
+        told, value = next(iter(given.items()))
+        if not isinstance(value, first):
+            kind = "text" if first is str else f"a {first.__name__}"
+            raise UserError(f"{told} must be {kind}, a {type(value).__name__} was given")
+        if isinstance(given.get("dtype"), torch.dtype):
+            given["dtype"] = dtype_name(given["dtype"])
+        asked = asdict(checked(request(**{name: value for name, value in given.items() if name in names})))
+        return call(**(given | {name: asked[name] for name in given if name in names}))
+
+    return called
+
+
+@spoken
+def replay(
+    path: str | Path,
+    watch: Watch | None = None,
+    model: str | Path | Pretrained | None = None,
+    *,
+    progress: bool = True,
+) -> replaying.Replay:
+    """Make a saved picture again, and compare it pixel by pixel; see `noisewalk.run.replay.replay`.
+
+    Args:
+        progress: whether a terminal or a notebook shows the progress, unless there is a `watch`.
+    """
+    if not isinstance(path, str | Path):
+        raise UserError(f"path must be the name of a file, a {type(path).__name__} was given")
+    if not isinstance(model, str | Path | Pretrained | None):
+        raise UserError(f"model must be a model, or its name or place, a {type(model).__name__} was given")
+    with shown("replay", progress and watch is None) as bar:
+        return replaying.replay(path, watch or bar, model)
+
+
+load = spoken(options_checked(zoo.load, CascadeLoading, str))
+from_network = spoken(options_checked(own.from_network, OwnNetwork, torch.nn.Module))
+
+generate = Verb("generate", requests.Generate)
+forward = Verb("forward", requests.Forward)
+denoise = Verb("denoise", requests.Denoise)
+edit = Verb("edit", requests.Edit)
+inpaint = Verb("inpaint", requests.Inpaint)
+anagram = Verb("anagram", requests.Anagram)
+hybrid = Verb("hybrid", requests.Hybrid)
+factorize = Verb("factorize", requests.Factorize)
+inverse = Verb("inverse", requests.Inverse)

@@ -117,6 +117,17 @@ def alive(pid: int) -> bool:
     return True
 
 
+def as_path(name: object) -> Path:
+    """The path of that name.
+
+    Raises:
+        UserError: it is neither text nor a path.
+    """
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(f"a place is named by text or a path, a {type(name).__name__} was given")
+    return Path(name)
+
+
 def slug(text: str, most: int = 60) -> str:
     """Letters and digits of any script with dashes between, for file names.
 

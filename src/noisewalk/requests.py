@@ -45,6 +45,21 @@ class CascadeLoading(Loading):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnNetwork:
+    """What `from_network` is told of a network, besides its schedule."""
+
+    shape: Sequence[int] = option((1, 28, 28), "(C, H, W) of its pictures", 1, 8192, rule=("(C, H, W)", lambda s: len(s) == 3))
+    prediction_type: str = option("flow_prediction", "what it predicts")
+    classes: Sequence[str] = option((), "names of its classes")
+    num_timesteps: int | None = option(None, "how many timesteps it was trained with", 1, 10**6)
+    guidance_scale: float = same(Walk, "guidance_scale", default=1.0)
+    steps: int = same(Walk, "steps", default=20)
+    step_rule: str = same(Walk, "step_rule", default="ddim")
+    dark_background: bool = option(False, "whether it draws light strokes on black")
+    name: str = option("own", "what its pictures' metadata calls it")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output:
     """What a technique has on the command line besides its own request."""
 

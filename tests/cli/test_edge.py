@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from noisewalk.cli.edge import NARROW, guarded
+from noisewalk.cli.edge import NARROW, guarded, say
 from noisewalk.cli.main import OWN, command, main
-from noisewalk.cli.terminal import file_to_write, folder_to_write, tenths
+from noisewalk.cli.terminal import file_to_write, folder_to_write
 from noisewalk.commands import default_name
 from noisewalk.errors import UserError
 from noisewalk.files import slug
+from noisewalk.run.progress import tenths
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.techniques.forward import Forward
 from noisewalk.techniques.generate import Generate
@@ -285,12 +286,12 @@ def test_names_of_any_script() -> None:
 
 def test_progress_is_a_line_for_every_tenth_and_silent_for_quick_work(capsys: pytest.CaptureFixture[str]) -> None:
     now = 1.0
-    watch = tenths("work", clock=lambda: now)
+    watch = tenths("work", say, clock=lambda: now)
     for done in range(1, 101):
         now += 0.001
         watch(done, 100)
     assert capsys.readouterr().err == ""
-    watch = tenths("work", clock=lambda: now)
+    watch = tenths("work", say, clock=lambda: now)
     for done in range(1, 101):
         now += 0.1
         watch(done, 100)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UserError
 from ..files import check_file, check_folder
+from ..run.progress import Watch, tenths
+from ..run.progress import progress as shown
 from .edge import say, working
-
-Watch = Callable[[int, int], None]
 
 
 def _writable(folder: Path, out: Path, option: str = "--out") -> None:
@@ -71,28 +69,5 @@ def pictures_to_write(out: Path) -> Path:
 def progress(title: str) -> Iterator[Watch]:
     """Progress on standard error: a bar that is gone when all is done, or a line every 10 % if that is not a terminal."""
     working()
-    if not sys.stderr.isatty():
-        yield tenths(title)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def tenths(title: str, quiet: float = 1.0, clock: Callable[[], float] = time.monotonic) -> Watch:
-    """A watch that says one line for every tenth of the work, and nothing in the first `quiet` seconds."""
-    began, told = 0.0, 0
-
-    def watch(done: int, total: int) -> None:
-        nonlocal began, told
-        began = began or clock()
-        tenth = 10 * done // total if total > 0 else 0
-        if tenth > told and clock() - began >= quiet:
-            say(f"{title}: {10 * tenth} % ({done} of {total})")
-        told = tenth
-
-    return watch
+    with shown(title, tenths(title, say)) as watch:
+        yield watch

@@ -100,11 +100,16 @@ def no_prompts(prompt: str) -> Condition:
 
 def _schedule(schedule: str | Schedule | Tensor) -> Schedule:
     if isinstance(schedule, Tensor):
-        return DiscreteVP(schedule)
+        try:
+            return DiscreteVP(schedule)
+        except ValueError as error:
+            raise UserError(f"the schedule cannot be used: {error}") from error
     if isinstance(schedule, str):
         if schedule not in SCHEDULES:
             raise unknown("schedule", schedule, SCHEDULES)
         return SCHEDULES[schedule]()
+    if not callable(schedule):
+        raise UserError(f"schedule must be a name, a Schedule or a tensor, a {type(schedule).__name__} was given")
     return schedule
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,11 +17,10 @@ from ..techniques.stages import Prepared
 from ..walk.sampling import State
 from .memory import check_memory
 from .prepare import prepare
+from .progress import Watch as Watch
 from .result import FinishedPanel, Result
 
 R = TypeVar("R", bound=Request)
-Watch = Callable[[int, int], None]
-"""(steps done, steps in all)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import UserError, shorten
-from ..files import FILES, check_file, distinct, slug, write_atomic
+from ..files import FILES, as_path, check_file, distinct, slug, write_atomic
 from ..images import encode_png, enlarge, to_image
 from ..models.precision import dtype_name
 from ..models.zoo import Pretrained
@@ -134,7 +134,7 @@ class Result:
         Raises:
             UserError: it cannot be written there.
         """
-        path = Path(path)
+        path = as_path(path)
         single = is_single(path)
         files = self._single(path) if single else self._folder(path)
         if trajectory:

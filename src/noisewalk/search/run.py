@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..lock import held
 from ..models.zoo import Pretrained
 from ..run.make import run
 from ..run.prepare import prepare
+from ..run.progress import Watch, ignore
 from ..run.result import Result
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Panel
@@ -31,7 +32,6 @@ from .page import contact_sheet, search_page
 from .plan import Plan, Task
 from .task import sort_key
 
-Watch = Callable[[int, int], None]
 SHOW_EVERY = 2.0
 
 
@@ -71,7 +71,7 @@ class Search:
     def _ledger(self) -> Ledger:
         return Ledger(self.folder, self.plan, len(self._panel(0).prompt_views))
 
-    def run(self, engine: Engine = local, watch: Watch = lambda done, total: None) -> list[Candidate]:
+    def run(self, engine: Engine = local, watch: Watch = ignore) -> list[Candidate]:
         """Do what is left, and return the winners, best first. Stopped in any way, what was done stays done."""
         with held(self.folder, "noisewalk search"):
             self.ledger = self._ledger()  # another process may have gone on since

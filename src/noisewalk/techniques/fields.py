@@ -57,10 +57,10 @@ def picture(help: str, role: str = "picture", held: bool = False) -> dict[str, A
     return {"help": help, "positional": True, "role": role, "held": held}
 
 
-def same(request: type[DataclassInstance], name: str) -> Any:
-    """A field as another request has it."""
+def same(request: type[DataclassInstance], name: str, **default: Any) -> Any:
+    """A field as another request has it, with another default if one is given."""
     f = next(f for f in fields(request) if f.name == name)
-    return field(default=f.default, metadata=f.metadata)
+    return field(default=default.get("default", f.default), metadata=f.metadata)
 
 
 def help_of(f: Field[Any]) -> str:

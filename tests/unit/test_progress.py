@@ -1,0 +1,56 @@
+"""The Python functions show their progress in a terminal, and nothing anywhere else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pty = pytest.importorskip("pty")
+
+CODE = """
+import sys
+{before}
+import noisewalk as nw
+from noisewalk.run import progress
+progress.QUIET = 0
+nw.generate("digits", "7", steps=3{options})
+"""
+
+
+def in_terminal(before: str = "", options: str = "") -> str:
+    """What appears on a terminal's standard error."""
+    here, there = pty.openpty()
+    command = [sys.executable, "-c", CODE.format(before=before, options=options)]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    with subprocess.Popen(command, stderr=there, env=environment) as process:
+        os.close(there)
+        said = b""
+        try:
+            while part := os.read(here, 4096):
+                said += part
+        except OSError:  # the other end is closed
+            pass
+        os.close(here)
+    assert process.returncode == 0, said
+    return said.decode()
+
+
+@pytest.mark.parametrize("before", ["", "sys.modules['rich'] = None"], ids=["rich", "without rich"])
+def test_a_terminal_shows_the_steps_and_is_left_clean(before: str) -> None:
+    said = in_terminal(before)
+    assert "generate" in said
+    assert "3/3" in said or "of 3" in said
+    assert said.endswith("\r") or "\x1b[2K" in said  # the line is emptied
+
+
+def test_progress_can_be_turned_off() -> None:
+    assert in_terminal(options=", progress=False") == ""
+
+
+def test_a_file_or_a_pipe_hears_nothing() -> None:
+    command = [sys.executable, "-c", CODE.format(before="", options="")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
