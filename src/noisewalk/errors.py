@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> UserError:
 
 
 def install(extra: str) -> str:
-    """The command that adds an extra to this copy of noisewalk, be it a checkout, a file, a repository or an index's package.
+    """The command that adds an extra to this copy of noisewalk, be it a checkout, or a folder, file or repository given to pip.
 
     Args:
         extra: a name of `[project.optional-dependencies]`, such as "diffusers".
@@ -37,40 +37,57 @@ def install(extra: str) -> str:
     root = Path(__file__).resolve().parents[2]
     if (root / "pyproject.toml").is_file():
         return f'pip install -e "{root}[{extra}]"'
-    return install_of(extra, _origin())
+    return install_of(extra, *_installed())
 
 
-def install_of(extra: str, origin: str) -> str:
-    """The command that adds an extra to a package that was installed.
+def install_of(extra: str, origin: str, requirements: Sequence[str] = ()) -> str:
+    """The command that adds an extra to a package that was installed; no index is asked for noisewalk itself.
 
     Args:
-        origin: what pip wrote into `direct_url.json`; empty for a package of an index.
+        origin: what pip wrote into `direct_url.json`; empty if it is not known where the package came from.
+        requirements: those of the package, for that case: the extra's own packages are named then.
 
     Reference: PEP 610, "Recording the Direct URL Origin of installed distributions".
 
-    >>> install_of("cli", "")
-    'pip install "noisewalk[cli]"'
     >>> install_of("cli", '{"url": "https://x.org/n.git", "vcs_info": {"vcs": "git", "commit_id": "12ab"}}')
     'pip install "noisewalk[cli] @ git+https://x.org/n.git@12ab"'
+    >>> install_of("cli", "", ["torch>=2.4", "tyro>=0.9; extra == 'cli'", "rich>=13; extra == 'cli'"])
+    'pip install "tyro>=0.9" "rich>=13" (the extra "cli")'
     """
     import json
 
     found = json.loads(origin) if origin else {}
     if not found:
-        return f'pip install "noisewalk[{extra}]"'
+        return f'pip install {" ".join(_packages(extra, requirements)) or "what it needs"} (the extra "{extra}")'
     vcs = found.get("vcs_info", {})
     url = f"{vcs['vcs']}+{found['url']}@{vcs['commit_id']}" if vcs else found["url"]
     return f'pip install "noisewalk[{extra}] @ {url}"'
 
 
+def _packages(extra: str, requirements: Sequence[str]) -> list[str]:
+    """The packages of an extra, and of the extras that it names, quoted for a shell."""
+    packages: list[str] = []
+    for requirement in requirements:
+        package, _, marker = (part.strip() for part in requirement.partition(";"))
+        if not re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", marker):
+            continue
+        if own := re.match(r"noisewalk\[(.+)\]", package):
+            packages += [each for name in own[1].split(",") for each in _packages(name.strip(), requirements)]
+        else:
+            packages.append(f'"{package}"')
+    return list(dict.fromkeys(packages))
+
+
 @cache
-def _origin() -> str:
+def _installed() -> tuple[str, tuple[str, ...]]:
+    """Where pip took this package from, and its requirements."""
     from importlib import metadata  # slow to load, and seldom needed
 
     try:
-        return metadata.distribution("noisewalk").read_text("direct_url.json") or ""
+        found = metadata.distribution("noisewalk")
+        return found.read_text("direct_url.json") or "", tuple(found.requires or ())
     except metadata.PackageNotFoundError:
-        return ""
+        return "", ()
 
 
 def shorten(text: str, most: int = 60) -> str:

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..models.bundled import WEIGHTS, present
 from ..models.checkpoint import load_tensors, to_float32
-from ..models.zoo import WEIGHTS
 
 
 class DigitReader(nn.Module):
@@ -79,8 +79,7 @@ class RandomAffine:
 @cache
 def load_reader() -> DigitReader:
     """Return the bundled digit reader, in evaluation mode."""
-    path = WEIGHTS / "digit-reader.safetensors"
-    tensors, _ = load_tensors(path)
+    tensors, _ = load_tensors(present(WEIGHTS / "digit-reader.safetensors"))
     reader = DigitReader()
     reader.load_state_dict(to_float32(tensors))
     return reader.eval().requires_grad_(False)

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
+from ..models.bundled import WEIGHTS, present
 from ..models.checkpoint import RUN_CHECKPOINT, network_weights, verified_card
 from ..models.text.words import TextPrompts, load_words
-from ..models.zoo import WEIGHTS
 from .pairs import PairNetwork, pair_config
 from .reliability import Reliability
 
@@ -100,13 +100,13 @@ def load_scorer(path: Path = BUNDLED) -> ImageTextScorer:
     Raises:
         UserError: the file is missing or damaged (its card has another SHA-256), or it does not hold a scorer.
     """
-    path = path / RUN_CHECKPOINT if path.is_dir() else path
-    card = verified_card(path)
-    tensors, config = network_weights(path)
+    file = path / RUN_CHECKPOINT if path.is_dir() else present(path)
+    card = verified_card(file)
+    tensors, config = network_weights(file)
     try:
         network = PairNetwork(pair_config(config["config"]))
         network.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{path} is not an image-text scorer of this version: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{file} is not an image-text scorer of this version: {str(error).splitlines()[0]}") from error
     prompts = TextPrompts(load_words(), network.config.max_tokens)
     return ImageTextScorer(network, prompts, card.get("known", ()), RELIABLE if path == BUNDLED else None)

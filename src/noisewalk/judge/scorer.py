@@ -77,7 +77,7 @@ class DigitScorer:
 SCORERS: dict[str, Callable[[], Scorer]] = {"digits": DigitScorer}
 """The bundled scorers by name. A model's card names its own (`"scorer": "digits"`)."""
 
-if BUNDLED.is_file():
+if BUNDLED.with_suffix(".json").is_file():
     SCORERS["emoji"] = load_scorer
 
 

@@ -54,11 +54,15 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], config: dict[str, Any],
         path.with_name(old).unlink(missing_ok=True)
 
 
+def shards_of(path: Path) -> dict[str, str]:
+    """The files beside a checkpoint that belong to it, by name, with the SHA-256 of each."""
+    return dict(_load_file(path, with_tensors=False)[1].get("shards", {}))
+
+
 def _shards_now(path: Path) -> set[str]:
     """Return the names of the files beside `path` that belong to it, those of a killed process included."""
     with suppress(UserError):
-        named = set(_load_file(path, with_tensors=False)[1].get("shards", {}))
-        return named | _of_its_name(path)
+        return shards_of(path).keys() | _of_its_name(path)
     return _of_its_name(path)
 
 

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import torch
 from ..errors import UserError, unknown
 from ..plugins import load_plugins
 from ..walk.schedules import LinearPath, Rescaled
+from .bundled import WEIGHTS as WEIGHTS
+from .bundled import left_out, present
 from .checkpoint import RUN_CHECKPOINT, fingerprint, network_weights, verified_card
 from .diffusers.deepfloyd import NAMED, NamedModel, cascade
 from .diffusers.hub import locate
@@ -38,7 +39,6 @@ from .text.words import TextPrompts
 
 log = logging.getLogger("noisewalk")
 _CPU = torch.device("cpu")
-WEIGHTS = Path(str(files("noisewalk") / "weights"))
 
 UPSCALERS = {("unet-text", 32): "emoji-upscaler.safetensors", ("unet-text", 64): "emoji-upscaler-256.safetensors"}
 """The bundled next stage after a network, by its kind and its size in pixels."""
@@ -141,7 +141,7 @@ def weights_path(name: str) -> Path:
     """
     cards = bundled()
     if name in cards:
-        return WEIGHTS / f"{name}.safetensors"
+        return present(WEIGHTS / f"{name}.safetensors")
     meant = read_name(name)
     if meant.kind == "word":
         raise unknown("model", name, [*cards, *NAMED])
@@ -213,7 +213,7 @@ def load_upscaler(name: str, device: torch.device, dtype: torch.dtype) -> Upscal
     Raises:
         UserError: there is none, or its weights are missing or damaged.
     """
-    return Upscaler(load(name, device=str(device), dtype=dtype), LinearPath())
+    return Upscaler(load(str(present(Path(name))), device=str(device), dtype=dtype), LinearPath())
 
 
 def pretrained(
@@ -245,7 +245,9 @@ def pretrained(
         read_defaults(config, Defaults()),
         dark_background=shape["in_channels"] == 1,
         fingerprint=fingerprint,
-        upscaler=partial(load_upscaler, str(next_stage), device, dtype) if next_stage.is_file() else None,
+        upscaler=partial(load_upscaler, str(next_stage), device, dtype)
+        if next_stage.is_file() or left_out(next_stage)
+        else None,
         device=device,
         compute_dtype=dtype,
     )

@@ -7,6 +7,7 @@ Not needed to train or to draw: the table is part of the package. all-MiniLM-L6-
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from importlib.resources import files
@@ -45,6 +46,7 @@ def main(out: Path = BUNDLED, dim: int = 192, device: str = "cpu") -> None:
     card = {
         "kind": "words",
         "source": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), distilled with model2vec (MIT)",
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
         "pieces": [names[row] for row in kept],
     }
     write_atomic(out.with_suffix(".json"), json.dumps(card, ensure_ascii=False).encode())

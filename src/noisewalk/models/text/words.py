@@ -14,7 +14,6 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from torch import Tensor
 
 from ...errors import UserError
 from ...walk.prediction import Condition
+from ..bundled import WEIGHTS, present
 from ..checkpoint import load_tensors
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-BUNDLED = Path(str(files("noisewalk") / "weights" / "words.safetensors"))
+BUNDLED = WEIGHTS / "words.safetensors"
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _LONGEST = 100
 _UNSEEN = ("Mn", "Me", "Cf")
@@ -219,6 +219,7 @@ def load_words(path: Path = BUNDLED) -> WordTable:
     Raises:
         UserError: a file is missing or damaged, or the two do not belong together.
     """
+    path = present(path)
     tensors, _ = load_tensors(path)
     try:
         names = json.loads(path.with_suffix(".json").read_text())["pieces"]
