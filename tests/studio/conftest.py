@@ -65,6 +65,12 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     stop(server)
 
 
+@pytest.fixture
+def another() -> Any:
+    """What starts and what stops a studio of its own."""
+    return serve, stop
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, as it is installed on this machine."""

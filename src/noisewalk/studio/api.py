@@ -20,7 +20,7 @@ from ..errors import UserError
 from ..images import open_bytes, read_file
 from ..run.record import FIGURE, PictureRecord
 from ..techniques import TECHNIQUES
-from .fields import kind_of
+from .fields import kind_of, numbers, shown
 from .forms import request_of
 from .limits import Limits
 from .runner import Stopped, finish
@@ -53,27 +53,31 @@ def endpoints(studio: Studio) -> None:
     """Make the endpoints, in the `gr.Blocks` that is open."""
     for verb in ENDPOINTS:
         with gr.Column(visible=False):
-            shown = [f for f in fields(TECHNIQUES[verb].spec) if f.name not in LEFT_OUT]
-            inputs = [*(_input(verb, f, studio.limits) for f in shown), gr.Textbox("auto", label="model")]
+            offered = [f for f in fields(TECHNIQUES[verb].spec) if f.name not in LEFT_OUT]
+            inputs = [*(_input(verb, f, studio.limits) for f in offered), gr.Textbox("auto", label="model")]
             outputs = [gr.Image(type="filepath", label="picture"), gr.Textbox(label="command")]
             button = gr.Button(verb)
-        names = [*(f.name for f in shown), "model"]
+        names = [*(f.name for f in offered), "model"]
         how = {"concurrency_id": QUEUE, "concurrency_limit": 1, "api_name": verb, "api_visibility": "public"}
-        button.click(endpoint(studio, verb, shown, names), inputs, outputs, api_description=description(verb), **how)
+        button.click(endpoint(studio, verb, offered, names), inputs, outputs, api_description=description(verb), **how)
 
 
-def endpoint(studio: Studio, verb: str, shown: list[Field[Any]], names: list[str]) -> Callable[..., tuple[str, str]]:
+def endpoint(studio: Studio, verb: str, offered: list[Field[Any]], names: list[str]) -> Callable[..., tuple[str, str]]:
     """The function of an endpoint: the fields of a request -> the file of its picture, and its command."""
 
-    pictures = [f.name for f in shown if f.metadata.get("role")]
+    spec = TECHNIQUES[verb].spec
+    pictures = [f.name for f in offered if f.metadata.get("role")]
+    listed = {f.name: kind_of(spec, f.name).item for f in offered if f.name not in pictures and kind_of(spec, f.name).several}
 
     def called(*values: Any) -> tuple[str, str]:
         given = {name: _given(value) for name, value in zip(names, values, strict=True) if value not in (None, "", [], ())}
         name = str(given.pop("model", "auto"))
-        for f in shown:
+        for f in offered:
             if f.metadata.get("positional") and not f.metadata.get("role") and f.name in ("prompt", "far", "near"):
                 given.setdefault(f.name, "")
         try:
+            lines = {name: item for name, item in listed.items() if item is not str and name in given}
+            given |= {name: numbers(name, given[name], item) for name, item in lines.items()}
             given |= {name: uploaded(given[name], studio.limits) for name in pictures if name in given}
             asked = request_of(verb, given, studio.limits)
             model = studio.model(name, asked)
@@ -120,7 +124,7 @@ def _input(verb: str, f: Field[Any], limits: Limits) -> Any:
     if kind.several and kind.item is str:
         return gr.Dropdown([], value=list(value) if value else None, multiselect=True, allow_custom_value=True, label=f.name)
     if kind.several:
-        return gr.JSON(list(value) if value else None, label=f.name)
+        return gr.Textbox(shown(value) if value else None, label=f.name)
     if kind.item is str:
         return gr.Textbox(value, label=f.name)
     return gr.Number(value, label=f.name, precision=0 if kind.item is int else None)

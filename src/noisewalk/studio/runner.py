@@ -132,14 +132,14 @@ class Stops:
     def __init__(self) -> None:
         self._by_session: dict[str, Control] = {}
         self._lock = threading.Lock()
-        self._over = False
+        self.over = False
 
     def begin(self, session: str, seconds: float) -> Control:
         """The control of a session's next walk."""
         control = Control(seconds)
         with self._lock:
             self._by_session[session] = control
-            if self._over:
+            if self.over:
                 control.asked.set()
         return control
 
@@ -159,7 +159,7 @@ class Stops:
     def stop_all(self) -> None:
         """Stop everything, and whatever begins from now on."""
         with self._lock:
-            self._over = True
+            self.over = True
             for control in self._by_session.values():
                 control.asked.set()
 

@@ -22,6 +22,19 @@ from .limits import LIMITS
 
 log = logging.getLogger("noisewalk")
 PREFIX = "noisewalk-studio-"
+CONTRAST = {
+    "body_text_color_subdued": "#52525b",
+    "body_text_color_subdued_dark": "#d4d4d8",
+    "block_info_text_color": "#52525b",
+    "block_info_text_color_dark": "#d4d4d8",
+    "input_placeholder_color": "#5f5f68",
+    "input_placeholder_color_dark": "#c4c4cc",
+    "button_primary_background_fill": "#1d4ed8",
+    "button_primary_background_fill_dark": "#1d4ed8",
+    "button_primary_background_fill_hover": "#1e40af",
+    "button_primary_background_fill_hover_dark": "#1e40af",
+}
+"""Colours that are easier to read than the theme's."""
 OFFERED = ("emoji", "digits")
 """Models that every studio offers."""
 
@@ -138,7 +151,7 @@ def _launched(options: Options, folder: Path, check: Callable[[str, str], bool] 
     studio = Studio(models, limits, folder, options.queue, asked)
     blocks = page(studio)
     blocks.queue(max_size=options.queue, default_concurrency_limit=4, api_open=False)
-    theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(**CONTRAST)
     try:
         blocks.launch(
             server_name=options.host, server_port=options.port or None, share=options.share, auth=check, quiet=True,
@@ -150,7 +163,7 @@ def _launched(options: Options, folder: Path, check: Callable[[str, str], bool] 
         raise UserError(
             f"the studio cannot listen at {options.host}:{options.port} ({error}); choose another --port"
         ) from error
-    threading.Thread(target=lambda: [load(name, **asked) for name in models], daemon=True).start()  # before they are needed
+    threading.Thread(target=studio.load_all, daemon=True).start()
     if options.host not in ("127.0.0.1", "localhost", "::1") and not options.auth:
         log.warning("everybody who reaches %s can use this studio; --auth USER:FILE asks for a password", options.host)
     log.info("the studio is at %s (Ctrl-C stops it)", blocks.share_url or blocks.local_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +109,9 @@ def report(records: Sequence[tuple[Record, Defaults]]) -> tuple[str, bytes]:
         names = {name: f"{number:02d}-{name}.png" for name in held}
         pictures |= {names[name]: encode_png(picture.image) for name, picture in held.items()}
         line = command(record.verb, request, record.model.name, defaults, names)
-        parts.append(f"## {_one_line(title(record.verb, request))}\n\nWrite here what you see.\n\n```noisewalk\n{line}\n```\n")
+        fence = "`" * (1 + max([2, *map(len, re.findall("`+", line))]))  # longer than any in a prompt
+        head = f"## {_one_line(title(record.verb, request))}\n\nWrite here what you see."
+        parts.append(f"{head}\n\n{fence}noisewalk\n{line}\n{fence}\n")
     text = "\n".join(parts)
     if not pictures:
         return "report.md", text.encode()

@@ -16,8 +16,8 @@ from ..models.zoo import load
 from .limits import Limits
 from .runner import DEVICE, Control, Stops, chosen_model, watched
 
-PATIENCE = 10.0
-"""Seconds that a walk has to heed the end of the studio; one network call takes less."""
+PATIENCE = 30.0
+"""Seconds that whoever computes has to heed the end of the studio; one network call takes less."""
 QUEUE = "walk"
 """The queue of everything that computes: one at a time, in the order in which it was asked for."""
 
@@ -77,6 +77,14 @@ class Studio:
             yield control
         finally:
             self.stops.end(own, control)
+
+    def load_all(self) -> None:
+        """Load the models before they are needed, unless the studio ends first."""
+        for name in self.models:
+            with DEVICE:
+                if self.stops.over:
+                    return
+                load(name, **self.loading)
 
     def end(self) -> None:
         """Stop all that is walked, and wait until the device is free."""

@@ -24,5 +24,6 @@
       say("The studio does not answer. Was it stopped? This page waits for it; nothing in the history is lost.");
     }
   };
-  window.addEventListener("load", () => { look(); setInterval(look, window.noisewalkPatience || 4000); });
+  const start = () => { look(); setInterval(look, 3000); };
+  if (document.readyState === "complete") start(); else window.addEventListener("load", start);
 })();

@@ -1,0 +1,173 @@
+"""Programs that use the interface: right pictures for everybody, or a clear word."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from gradio_client.utils import QueueError
+from PIL import Image
+
+import noisewalk as nw
+from noisewalk.images import enlarge
+from noisewalk.run.record import parse_record
+
+FULL = "Queue is full"
+
+
+def client_of(studio: Any, folder: Path) -> Client:
+    return Client(studio.url, verbose=False, download_files=str(folder), httpx_kwargs={"timeout": 120})
+
+
+def same(path: str, result: Any) -> bool:
+    """Whether a downloaded picture is the one of a result, pixel by pixel."""
+    return np.array_equal(np.asarray(Image.open(path)), np.asarray(enlarge(result.images[0])))
+
+
+def test_five_techniques_give_the_pictures_of_the_python_functions(studio: Any, tmp_path: Path) -> None:
+    client = client_of(studio, tmp_path)
+    three = tmp_path / "three.png"
+    nw.generate("digits", "3").images[0].save(three)
+    mask = tmp_path / "mask.png"
+    Image.fromarray(np.pad(np.full((14, 28), 255, np.uint8), ((14, 0), (0, 0)))).save(mask)
+    asked = {
+        "generate": ({"prompt": "7", "seed": 3, "steps": 5}, lambda: nw.generate("digits", "7", seed=3, steps=5)),
+        "anagram": ({"prompts": ["6", "9"], "steps": 5}, lambda: nw.anagram("digits", ["6", "9"], steps=5)),
+        "hybrid": ({"far": "8", "near": "3", "steps": 5}, lambda: nw.hybrid("digits", "8", "3", steps=5)),
+        "edit": (
+            {"image": handle_file(str(three)), "prompt": "8", "start": "20"},
+            lambda: nw.edit("digits", three, prompt="8", start=20),
+        ),
+        "inpaint": (
+            {"image": handle_file(str(three)), "mask": handle_file(str(mask)), "prompt": "8", "num_resamples": "1", "steps": 5},
+            lambda: nw.inpaint("digits", three, mask, prompt="8", num_resamples=1, steps=5),
+        ),
+    }
+    for verb, (arguments, expected) in asked.items():
+        path, command = client.predict(**arguments, api_name=f"/{verb}")
+        assert same(path, expected()), verb
+        assert command.startswith(f"noisewalk {verb} ")
+        assert parse_record(Path(path).read_bytes(), verb).verb == verb
+
+
+def test_fifty_clients_at_once(studio: Any, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        clients = list(pool.map(lambda i: client_of(studio, tmp_path / str(i)), range(50)))
+        gate = threading.Barrier(50)
+
+        def ask(seed: int) -> str:
+            gate.wait()
+            try:
+                path, _ = clients[seed].predict(prompt=str(seed % 10), seed=seed, steps=2, api_name="/generate")
+            except QueueError as error:
+                return str(error)
+            return path if same(path, expected[seed]) else "another picture"
+
+        expected = [nw.generate("digits", str(seed % 10), seed=seed, steps=2) for seed in range(50)]
+        answers = list(pool.map(ask, range(50)))
+    right = [answer for answer in answers if answer.endswith(".png")]
+    assert all(answer.endswith(".png") or FULL in answer for answer in answers), answers
+    assert len(right) >= 32
+
+
+def test_a_refusal_is_the_sentence_of_the_command_line(studio: Any, tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="unknown step rule"):
+        client_of(studio, tmp_path).predict(prompt="7", step_rule="ddimm", api_name="/generate")
+
+
+def test_mcp_lists_the_tools_and_calls_one(studio: Any) -> None:
+    headers = {"accept": "application/json, text/event-stream"}
+
+    def ask(method: str, **parameters: Any) -> dict[str, Any]:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        answer = httpx.post(f"{studio.url}gradio_api/mcp/", json=body, headers=headers, timeout=60, follow_redirects=True)
+        line = next(line for line in answer.text.splitlines() if line.startswith("data:"))
+        return dict(json.loads(line.removeprefix("data:")))
+
+    tools = {tool["name"]: tool for tool in ask("tools/list")["result"]["tools"]}
+    assert sorted(name.rpartition("_")[2] for name in tools) == ["anagram", "edit", "generate", "hybrid", "inpaint"]
+    name = next(name for name in tools if name.endswith("generate"))
+    assert "guidance_scale" in tools[name]["description"] + json.dumps(tools[name]["inputSchema"])
+    made = ask("tools/call", name=name, arguments={"prompt": "7", "steps": 2})["result"]
+    assert not made.get("isError")
+    assert "noisewalk generate 7 --steps 2 --model digits" in made["content"][-1]["text"]
+    (address,) = re.findall(r"http://[^']+[.]png", made["content"][0]["text"])
+    assert parse_record(httpx.get(address).content, "it").request.steps == 2
+
+
+def test_who_leaves_frees_the_place(studio: Any, browser: Any, tmp_path: Path) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(studio.url)
+    page.fill("#generate-prompt input", "a rocket")
+    page.fill("#generate-num input", "16")
+    page.get_by_role("button", name="Advanced").click()
+    page.fill("#generate-steps input", "100")
+    page.click("#generate-run")
+    page.wait_for_selector("#generate-viewer .nw[data-phase=walking]", timeout=60_000)
+    context.close()
+    path, _ = client_of(studio, tmp_path).predict(prompt="7", steps=2, api_name="/generate")
+    assert same(path, nw.generate("digits", "7", steps=2))
+
+
+def test_a_killed_studio_is_said_and_comes_back(browser: Any, another: Any, tmp_path: Path) -> None:
+    serve, stop = another
+    first = serve(tmp_path)
+    port = first.url.rstrip("/").rpartition(":")[2]
+    page = browser.new_page()
+    page.goto(first.url)
+    page.wait_for_selector("#generate-run")
+    os.killpg(first.process.pid, signal.SIGKILL)
+    first.process.wait()
+    first.process.stderr.close()
+    page.wait_for_selector(".nw-server:has-text('does not answer')", timeout=30_000)
+    second = serve(tmp_path, "--port", port)
+    page.wait_for_selector(".nw-server:has-text('started again')", timeout=60_000)
+    page.wait_for_selector(".nw-server", state="detached")
+    page.fill("#generate-prompt input", "7")
+    page.click("#generate-run")
+    page.wait_for_selector("#generate-viewer .nw[data-phase=done]", timeout=60_000)
+    page.close()
+    stop(second)
+
+
+def test_a_password_is_asked_for(another: Any, tmp_path: Path) -> None:
+    serve, stop = another
+    (tmp_path / "secret").write_text("correct horse\n")
+    server = serve(tmp_path, "--auth", f"ann:{tmp_path / 'secret'}")
+    for route in ("config", "gradio_api/info", "gradio_api/queue/join"):
+        answer = httpx.get(server.url + route) if "join" not in route else httpx.post(server.url + route, json={"data": []})
+        assert answer.status_code == 401
+    wrong = httpx.post(f"{server.url}login", data={"username": "ann", "password": "wrong"})
+    assert wrong.status_code == 400
+    right = httpx.post(f"{server.url}login", data={"username": "ann", "password": "correct horse"})
+    assert right.status_code == 200
+    assert httpx.get(f"{server.url}config", cookies=right.cookies).status_code == 200
+    stop(server)
+
+
+@pytest.mark.slow
+def test_five_hundred_requests_leave_the_memory_as_it_was(studio: Any, tmp_path: Path) -> None:
+    """Slow: five hundred requests, one after the other, take about a minute."""
+    client, process = client_of(studio, tmp_path), psutil.Process(studio.process.pid)
+
+    def ask(count: int) -> None:
+        for seed in range(count):
+            client.predict(prompt="7", seed=seed, steps=1, api_name="/generate")
+
+    ask(50)
+    before = process.memory_info().rss
+    ask(500)
+    assert process.memory_info().rss < 1.1 * before
