@@ -19,10 +19,10 @@ from sphinx.application import Sphinx
 import noisewalk
 from noisewalk.cli.main import OWN
 from noisewalk.commands import Job, parse_technique
+from noisewalk.fields import help_of
 from noisewalk.guidance import SPLITS, THRESHOLDS, VIEWS
 from noisewalk.requests import CascadeLoading, Output
 from noisewalk.techniques import TECHNIQUES
-from noisewalk.techniques.fields import help_of
 from noisewalk.walk import GRIDS, STEP_RULES
 
 MARK = "% registries\n"

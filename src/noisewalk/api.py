@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .checking import checked
 from .errors import UserError, as_keywords, unknown
 from .images import to_image
 from .models import own, zoo
@@ -27,7 +28,6 @@ from .run.progress import Watch, ignore
 from .run.progress import progress as show_progress
 from .run.result import Result
 from .techniques import TECHNIQUES, requests
-from .techniques.checking import checked
 from .techniques.requests import Request
 
 P = ParamSpec("P")

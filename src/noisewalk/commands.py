@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
+from .checking import checked
 from .errors import UserError, unknown
+from .fields import help_of
 from .files import slug
 from .requests import CascadeLoading, Output
 from .techniques import TECHNIQUES
-from .techniques.checking import checked
-from .techniques.fields import help_of
 from .techniques.requests import Request
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from .techniques.fields import argument, option, same
+from .fields import argument, option, same
 from .techniques.requests import Walk
 from .training.tables import OBJECTIVES
 

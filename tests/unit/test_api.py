@@ -15,12 +15,12 @@ import torch
 from PIL import Image
 
 import noisewalk as nw
+from noisewalk.checking import checked
 from noisewalk.guidance import VIEWS, register
 from noisewalk.images import PICTURES, to_image
 from noisewalk.judge.digits import digit_probabilities
 from noisewalk.run.make import Interrupted, run
 from noisewalk.techniques import TECHNIQUES
-from noisewalk.techniques.checking import checked
 from noisewalk.techniques.spec import from_json, to_json
 
 DIGIT, MASK = PICTURES / "digit-4.png", PICTURES / "mask-top.png"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from PIL import Image
 from safetensors.torch import save
 
 from noisewalk import UserError
+from noisewalk.checking import checked
 from noisewalk.cli.main import main
 from noisewalk.models.checkpoint import load_tensors, read_card, save_tensors
+from noisewalk.models.defaults import Defaults
 from noisewalk.models.zoo import WEIGHTS, load
 from noisewalk.run.spec import RunSpec, keep_digest, keep_spec, read_spec, settled
-from noisewalk.techniques.checking import checked
+from noisewalk.techniques.requests import Walk
 from noisewalk.training.datasets import open_dataset, what_was_read
 from noisewalk.training.folder import read_folder, read_layout
 from noisewalk.training.records import keep_until, put_levels, read_levels, read_metrics
@@ -118,11 +120,69 @@ def test_cards(tmp_path: Path) -> None:
         except UserError as error:
             one_line(error)
     (tmp_path / "w.safetensors").write_bytes((WEIGHTS / "digits.safetensors").read_bytes())
-    for defaults in ({"steps": 10**9}, {"steps": "64"}, {"foreign": 1}, {"guidance_interval": 5}, {"guidance_scale": None}):
+    for defaults in DEFAULTS:
         (tmp_path / "w.json").write_text(json.dumps({**whole, "defaults": defaults}))
         load.__globals__["_read"].cache_clear()
         with pytest.raises(UserError, match="defaults"):
             load(str(tmp_path / "w.safetensors"))
+
+
+DEFAULTS: list[dict[str, Any]] = [
+    *({"steps": bad} for bad in (0, 1001, 10**9, "64", 2.5, True, None, [20])),
+    *({"step_rule": bad} for bad in ("x", "", None, 5)),
+    *({"grid": bad} for bad in ("x", None)),
+    *({"threshold": bad} for bad in ("x", None)),
+    *({"guidance_scale": bad} for bad in (None, 101, -101, "3", True)),
+    *({"guidance_interval": bad} for bad in (5, [800, 200], [200], [0, 1000], [1.5, 2])),
+    *({"upsample": bad} for bad in (3, -1, "1")),
+    {"foreign": 1},
+]
+"""Defaults of walks that no model has; a request that said so would be refused."""
+
+
+def test_the_bounds_of_defaults_are_those_of_requests() -> None:
+    for f in fields(Defaults):
+        mine, asked = f.metadata, Walk.__dataclass_fields__[f.name].metadata
+        assert {key: mine[key] for key in ("least", "most", "choices", "rule")} == {
+            key: asked[key] for key in ("least", "most", "choices", "rule")
+        }
+
+
+SIZES: dict[str, dict[str, list[Any]]] = {
+    "digits": {
+        "attention_heads": [-1, 1, 8, "x", None, True],
+        "image_size": [1, 2, 3, 5, 63, 4100, 10**6],
+        "num_classes": [9, 11],
+        "dropout": [-0.1, 1.5, 10**9],
+    },
+    "emoji": {
+        "text_heads": [3, 63, 0],
+        "image_size": [1, 7, 63],
+        "attention": [[0, 0, 0], [-1, 64, 64]],
+        "in_channels": [1],
+    },
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_of_a_network_that_do_not_fit_are_refused_when_it_is_loaded(name: str, tmp_path: Path) -> None:
+    """Also those that no tensor tells of; that the network would only fail at the first step is too late."""
+    tensors, config = load_tensors(WEIGHTS / f"{name}.safetensors")
+    path = tmp_path / "w.safetensors"
+    for field, values in SIZES[name].items():
+        for value in values:
+            path.write_bytes(save(tensors, {"noisewalk": json.dumps({**config, "config": {**config["config"], field: value}})}))
+            with pytest.raises(UserError, match="is not a picture model of this version of noisewalk") as refused:
+                load(str(path))
+            one_line(refused.value)
+
+
+@pytest.mark.parametrize("labels", [["0"] * 11, ["x"] * 50])
+def test_more_names_than_classes_are_refused(labels: list[str], tmp_path: Path) -> None:
+    tensors, config = load_tensors(WEIGHTS / "digits.safetensors")
+    (tmp_path / "w.safetensors").write_bytes(save(tensors, {"noisewalk": json.dumps({**config, "labels": labels})}))
+    with pytest.raises(UserError, match=f"it names {len(labels)} classes, and its network has 10"):
+        load(str(tmp_path / "w.safetensors"))
 
 
 def test_shards_of_one_file_are_never_another_files(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from noisewalk.guidance import VIEWS, combine_views
-from noisewalk.techniques.fields import argument, option
+from noisewalk.fields import argument, option
 from noisewalk.techniques.panels import Panel, guided, walk_panel
 from noisewalk.techniques.requests import Walk
 from noisewalk.techniques.stages import Prepared, Stage

@@ -6,11 +6,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from ..checking import checked
 from ..commands import chosen, command_line, default_name, parse, part, read
 from ..errors import unknown
 from ..requests import Animate, Loading, Ranking, Search, Suggest
 from ..techniques import TECHNIQUES
-from ..techniques.checking import checked
 from .terminal import file_to_write, folder_to_write, progress
 
 

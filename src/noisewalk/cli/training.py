@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from ..checking import checked
 from ..commands import command_line, parse, part, read
 from ..errors import UserError
 from ..requests import Compare, Evaluate, Pack, RunSpec, Train
-from ..techniques.checking import checked
 from .terminal import file_to_write, folder_to_write, progress
 
 

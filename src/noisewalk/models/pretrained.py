@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,29 +14,7 @@ from ..guidance.tables import THRESHOLDS
 from ..guidance.threshold import dynamic_threshold
 from ..walk.noise import Noise, NoiseLevel, Schedule, add_noise
 from ..walk.prediction import Bound, Condition, Denoiser, Model
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What a technique uses for settings that the user leaves open.
-
-    Args:
-        steps: the number of steps of a walk.
-        step_rule: a key of `STEP_RULES`.
-        grid: a key of `GRIDS`.
-        guidance_scale: the guidance scale of a plain prompt; 1 is no guidance.
-        guidance_interval: the first and the last timestep, 0 to 999, between which there is guidance; () for all timesteps.
-        threshold: a key of `THRESHOLDS`.
-        upsample: the number of upsampling stages.
-    """
-
-    steps: int = 20
-    step_rule: str = "ddim"
-    grid: str = "linspace"
-    guidance_scale: float = 1.0
-    guidance_interval: Sequence[int] = ()
-    threshold: str = "none"
-    upsample: int = 0
+from .defaults import Defaults as Defaults
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
+from ..checking import checked
 from ..errors import UserError, as_keywords
 from ..files import read_bounded, write_atomic
 from ..models.zoo import bundled
 from ..requests import RunSpec as RunSpec
-from ..techniques.checking import checked
 from ..training.data import has_official_mnist
 from ..training.datasets import BUILT_IN
 from ..training.recipe import OWN_DATA

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from ..checking import checked
 from ..errors import UserError
 from ..files import write_atomic
 from ..images import encode_png
@@ -20,7 +21,6 @@ from ..lock import held
 from ..models.checkpoint import RUN_CHECKPOINT, network_weights
 from ..models.precision import fastest_dtype
 from ..models.zoo import Pretrained, pretrained, weights_path
-from ..techniques.checking import checked
 from ..training.data import from_uint8
 from ..training.datasets import Dataset, open_dataset, what_was_read
 from ..training.loop import TrainConfig, TrainState

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from ..checking import checked
 from ..errors import UserError
 from ..models.precision import dtype_name
 from ..models.zoo import Pretrained
 from ..requests import Ranking
 from ..run.prepare import prepare
 from ..techniques import TECHNIQUES
-from ..techniques.checking import checked
 from ..techniques.requests import Request
 from ..techniques.spec import from_json, to_json
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from ..checking import checked
 from ..images import encode_png
 from ..models.pretrained import Pretrained
 from ..models.zoo import pretrained
@@ -17,7 +18,6 @@ from ..requests import RunSpec
 from ..run.make import run
 from ..run.spec import settled
 from ..run.training import ONE_STEP, configure, recipe_and_dataset, sheets
-from ..techniques.checking import checked
 from ..techniques.generate import Generate
 from ..training.loop import TrainState, start, train
 from ..training.recipe_type import Recipe

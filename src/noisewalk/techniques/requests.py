@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..guidance.tables import DIRECTIONS, SPLITS, THRESHOLDS
+from ..fields import argument, left_open, option, picture
+from ..guidance.tables import DIRECTIONS, SPLITS
+from ..models.defaults import Defaults
 from ..walk.tables import GRIDS, STEP_RULES
-from .fields import Source, argument, option, picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL import Image
+
+    from ..images import Picture
+
+    Source = str | Path | Image.Image | Picture
+else:
+    Source = object  # what reads pictures is loaded when a picture is read
 
 METHODS = ("blur", "one-step", "iterative")
 REDUCTIONS = ("mean", "alternate")
@@ -24,10 +36,6 @@ MODELS = "the model's"
 MOST_WALKS = 64
 """Of a population that is steered to one picture."""
 R = TypeVar("R", bound="Request")
-
-
-def _is_interval(value: Sequence[int]) -> bool:
-    return not value or (len(value) == 2 and value[0] < value[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,23 +51,14 @@ class Request:
 class Walk(Request):
     """What every walk has. Fields that are None take the model's defaults."""
 
-    steps: int | None = option(None, "steps of the walk", 1, 1000, unset=MODELS)
-    step_rule: str | None = option(None, "how a step is made", choices=STEP_RULES, unset=MODELS)
-    grid: str | None = option(None, "where the steps are", choices=GRIDS, unset=MODELS)
-    guidance_scale: float | None = option(
-        None, "1 follows the prompt, above exaggerates it, 0 ignores it", -100, 100, unset=MODELS
-    )
-    guidance_interval: Sequence[int] | None = option(
-        None,
-        "only from one timestep to another, as 200 800; 0 999 is all of the walk",
-        0,
-        999,
-        rule=("two timesteps, the smaller first", _is_interval),
-        unset=MODELS,
-    )
+    steps: int | None = left_open(Defaults, "steps", MODELS)
+    step_rule: str | None = left_open(Defaults, "step_rule", MODELS)
+    grid: str | None = left_open(Defaults, "grid", MODELS)
+    guidance_scale: float | None = left_open(Defaults, "guidance_scale", MODELS)
+    guidance_interval: Sequence[int] | None = left_open(Defaults, "guidance_interval", MODELS)
     negative_prompt: str = option("", "what guidance pushes away from")
-    threshold: str | None = option(None, "how x0 is kept in range", choices=THRESHOLDS, unset=MODELS)
-    upsample: int | None = option(None, "how many upsampling stages follow, for models that have them", 0, 2, unset=MODELS)
+    threshold: str | None = left_open(Defaults, "threshold", MODELS)
+    upsample: int | None = left_open(Defaults, "upsample", MODELS)
     upsample_steps: Sequence[int] = option((), "steps of each upsampling stage, instead of the model's", 1, 1000)
     upsample_guidance_scale: Sequence[float] = option((), "guidance of each, instead of the model's", -100, 100)
     noise_level: Sequence[int] = option((), "timestep to which each noises the smaller picture", 0, 999)

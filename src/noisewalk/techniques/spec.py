@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 from PIL import Image
 
+from ..checking import checked as checked
 from ..errors import UserError, shorten
+from ..fields import argument as argument
+from ..fields import option as option
+from ..fields import picture as picture
 from ..images import Picture, encode_png, open_bytes
-from .checking import checked as checked
-from .fields import Source as Source
-from .fields import argument as argument
-from .fields import option as option
-from .fields import picture as picture
 from .requests import R
 from .requests import Request as Request
+from .requests import Source as Source
 from .requests import Walk as Walk
 from .requests import scaled as scaled
 from .requests import seeds as seeds

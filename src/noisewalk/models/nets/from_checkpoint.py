@@ -11,15 +11,20 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from ...checking import checked
+from ...errors import UserError, as_keywords
 from ...walk.prediction import TARGETS
-from ..pretrained import Defaults
+from ..defaults import Defaults
 from .build import NETWORKS, SCHEDULES, build
 from .course import CourseUNetConfig
 from .text_unet import TextUNetConfig
 from .unet import UNetConfig
 
 LARGEST = 65_536
-"""The greatest number that the configuration of a network may have: a width, a side or a number of classes."""
+"""The greatest number in the configuration of a network: a width, a count of classes."""
+
+LARGEST_SIDE = 4096
+"""The greatest side of a picture, pixels."""
 
 MAY_BE_ZERO = ("num_classes", "dropout", "attention", "beside_channels")
 
@@ -72,9 +77,14 @@ def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tenso
     try:
         said = msgspec.convert(config, CheckpointConfig)
         _known(said)
-        _bounded(asdict(msgspec.convert(said["config"], _SHAPES[said["network"]])), len(tensors))
+        shape = asdict(msgspec.convert(said["config"], _SHAPES[said["network"]]))
+        _bounded(shape, len(tensors))
+        _old(said["config"].get("attention_heads", 0))
+        _labelled(said, shape)
         with torch.device("meta"):
-            wanted = {name: tensor.shape for name, tensor in build(dict(config)).state_dict().items()}
+            empty = build(dict(config))
+            wanted = {name: tensor.shape for name, tensor in empty.state_dict().items()}
+            _called(empty, said["network"], shape)
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, ArithmeticError, IndexError, RuntimeError) as error:
         raise CheckpointMismatch(str(error) or type(error).__name__) from error
     except (AssertionError, AttributeError) as error:
@@ -103,7 +113,7 @@ def _known(said: CheckpointConfig) -> None:
 def _bounded(shape: dict[str, Any], count: int) -> None:
     """Check that numbers are such as a network has; of parts that have tensors, there are at most `count`."""
     for name, value in shape.items():
-        most = count if name in ("blocks", "text_layers") else LARGEST
+        most = count if name in ("blocks", "text_layers") else LARGEST_SIDE if name == "image_size" else LARGEST
         least = 0 if name in MAY_BE_ZERO or isinstance(value, bool) else 1
         for number in value if isinstance(value, list | tuple) else [value]:
             if isinstance(number, int | float) and not (math.isfinite(number) and least <= number <= most):
@@ -126,11 +136,32 @@ def read_defaults(said: dict[str, Any], otherwise: Defaults) -> Defaults:
     if unknown_names := stated.keys() - {field.name for field in fields(Defaults)}:
         raise CheckpointMismatch(f"its defaults name '{min(unknown_names)}', which is not a setting of walks")
     try:
-        made = msgspec.convert({**asdict(otherwise), **stated}, Defaults)
-    except msgspec.ValidationError as error:
-        raise CheckpointMismatch(f"its defaults are damaged ({error})") from error
-    if not (1 <= made.steps <= 1000 and 0 <= made.upsample <= 2 and abs(made.guidance_scale) <= 1000):
-        raise CheckpointMismatch(
-            "its defaults are out of bounds (1 to 1000 steps, upsample 0 to 2, guidance_scale -1000 to 1000)"
-        )
-    return replace(made, guidance_interval=tuple(made.guidance_interval))
+        return checked(replace(otherwise, **stated))
+    except UserError as error:
+        raise CheckpointMismatch(f"its defaults are damaged: {as_keywords(str(error))}") from error
+
+
+def _old(heads: Any) -> None:
+    """Checkpoints before 0.1 say how many attention heads there are, which is none."""
+    if heads != 0 or isinstance(heads, bool):
+        raise CheckpointMismatch(f"attention_heads is {str(heads)[:40]}; such a network has none, and says 0 or nothing")
+
+
+def _labelled(said: CheckpointConfig, shape: dict[str, Any]) -> None:
+    """See that every name of a class has a label in the network."""
+    names = len(said.get("labels", range(10)))
+    if "num_classes" in shape and names > shape["num_classes"]:
+        raise CheckpointMismatch(f"it names {names} classes, and its network has {shape['num_classes']}")
+
+
+def _called(network: nn.Module, kind: str, shape: dict[str, Any]) -> None:
+    """Call a network without memory on one picture: sizes that do not divide, and heads that do not fit, are found here."""
+    x, one = torch.zeros(1, shape["in_channels"], shape["image_size"], shape["image_size"]), torch.zeros(1)
+    if kind in ("unet-text", "unet-upscaler"):
+        low_res = (torch.zeros(1, shape["beside_channels"], *x.shape[2:]), one) if kind == "unet-upscaler" else ()
+        length = shape["max_tokens"]
+        rest = (*low_res, torch.zeros(1, length, shape["word_dim"]), torch.ones(1, length, dtype=torch.bool))
+    else:
+        rest = (torch.zeros(1, dtype=torch.long),)
+    if (made := network.eval()(x, one, *rest).shape) != x.shape:
+        raise CheckpointMismatch(f"its network makes {tuple(made)} of a picture of {tuple(x.shape)}")

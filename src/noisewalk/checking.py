@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 
-from ..errors import UserError, unknown
+from .errors import UserError, unknown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

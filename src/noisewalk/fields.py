@@ -7,16 +7,7 @@ from dataclasses import Field, field, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from _typeshed import DataclassInstance
-    from PIL import Image
-
-    from ..images import Picture
-
-    Source = str | Path | Image.Image | Picture
-else:
-    Source = object  # what reads pictures is loaded when a picture is read
 
 
 def option(
@@ -61,6 +52,16 @@ def same(request: type[DataclassInstance], name: str, **default: Any) -> Any:
     """A field as another request has it, with another default if one is given."""
     f = next(f for f in fields(request) if f.name == name)
     return field(default=default.get("default", f.default), metadata=f.metadata)
+
+
+def left_open(request: type[DataclassInstance], name: str, unset: str) -> Any:
+    """A field as another request has it, that may be None.
+
+    Args:
+        unset: whose value holds then.
+    """
+    f = next(f for f in fields(request) if f.name == name)
+    return field(default=None, metadata={**f.metadata, "unset": unset})
 
 
 def help_of(f: Field[Any]) -> str:
