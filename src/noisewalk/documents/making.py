@@ -25,6 +25,7 @@ from ..run.make import Done, Stepped, make, run
 from ..run.prepare import prepare
 from ..run.result import Result
 from ..techniques.denoise import psnr
+from ..techniques.requests import Anagram, Hybrid
 from ..techniques.spec import seeds, to_json
 from ..techniques.stages import Prepared
 from ..version import __version__
@@ -170,14 +171,14 @@ def _played(result: Result, figure: Figure, files: dict[str, bytes]) -> dict[str
     """What one can turn, move away from or compare."""
     chosen = seeds(result.spec)[:MOST_PLAYED]
     outcomes = [walked for walked in result.shown if walked.outcome]
-    if result.verb == "anagram":
+    if isinstance(result.spec, Anagram):
         turns = []
         for i, seed in enumerate(chosen):
             made, data = turn(f"turn-{i}", f"seed {seed}", outcomes[0].x[i], list(result.spec.views), list(result.spec.prompts))
             turns.append(made)
             files |= data
         return {"turns": tuple(turns)}
-    if result.verb == "hybrid":
+    if isinstance(result.spec, Hybrid):
         said = f"{result.spec.near} / {result.spec.far}"
         return {"distances": tuple(_cell(said, outcomes[0].x[i], f"seed {seed}", files) for i, seed in enumerate(chosen))}
     if result.verb in ("edit", "inpaint", "inverse"):

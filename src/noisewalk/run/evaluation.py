@@ -20,6 +20,7 @@ from ..models.text.prompts import LabelPrompts
 from ..models.zoo import Pretrained, load
 from ..report.figures import sheet
 from ..techniques.generate import Generate
+from ..techniques.requests import Walk
 from ..training.data import from_uint8, mnist
 from . import run_page
 from . import spec as spec_file
@@ -111,6 +112,7 @@ def draw_digits(model: Pretrained, asked: Tensor, walk: dict[str, Any], watch: W
             result = run("generate", Generate(prompt, num=num, seed=done, **walk), model, part, keep_states=False)
             drawn.append(result.tensor)
             done += num
+    assert isinstance(result.spec, Generate)
     return torch.cat(drawn), result.spec
 
 
@@ -126,12 +128,13 @@ def nearest_pairs(drawn: Tensor, train: Tensor, found: Evaluation, count: int = 
     return sheet([pairs], 84, 8)
 
 
-def network_calls(spec: Any) -> int:
+def network_calls(spec: Walk) -> int:
     """Calls of the denoiser a walk makes; guidance is batched into them."""
-    return 2 * spec.steps - 1 if spec.step_rule == "heun" else int(spec.steps)
+    steps = spec.steps or 0
+    return 2 * steps - 1 if spec.step_rule == "heun" else steps
 
 
-def table(model: Pretrained, spec: Any, found: Evaluation) -> str:
+def table(model: Pretrained, spec: Walk, found: Evaluation) -> str:
     """An evaluation in lines of text, with what it should be read against and the machine it was made on."""
     how = f"{spec.step_rule}, {spec.steps} steps ({network_calls(spec)} network calls), guidance {spec.guidance_scale:g}"
     how += f" from {spec.guidance_interval[0]} to {spec.guidance_interval[1]}" if spec.guidance_interval else ""

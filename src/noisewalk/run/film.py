@@ -57,9 +57,9 @@ def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280)
         UserError: it is no such picture.
     """
     record = read_record(path)
-    if record.verb not in ("anagram", "hybrid") or record.picture.kind != "picture":
-        raise UserError(f"{path} is not one anagram or hybrid; animate the PNG of a single picture, not a figure")
     spec = record.request
+    if not isinstance(spec, Anagram | Hybrid) or record.picture.kind != "picture":
+        raise UserError(f"{path} is not one anagram or hybrid; animate the PNG of a single picture, not a figure")
     if isinstance(spec, Anagram) and len(spec.views) != len(spec.prompts):
         raise UserError(f"the noisewalk metadata of {path} is damaged: it has not as many views as prompts")
     x = original(open_image(path))

@@ -18,6 +18,7 @@ from ..errors import UserError, shorten, unknown
 from ..images import encode_png, open_bytes, png, read_file
 from ..models.precision import DTYPES
 from ..techniques import TECHNIQUES
+from ..techniques.requests import Request
 from ..techniques.spec import KEPT, from_json, to_json
 from ..techniques.view_files import keep_permutation, permutation_of, without_folders
 from ..version import __version__
@@ -89,7 +90,7 @@ class Record:
     inputs: dict[str, bytes] = field(default_factory=dict)
 
     @property
-    def request(self) -> Any:
+    def request(self) -> Request:
         """The technique's spec, with its pictures and permutations.
 
         Raises:
@@ -105,7 +106,7 @@ class Record:
         return spec
 
 
-def write(image: Image.Image, spec: Any, record: Record) -> bytes:
+def write(image: Image.Image, spec: Request, record: Record) -> bytes:
     """A PNG with its record; the spec's pictures and small permutations are kept in it.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +13,7 @@ from ..errors import UserError, shorten
 from ..images import open_image
 from ..models.zoo import Pretrained, load
 from ..techniques import TECHNIQUES
+from ..techniques.requests import Request
 from ..techniques.spec import seeds
 from ..techniques.view_files import FILE, has_changed, split_name
 from .locate import locate_model, locate_upscalers
@@ -83,7 +83,7 @@ def _model(record: Record, path: Path, model: str | Path | Pretrained | None) ->
     return load(name, upscaler=locate_upscalers(record, path), dtype=record.model.dtype, watermark=marked)
 
 
-def _changes(record: Record, model: Pretrained, spec: Any) -> Iterator[str]:
+def _changes(record: Record, model: Pretrained, spec: Request) -> Iterator[str]:
     """What is not as it was when the picture was made."""
     if model.fingerprint != record.model.weights:
         yield f"the model's weights are {model.fingerprint}, they were {shorten(record.model.weights)}"
@@ -99,7 +99,7 @@ def _changed_upscalers(record: Record, result: Result) -> Iterator[str]:
             yield f"the weights of upscaler {number} are {now}, they were {shorten(was)}"
 
 
-def _check_index(record: Record, spec: Any, model: Pretrained, path: str | Path) -> None:
+def _check_index(record: Record, spec: Request, model: Pretrained, path: str | Path) -> None:
     """Before anything is computed: whether the result will have such a picture."""
     panels = TECHNIQUES[record.verb].panels(prepare(spec, model))
     count = len(seeds(spec)) * sum(panel.outcome for panel in panels)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -18,6 +17,7 @@ from ..models.precision import dtype_name
 from ..models.zoo import Pretrained
 from ..report import figures
 from ..techniques.panels import CaptionedViews, Panel
+from ..techniques.requests import Request
 from ..techniques.spec import seeds
 from ..walk.sampling import State
 from .locate import recorded_name, recorded_place
@@ -65,7 +65,7 @@ class Result:
     """
 
     verb: str
-    spec: Any
+    spec: Request
     model: Pretrained
     panels: tuple[FinishedPanel, ...]
     upscaler_weights: tuple[str, ...] = ()

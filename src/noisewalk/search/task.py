@@ -18,6 +18,7 @@ from ..judge.scorer import Scorer, get_scorer
 from ..models.zoo import Pretrained, load
 from ..run.make import Stepped, make, run
 from ..techniques.panels import PromptView
+from ..techniques.requests import Request
 from .plan import Plan, Task
 
 DIGITS = 5
@@ -87,13 +88,13 @@ def _remembered(label: str, top: int) -> tuple[Plan, Pretrained, Scorer]:
     return plan, *equipment(plan)
 
 
-def _full(verb: str, spec: Any, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
+def _full(verb: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
     result = run(verb, spec, model, keep_states=False, batch=batch)
     walked = next(walked for walked in result.panels if walked.outcome)
     return walked.x.clamp(-1, 1), walked.panel.prompt_views
 
 
-def _half(verb: str, spec: Any, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
+def _half(verb: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
     """The pictures as the model predicts them after half of the steps."""
     steps = 0
     for event in make(verb, spec, model, keep_states=False, batch=batch):

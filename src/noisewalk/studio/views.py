@@ -14,6 +14,7 @@ from ..run.film import ease
 from ..run.make import Stepped
 from ..run.record import FIGURE, PictureRecord
 from ..run.result import FinishedPanel, Result
+from ..techniques.requests import Anagram
 from ..techniques.spec import seeds
 from ..techniques.view_files import find_views
 from .pictures import chosen, data_url, picture_url, sheet_url, strip
@@ -99,12 +100,11 @@ def walked(panel: FinishedPanel) -> dict[str, Any]:
 
 def turns(result: Result) -> list[dict[str, Any]]:
     """The motion of every view of an anagram, as frames from how it is to how it is seen."""
-    names = getattr(result.spec, "views", ())
-    if not names:
+    if not isinstance(result.spec, Anagram):
         return []
     x = result.shown[-1].x[0].clamp(-1, 1)
     shape = (x.shape[0], x.shape[1], x.shape[2])
-    pairs = zip(find_views(names, shape), result.spec.prompts, strict=False)
+    pairs = zip(find_views(result.spec.views, shape), result.spec.prompts, strict=False)
     return [turn(view, prompt, x, shape) for view, prompt in pairs if view.name != "identity"]
 
 
