@@ -112,6 +112,18 @@ def test_commands_are_found_and_mistakes_in_them_too() -> None:
         parse_command("noisewalk generate 7 --guidance-scal 3")
 
 
+def test_names_that_the_pages_import_exist() -> None:
+    count = 0
+    for page in PAGES:
+        for module, names in re.findall(
+            r"^from (noisewalk[\w.]*) import ([\w, ]+)$", page.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            for name in names.split(", "):
+                count += 1
+                assert hasattr(importlib.import_module(module), name), f"{page.name}: {module} has no {name}"
+    assert count > 20
+
+
 def test_pages_of_python_are_run_or_hold_no_python() -> None:
     for page in PAGES[:-1]:
         assert not re.search(r"^```(py|python|python3)\b", page.read_text(encoding="utf-8"), re.MULTILINE), page

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from noisewalk.commands import parse_technique
+from noisewalk.guidance import VIEWS
 from noisewalk.techniques import TECHNIQUES
 
 README = Path(__file__).parents[2] / "README.md"
@@ -17,7 +18,7 @@ README = Path(__file__).parents[2] / "README.md"
 def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 2
     for example in examples:
         exec(compile(example, "README.md", "exec"), {})
     assert Path("six-or-nine.png").exists()
@@ -31,6 +32,12 @@ def test_command_lines_parse() -> None:
         parse_technique(line)
 
 
-def test_pictures_are_there() -> None:
-    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README.read_text()):
-        assert (README.parent / path).is_file()
+def test_pictures_and_pages_are_there() -> None:
+    paths = re.findall(r"\]\(([^)]+)\)", README.read_text())
+    assert len(paths) > 10
+    for path in paths:
+        assert (README.parent / path).exists(), path
+
+
+def test_the_number_of_views_is_right() -> None:
+    assert f"{len(VIEWS)} views" in README.read_text()
