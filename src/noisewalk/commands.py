@@ -56,6 +56,8 @@ class Job:
 
 MOST_BYTES = 100_000_000
 """Of an input file; a larger one is refused where it is used."""
+MOST_VARIANTS = 64
+"""Requests that one command line with lists may stand for."""
 PROMPTS = ("prompt", "prompts", "far", "near")
 """Fields of requests that hold prompts."""
 
@@ -122,6 +124,58 @@ def place(job: Job, weights: str) -> Path:
         weights: fingerprint of the model's weights.
     """
     return Path("out") / default_name(job.verb, job.spec, job.model, weights, job.loading)
+
+
+LISTED = {"--steps": "steps", "--guidance-scale": "guidance"}
+"""Flags that take several values, which are compared, and what a column of the figure is called after them."""
+SEVERAL = {"generate": str, "forward": Path, "denoise": Path, "edit": Path}
+"""Techniques of one prompt or one picture that take several."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the command lines that a line with lists stands for.
+
+    Args:
+        row, column: what tells it from the others: its prompt or picture, and its settings; "" if there is only one.
+        arguments: after the technique's name.
+    """
+
+    row: str
+    column: str
+    arguments: tuple[str, ...]
+
+
+def variants(verb: str, arguments: Sequence[str]) -> list[Variant]:
+    """A technique's arguments, in which several step counts, guidance scales, prompts or pictures may be given, one by one.
+
+    >>> [(v.row, v.column, v.arguments) for v in variants("generate", ["7", "--steps", "10", "20"])]
+    [('', '10 steps', ('7', '--steps', '10')), ('', '20 steps', ('7', '--steps', '20'))]
+    """
+    first = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    placed, rest = list(arguments[:first]), list(arguments[first:])
+    rows = [[word] for word in placed] if verb in SEVERAL and len(placed) > 1 else [placed]
+    made = [Variant(Path(row[0]).name if SEVERAL.get(verb) is Path else row[0], "", tuple(row)) for row in rows if row]
+    made = made if len(made) > 1 else [Variant("", "", tuple(placed))]
+    at = 0
+    while at < len(rest):
+        end = at + 1
+        while end < len(rest) and not re.match(r"-[^\d.]", rest[end]):
+            end += 1
+        values = rest[at + 1 : end]
+        lists = [[value] for value in values] if rest[at] in LISTED and len(values) > 1 else [values]
+        made = [_with(each, rest[at], some, len(lists) > 1) for each in made for some in lists]
+        at = end
+    if len(made) > MOST_VARIANTS:
+        raise UserError(f"these lists stand for {len(made):,} requests; at most {MOST_VARIANTS} can be compared at once")
+    return made
+
+
+def _with(variant: Variant, flag: str, values: Sequence[str], listed: bool) -> Variant:
+    name = LISTED.get(flag, "")
+    said = f"{values[0]} steps" if name == "steps" else f"{name} {values[0]}" if listed else ""
+    column = ", ".join(filter(None, (variant.column, said))) if listed else variant.column
+    return Variant(variant.row, column, (*variant.arguments, flag, *values))
 
 
 def parse_technique(line: str) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..commands import job, parse, place, read, technique_command
+from ..commands import Job, Variant, digest, job, parse, place, read, technique_command, variants
 from ..errors import UserError
 from ..requests import Replay
 from .edge import say
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def run_technique(verb: str, rest: list[str]) -> int:
     """generate, forward, denoise, edit, inpaint, anagram, hybrid, factorize, inverse."""
-    wanted = job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
+    several = variants(verb, rest)
+    jobs = [job(verb, parse(technique_command(verb), each.arguments, f"noisewalk {verb}")) for each in several]
+    if len(jobs) > 1:
+        return _compare(several, jobs)
+    (wanted,) = jobs
     from ..models.zoo import load
     from ..run.make import Interrupted, run
 
@@ -37,6 +41,34 @@ def run_technique(verb: str, rest: list[str]) -> int:
         from ..models.diffusers.memory import log_peak_memory
 
         log_peak_memory(model.device)
+    return 0
+
+
+def _compare(several: list[Variant], jobs: list[Job]) -> int:
+    """Make requests that differ in a few settings, and put them into one figure."""
+    from ..models.zoo import load
+    from ..run import compared
+    from ..run.make import run
+    from ..run.prepare import prepare
+
+    if jobs[0].trajectory:
+        raise UserError("--trajectory is for one request; several were asked for, by lists of values, prompts or pictures")
+    models = [load(each.model, **each.loading) for each in jobs]
+    out = jobs[0].out or Path("out") / f"{jobs[0].verb}-compared-{digest(jobs[0].verb, jobs[0].spec, *jobs, *map(str, models))}"
+    pictures_to_write(out)
+    for each, model in zip(jobs, models, strict=True):
+        prepare(each.spec, model)  # what cannot be made is said before the first is made
+    made: list[compared.Variant] = []
+    with progress(jobs[0].verb) as watch:
+        for variant, wanted, model in zip(several, jobs, models, strict=True):
+
+            def part(done: int, total: int) -> None:
+                watch(100 * len(made) + 100 * done // total, 100 * len(jobs))
+
+            result = run(wanted.verb, wanted.spec, model, part, keep_states=False)
+            made.append(compared.Variant(variant.row, variant.column, result))
+    for file in compared.Compared(made).save(out):
+        print(file)
     return 0
 
 

@@ -3,6 +3,7 @@
 from .convert import enlarge as enlarge
 from .convert import to_image as to_image
 from .convert import to_tensor as to_tensor
+from .masks import draw_mask as draw_mask
 from .masks import prepare_mask as prepare_mask
 from .modes import flatten_transparency as flatten_transparency
 from .png import encode_png as encode_png

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from ..errors import UserError
 from .preparing import Picture, Shape, check_shape
@@ -71,6 +72,29 @@ def shrink_mask(white: NDArray[Any], width: int, height: int) -> NDArray[Any]:
         sums = np.insert(sums, 0, 0, axis)
         white = (sums.take(last.clip(0, size), axis) - sums.take(first.clip(0, size), axis)) > 0
     return white
+
+
+def draw_mask(size: tuple[int, int], boxes: Sequence[int], ellipses: Sequence[int]) -> Image.Image:
+    """Draw a mask that is white in boxes and ellipses.
+
+    Args:
+        size: (width, height) of the picture.
+        boxes, ellipses: left, top, right and bottom of each, one after the other, in pixels of the picture; right and
+            bottom are the first column and row outside.
+
+    Raises:
+        UserError: one of them lies outside of the picture.
+    """
+    mask = Image.new("L", size, 0)
+    pen = ImageDraw.Draw(mask)
+    for name, values, draw in (("--box", boxes, pen.rectangle), ("--ellipse", ellipses, pen.ellipse)):
+        for left, top, right, bottom in (values[i : i + 4] for i in range(0, len(values), 4)):
+            if left >= size[0] or top >= size[1]:
+                raise UserError(
+                    f"{name} {left} {top} {right} {bottom} lies outside of the picture, which has {size[0]}x{size[1]} pixels"
+                )
+            draw((left, top, right - 1, bottom - 1), fill=255)
+    return mask
 
 
 def _white(image: Image.Image, name: str) -> White:

@@ -38,6 +38,25 @@ def sheet(bands: Sequence[CaptionedViews], cell: int = 168, max_columns: int = 7
     return out
 
 
+def labelled(rows: Sequence[tuple[str, CaptionedViews]], cell: int = 168) -> Image.Image:
+    """Rows of captioned pictures, each with its name above it.
+
+    Args:
+        rows: names, and captions with one picture (1, C, H, W) each.
+        cell: least side of a picture, pixels.
+    """
+    font = ImageFont.load_default(15)
+    bands = [(name, _band(columns, cell)) for name, columns in rows]
+    width = max(band.width for _, band in bands)
+    out = Image.new("RGB", (width, sum(band.height + 26 for _, band in bands)), PAPER)
+    draw, top = ImageDraw.Draw(out), 0
+    for name, band in bands:
+        draw.text((_GAP, top + 8), shortened(name, font, width - 2 * _GAP), INK, font=font)
+        out.paste(band, (0, top + 26))
+        top += band.height + 26
+    return out
+
+
 def contact(pictures: Tensor, columns: int, cell: int = 84) -> Image.Image:
     """(N, C, H, W) as a plain grid, without captions."""
     tiles = [enlarge(to_image(x), cell) for x in pictures]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from ..errors import UserError
-from ..images import Opened, Picture, Shape, open_picture, prepare_at_sizes, prepare_mask, prepare_picture
+from ..images import Opened, Picture, Shape, draw_mask, open_picture, prepare_at_sizes, prepare_mask, prepare_picture
 from ..models.pretrained import Defaults, Pretrained, Upscaler
 from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
 from ..techniques.stages import Prepared, Stage
@@ -116,6 +116,8 @@ def _pictures(request: Request, model: Pretrained, shapes: Sequence[Shape]) -> d
     size: tuple[int, int] | None = None
     for f in fields(request):
         source, role = getattr(request, f.name), f.metadata.get("role")
+        if role == "mask" and hasattr(request, "box"):
+            source = _drawn(request, source, size)
         if not role or source is None:
             continue
         opened = source if isinstance(source, Picture) else open_picture(source, role)
@@ -126,6 +128,18 @@ def _pictures(request: Request, model: Pretrained, shapes: Sequence[Shape]) -> d
             size = opened.image.size
         read[f.name] = prepare_at_sizes(at, opened, shapes if f.metadata.get("held") else shapes[:1])
     return read
+
+
+def _drawn(request: Request, mask: Any, size: tuple[int, int] | None) -> Any:
+    """The mask of a request that may draw it: the picture that was given, or one with boxes and ellipses in white."""
+    boxes, ellipses = (getattr(request, name) for name in ("box", "ellipse"))
+    if isinstance(mask, Picture):  # it was drawn when the request was first made
+        return mask
+    if mask is None and not (boxes or ellipses):
+        raise UserError("what is to be repainted is missing: give a mask picture, or --box or --ellipse")
+    if mask is not None and (boxes or ellipses):
+        raise UserError(f"the mask {mask} and --box or --ellipse were given; give one of them")
+    return mask if size is None or mask is not None else draw_mask(size, boxes, ellipses)
 
 
 def _mask(first: Shape, original: tuple[int, int] | None, source: Opened | Picture, shape: Shape) -> Picture:

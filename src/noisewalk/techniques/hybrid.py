@@ -7,6 +7,7 @@ from torch import Tensor
 from ..guidance.components import high_pass, low_pass
 from ..guidance.illusions import combine_components
 from ..guidance.splits import from_afar
+from ..guidance.terms import Map
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Hybrid as Hybrid
@@ -17,7 +18,18 @@ from .stages import Prepared, Stage
 def guide(stage: Stage[Hybrid]) -> Denoiser:
     spec = stage.request
     parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
+    if spec.near_sigma is not None or spec.near_kernel_size is not None:
+        parts = _shared(parts[0], low_pass(spec.near_sigma or spec.sigma, spec.near_kernel_size or spec.kernel_size))
     return combine_components(guided_all(stage, (spec.far, spec.near)), parts)
+
+
+def _shared(low: Map, near_low: Map) -> list[Map]:
+    """A low pass G and a high pass 1 - H as parts that sum to the picture: (G + H) / 2 and the rest."""
+
+    def mean(x: Tensor) -> Tensor:
+        return (low(x) + near_low(x)) / 2
+
+    return [mean, lambda x: x - mean(x)]
 
 
 def panels(prepared: Prepared[Hybrid]) -> list[Panel]:

@@ -38,6 +38,14 @@ MOST_WALKS = 64
 R = TypeVar("R", bound="Request")
 
 
+def _are_boxes(value: Sequence[int]) -> bool:
+    boxes = [value[i : i + 4] for i in range(0, len(value), 4)]
+    return all(len(box) == 4 and box[0] < box[2] and box[1] < box[3] for box in boxes)
+
+
+_BOXES = ("left top right bottom (four whole numbers, several times if there are several)", _are_boxes)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What every request has: which pictures are made. Each has a seed, and depends on no other."""
@@ -141,9 +149,15 @@ class Inpaint(Walk):
     """
 
     image: Source = field(kw_only=False, metadata=picture("the picture to repaint a part of", held=True))
-    mask: Source = field(
-        kw_only=False, metadata=picture("picture of the same size: white is repainted, black is kept", role="mask", held=True)
+    mask: Source | None = field(
+        default=None,
+        kw_only=False,
+        metadata=picture("picture of the same size: white is repainted, black is kept", role="mask", held=True),
     )
+    box: Sequence[int] = option(
+        (), "repaint this box instead of a mask: left top right bottom, pixels of the picture", 0, 1_000_000, rule=_BOXES
+    )
+    ellipse: Sequence[int] = option((), "repaint the ellipse in this box, as --box", 0, 1_000_000, rule=_BOXES)
     prompt: str = option("", "what the whole picture should show; '' lets the model choose")
     num_resamples: Sequence[int] = option(
         (10,),
@@ -181,7 +195,8 @@ class Anagram(Walk):
 class Hybrid(Walk):
     """One picture whose coarse part is one prompt and whose fine part is another (Geng et al. 2024).
 
-    x0 = G * model(x_t, far) + (1 - G) * model(x_t, near), G a Gaussian low pass.
+    x0 = G * model(x_t, far) + (1 - G) * model(x_t, near), G a Gaussian low pass. With a high pass 1 - H of its own, G is
+    replaced by (G + H) / 2: what both or neither would keep is shared equally, so that the parts still sum to the picture.
     """
 
     far: str = field(kw_only=False, metadata=argument("what is seen from far away, or with eyes half closed"))
@@ -190,6 +205,17 @@ class Hybrid(Walk):
         2.0, "standard deviation of the low pass, pixels: more gives more to the near prompt", 0.01, 100, pixels=True
     )
     kernel_size: int = option(33, "size of the low pass, pixels, odd", 1, 999, pixels=True)
+    near_sigma: float | None = option(
+        None,
+        "standard deviation of the blur that the high pass takes away",
+        0.01,
+        100,
+        pixels=True,
+        unset="that of the low pass",
+    )
+    near_kernel_size: int | None = option(
+        None, "size of the blur that the high pass takes away, odd", 1, 999, pixels=True, unset="that of the low pass"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +271,8 @@ def scaled(request: R, factor: float) -> R:
 
 
 def _scaled(value: Any, factor: float) -> Any:
+    if value is None:
+        return None
     if isinstance(value, tuple):
         return tuple(_scaled(item, factor) for item in value)
     return value * factor if isinstance(value, float) else round(value * factor) | 1  # kernels stay odd
