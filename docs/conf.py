@@ -28,7 +28,6 @@ exclude_patterns = ["reports", "pictures", "extensions"]
 
 html_theme = "furo"
 html_title = "noisewalk"
-html_static_path = ["pictures"]
 html_math_renderer = "mathml"
 html_copy_source = False
 

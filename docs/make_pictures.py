@@ -1,7 +1,8 @@
-"""Make the pictures of the README from the bundled model:  python docs/make_pictures.py"""
+"""Make the README's picture of turning anagrams with the bundled model:  python docs/make_pictures.py"""
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,19 +10,13 @@ from pathlib import Path
 from PIL import Image
 
 from noisewalk.commands import parse_technique
-from noisewalk.documents import searching
-from noisewalk.documents.asking import Asker
-from noisewalk.documents.reading import read_document
-from noisewalk.documents.site import BUNDLED
 from noisewalk.files import write_atomic
-from noisewalk.images import encode_png
 from noisewalk.models.zoo import load
-from noisewalk.report.figures import sheet
-from noisewalk.run.film import Film, Frame, film, save
+from noisewalk.run.film import film
 from noisewalk.run.make import run
 
-PICTURES = Path(__file__).parent / "pictures"
-TURNING = (
+PICTURE = Path(__file__).parent / "pictures" / "anagrams.webp"
+COMMANDS = (
     "anagram 'a dog face' 'a house' --views identity rotate180 --seed 0 --upsample 1",
     "anagram 'a strawberry' 'a tree' --views identity rotate180 --seed 22 --upsample 1",
     "anagram 'a duck' 'a rabbit' --views identity rotate90 --seed 17 --upsample 1",
@@ -30,22 +25,18 @@ TURNING = (
 
 
 def main() -> None:
-    found()
-    turning()
-
-
-def turning() -> None:
-    """Anagrams that turn, side by side in one small animated WebP."""
+    films = []
     with tempfile.TemporaryDirectory() as folder:
-        films = []
-        for number, line in enumerate(TURNING):
+        for number, line in enumerate(COMMANDS):
             job, path = parse_technique(line), Path(folder) / f"{number}.png"
             run(job.verb, job.spec, load(job.model), keep_states=False).save(path)
-            films.append(film(path, seconds=1.2, fps=12, size=128))
-        frames = (
-            Frame(beside([each.image for each in at]), at[0].seconds) for at in zip(*(f.frames for f in films), strict=True)
-        )
-        save(Film(films[0].count, frames, films[0].rate), PICTURES / "anagrams.webp")
+            films.append(list(film(path, seconds=1.2, fps=12, size=128).frames))
+    moments = list(zip(*films, strict=True))
+    first, *rest = (beside([frame.image for frame in moment]) for moment in moments)
+    times = [round(1000 * moment[0].seconds) for moment in moments]
+    data = io.BytesIO()
+    first.save(data, "WEBP", save_all=True, append_images=rest, duration=times, loop=0, quality=60, method=6)
+    write_atomic(PICTURE, data.getvalue())
 
 
 def beside(images: Sequence[Image.Image]) -> Image.Image:
@@ -54,23 +45,6 @@ def beside(images: Sequence[Image.Image]) -> Image.Image:
     for number, image in enumerate(images):
         row.paste(image, (sum(each.width for each in images[:number]), 0))
     return row
-
-
-def found() -> None:
-    """The surest anagrams of digits."""
-    document = read_document(BUNDLED / "tour-digits.md")
-    fence = next(block for block in document.blocks.values() if block.options.seeds)
-    with tempfile.TemporaryDirectory() as folder:
-        ask = Asker(document, Path(folder), "", {})
-        asked = [ask(command) for command in fence.commands]
-        tries = [(each, searching.tried(each, fence.options.seeds, Path(folder), print)[0]) for each in asked]
-        bands = []
-        for best, figure in searching.best(tries, 4):
-            print(f"{best.line}: {figure.verdict}")
-            (panel,) = run(best.job.verb, best.job.spec, best.model, keep_states=False).panels
-            bands.append(panel.captioned)
-    rows = [bands[0] + bands[1], bands[2] + bands[3]]
-    write_atomic(PICTURES / "anagrams.png", encode_png(sheet(rows, cell=168)))
 
 
 if __name__ == "__main__":
