@@ -24,10 +24,12 @@ extensions = [
     "mathml",
     "registries",
 ]
-exclude_patterns = ["reports", "pictures", "extensions"]
+exclude_patterns = ["reports", "pictures", "extensions", "static"]
 
 html_theme = "furo"
 html_title = "noisewalk"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
 
