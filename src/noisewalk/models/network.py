@@ -39,6 +39,7 @@ class NetworkModel:
         data_scale: the range of its data: it was trained on data_scale * x + data_shift for x in [-1, 1] (0.5 and 0.5 for [0,
             1]).
         data_shift: see `data_scale`.
+        boundary: maps the time to (c_skip, c_out) of a consistency model, whose x0 is c_out x0 + c_skip x_t; None for others.
 
     Reference: for the learned variance, Nichol & Dhariwal, *Improved Denoising Diffusion Probabilistic Models*, 2021, eq. 15,
     https://arxiv.org/abs/2102.09672.
@@ -53,6 +54,7 @@ class NetworkModel:
     data_shift: float = 0.0
     time_conditioning: Callable[[Tensor], Tensor] = torch.Tensor.float
     learned_variance: bool = False
+    boundary: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
 
     def __call__(self, x_t: Tensor, level: NoiseLevel, *cond: Tensor) -> Prediction:
         """Estimate x0 from x_t (N, C, H, W) at a noise level, under a condition."""
@@ -73,6 +75,9 @@ class NetworkModel:
             output, v = output.chunk(2, dim=1)
             var_frac = (v + 1) / 2
         x0 = to_x0(output, x, own, self.prediction_type)
+        if self.boundary is not None:
+            c_skip, c_out = self.boundary(t)
+            x0 = c_out * x0 + c_skip * x
         if self.data_scale != 1 or self.data_shift != 0:
             x0 = (x0 - self.data_shift) / self.data_scale
         return Prediction(x0, var_frac)

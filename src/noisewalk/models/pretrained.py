@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..guidance.tables import THRESHOLDS
-from ..guidance.threshold import dynamic_threshold
+from ..guidance.threshold import clip, dynamic_threshold
 from ..walk.noise import Noise, NoiseLevel, Schedule, add_noise
 from ..walk.prediction import Bound, Condition, Denoiser, Model
 from .defaults import Defaults as Defaults
@@ -54,6 +54,7 @@ class Pretrained:
         parts: loads the parts of a pipeline (text encoder, network, autoencoder); None for other models. See `diffusers.Parts`.
         codec: the autoencoder of a model that walks in latents; None for a model in pixels.
         dynamic: quantile and greatest value of the `dynamic` threshold.
+        clip: greatest value of the `clip` threshold.
         device: the device of the pictures that are walked.
         dtype: their dtype.
         compute_dtype: the dtype of the network; a part of the metadata, because the pictures depend on it.
@@ -75,6 +76,7 @@ class Pretrained:
     parts: Any = None
     codec: Codec | None = None
     dynamic: tuple[float, float] = (0.95, 1.5)
+    clip: float = 1.0
     device: torch.device = torch.device("cpu")
     dtype: torch.dtype = torch.float32
     compute_dtype: torch.dtype = torch.float32
@@ -109,12 +111,14 @@ class Pretrained:
         return self.codec.decode(x) if self.codec and tuple(x.shape[1:]) == self.codec.shape else x
 
     def with_threshold(self, denoiser: Denoiser, threshold: str) -> Denoiser:
-        """Return a denoiser under a threshold; the dynamic one has this model's own quantile and greatest value.
+        """Return a denoiser under a threshold, which has this model's own quantile and greatest value.
 
         Args:
             denoiser: predicts x0.
             threshold: a key of `THRESHOLDS`.
         """
+        if threshold == "clip":
+            return clip(denoiser, self.clip)
         return dynamic_threshold(denoiser, *self.dynamic) if threshold == "dynamic" else THRESHOLDS[threshold](denoiser)
 
     def start(self, level: NoiseLevel, num: int, noise: Noise) -> Tensor:

@@ -66,10 +66,11 @@ class ModelFolder:
         """Return what the configuration of a network says about its pictures, within bounds."""
         return validate(self.config(component), Network, self.component_folder(component) / "config.json")
 
-    def scheduler(self, component: str = "scheduler") -> Scheduler:
-        """Return the configuration of a scheduler, within bounds."""
+    def scheduler(self, component: str = "scheduler") -> dict[str, Any]:
+        """Return the configuration of a scheduler, with the fields that noisewalk uses within bounds."""
         name = "scheduler_config.json"
-        return validate(self.config(component, name), Scheduler, self.component_folder(component) / name)
+        found = self.config(component, name)
+        return {**found, **validate(found, Scheduler, self.component_folder(component) / name)}
 
     def read(self, name: str) -> dict[str, Any]:
         """Read a JSON file of the folder.

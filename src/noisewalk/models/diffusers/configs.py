@@ -93,9 +93,24 @@ class Scheduler(TypedDict, total=False):
     use_beta_sigmas: bool | None
     use_lu_lambdas: bool | None
     use_flow_sigmas: bool | None
+    flow_shift: Annotated[float, Meta(gt=0, le=1e3)] | None
+    sigma_min: Annotated[float, Meta(gt=0, le=1e4)] | None
+    sigma_max: Annotated[float, Meta(gt=0, le=1e4)] | None
+    solver_order: Annotated[int, Meta(ge=1, le=10)] | None
+    solver_type: str | None
+    algorithm_type: str | None
+    lower_order_final: bool | None
+    euler_at_final: bool | None
+    final_sigmas_type: str | None
+    skip_prk_steps: bool | None
+    predict_x0: bool | None
+    interpolation_type: str | None
+    timestep_type: str | None
+    original_inference_steps: Annotated[int, Meta(ge=1, le=100_000)] | None
+    timestep_scaling: Factor | None
     stochastic_sampling: bool | None
     invert_sigmas: bool | None
-    shift_terminal: Annotated[float, Meta(gt=0, le=1)] | None
+    shift_terminal: Annotated[float, Meta(ge=0, lt=1)] | None
     shift: Annotated[float, Meta(gt=0, le=1e3)]
     use_dynamic_shifting: bool
     base_image_seq_len: Tokens | None

@@ -23,7 +23,8 @@ from .families import FAMILIES, Family
 from .memory import Placement
 from .parts import Parts
 from .post_processing import PostProcessing
-from .schedulers import Sampling, read_scheduler
+from .sampling import Sampling
+from .schedulers import read_scheduler
 
 
 def open_pipeline(
@@ -71,6 +72,7 @@ def open_pipeline(
         unit_start=sampling.unit_start,
         codec=codec,
         dynamic=sampling.dynamic,
+        clip=sampling.clip,
         device=place.device,
         dtype=torch.float64 if place.dtype == torch.float64 else torch.float32,
         compute_dtype=place.dtype,
@@ -138,7 +140,8 @@ def _codec(parts: Parts, config: Network, shape: tuple[int, int, int]) -> Codec:
 def _sampling(folder: ModelFolder, family: Family, config: Network, side: int) -> Sampling:
     patch = int(config.get("patch_size") or 1) * family.packs
     folder.component_class("scheduler")
-    sampling = read_scheduler(folder.scheduler(), (side // patch) ** 2, family.even)
+    tokens = (side // patch) ** 2 if family.network == "transformer" else 0
+    sampling = read_scheduler(folder.scheduler(), tokens, family.even)
     if (noise := folder.options.get("noise_scale", 1.0)) != 1.0 and isinstance(sampling.schedule, WithGrid):
         path = Rescaled(sampling.schedule.schedule, noise)
         sampling = replace(sampling, schedule=WithGrid(path, sampling.schedule.grid))
@@ -159,4 +162,5 @@ def _network(parts: Parts, family: Family, sampling: Sampling) -> NetworkModel:
         family.predicts or sampling.prediction_type,
         time_conditioning=lambda t: time_conditionings[family.time_conditioning](t).to(time_dtype),
         learned_variance=sampling.learned_variance,
+        boundary=sampling.boundary,
     )
