@@ -14,7 +14,7 @@ from ..guidance.splits import Part, SplitSettings, get_split
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Factorize as Factorize
-from .requests import scaled
+from .spec import scaled
 from .stages import Prepared, Stage
 
 

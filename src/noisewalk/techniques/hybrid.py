@@ -11,7 +11,7 @@ from ..guidance.terms import Map
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Hybrid as Hybrid
-from .requests import scaled
+from .spec import scaled
 from .stages import Prepared, Stage
 
 

@@ -7,8 +7,8 @@ documentation. Inheritance is of fields only: techniques that walk share those o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from ..fields import argument, left_open, option, picture
 from ..guidance.tables import DIRECTIONS, SPLITS
@@ -262,17 +262,3 @@ def with_seeds(request: R, chosen: tuple[int, ...]) -> R:
     """The request for some of its pictures."""
     listed = {"seeds": chosen} if request.seeds else {}
     return replace(request, seed=chosen[0], num=len(chosen), **listed)
-
-
-def scaled(request: R, factor: float) -> R:
-    """A request with its lengths in pixels multiplied: a kernel of 33 at 64x64 is one of 133 (odd) at 256x256."""
-    lengths = {f.name: getattr(request, f.name) for f in fields(request) if f.metadata.get("pixels")}
-    return replace(request, **{name: _scaled(value, factor) for name, value in lengths.items()})
-
-
-def _scaled(value: Any, factor: float) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, tuple):
-        return tuple(_scaled(item, factor) for item in value)
-    return value * factor if isinstance(value, float) else round(value * factor) | 1  # kernels stay odd

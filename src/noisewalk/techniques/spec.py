@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import msgspec
@@ -20,7 +20,6 @@ from .requests import R
 from .requests import Request as Request
 from .requests import Source as Source
 from .requests import Walk as Walk
-from .requests import scaled as scaled
 from .requests import seeds as seeds
 from .requests import with_seeds as with_seeds
 
@@ -29,6 +28,20 @@ KEPT = "sha256:"
 MOST_PIXELS = 4096 * 4096
 MOST_LARGER = 4
 """Limits of the pictures in JSON: pixels of each, and how many upsampling stages."""
+
+
+def scaled(request: R, factor: float) -> R:
+    """A request with its lengths in pixels multiplied: a kernel of 33 at 64x64 is one of 133 (odd) at 256x256."""
+    lengths = {f.name: getattr(request, f.name) for f in fields(request) if f.metadata.get("pixels")}
+    return replace(request, **{name: _scaled(value, factor) for name, value in lengths.items()})
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return tuple(_scaled(item, factor) for item in value)
+    return value * factor if isinstance(value, float) else round(value * factor) | 1  # kernels stay odd
 
 
 def to_json(spec: Request, keep: Callable[[bytes], str] | None = None) -> dict[str, Any]:

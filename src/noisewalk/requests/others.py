@@ -1,71 +1,18 @@
-"""What every command besides the techniques is asked: frozen dataclasses, read and checked as the techniques' requests are.
-
-Their docstrings are the commands' help, their fields the flags. To read this file loads no torch.
-"""
+"""What the other commands are asked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from .fields import argument, option, same
-from .techniques.requests import Walk
-from .training.tables import OBJECTIVES
+from ..fields import argument, option
+from .loading import MODEL, CascadeLoading, Loading
+from .training import OWN_MODEL
 
 LIMITS = ("normal", "generous")
 RANKS = ("alignment", "concealment", "margin")
-_MODEL = "a name of `noisewalk models`, a file, a folder, or a hub id; auto: digits if the prompts name digits, else emoji"
-_OWN_MODEL = "a bundled model, a run folder, or a .safetensors file"
 _SCORER = "who scores: auto (the model's own), digits, emoji, clip:FOLDER or clip:HUB/ID"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loading:
-    """How the model is loaded: the options of `models.zoo.load`."""
-
-    memory: str = option("auto", "auto, full, offload or sequential: what of a large model is on the GPU at once")
-    device: str = option("auto", "where the model computes: auto, cpu, cuda or mps")
-    dtype: str = option("auto", "dtype of the network: auto (what the hardware is fast at), float32, bfloat16 or float16")
-    offline: bool = option(False, "use only what is on this machine")
-
-    def changed(self) -> dict[str, Any]:
-        """As keywords of `load`, without those that are at their defaults."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CascadeLoading(Loading):
-    """How the model is loaded, and the stages after it."""
-
-    upscaler: Sequence[str] = option((), "hub ids or folders of the upsampling stages, if not the model's own")
-    safety_checker: bool = option(False, "have the model's own safety checker report on the pictures, which it does not change")
-    watermark: bool = option(False, "stamp the model's own watermark on the pictures")
-
-
-@dataclass(frozen=True, kw_only=True)
-class OwnNetwork:
-    """What `from_network` is told of a network, besides its schedule."""
-
-    shape: Sequence[int] = option((1, 28, 28), "(C, H, W) of its pictures", 1, 8192, rule=("(C, H, W)", lambda s: len(s) == 3))
-    prediction_type: str = option("flow_prediction", "what it predicts")
-    classes: Sequence[str] = option((), "names of its classes")
-    num_timesteps: int | None = option(None, "how many timesteps it was trained with", 1, 10**6)
-    guidance_scale: float = same(Walk, "guidance_scale", default=1.0)
-    steps: int = same(Walk, "steps", default=20)
-    step_rule: str = same(Walk, "step_rule", default="ddim")
-    dark_background: bool = option(False, "whether it draws light strokes on black")
-    name: str = option("own", "what its pictures' metadata calls it")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """What a technique has on the command line besides its own request."""
-
-    model: str = option("auto", _MODEL)
-    out: Path | None = option(None, "a .png file, or a folder; default out/...")
-    trajectory: bool = option(False, "also save the walk as a filmstrip and a GIF")
 
 
 @dataclass(frozen=True)
@@ -117,7 +64,7 @@ class Search(Ranking):
     engine: str = option("local", "who does the work", choices=("local", "ray"))
     address: str = option("", "of a Ray cluster, host:port; '' starts one here")
     workers: int = option(0, "Ray tasks at a time; 0 for as many as there are CPUs", 0, 4096)
-    model: str = option("auto", _MODEL)
+    model: str = option("auto", MODEL)
     out: Path | None = option(
         None, "the folder of the search; a second call with the same folder goes on where the first stopped"
     )
@@ -132,7 +79,7 @@ class Suggest(Loading):
     view: str = option("rotate180", "the anagram's second view")
     num: int = option(4, "pictures made of each prompt", 1, 4096)
     top: int = option(10, "how many to list", 1, 10_000)
-    model: str = option("auto", f"{_OWN_MODEL}; auto: digits if the prompt names a digit, else emoji")
+    model: str = option("auto", f"{OWN_MODEL}; auto: digits if the prompt names a digit, else emoji")
     scorer: str = option("auto", _SCORER)
 
 
@@ -158,90 +105,6 @@ class Doctor:
 
     model: str = option("", "also look at this model: a short name, a hub id or a folder")
     offline: bool = option(False, "do not ask the network")
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """What a training run is asked to be; it is kept in the run's folder as spec.json."""
-
-    objective: str = field(
-        default="", metadata=argument("what to train; classifier is the digit reader") | {"choices": OBJECTIVES}
-    )
-    recipe: str = option("fast", "fast, or course for the course's exact network and recipe", choices=("fast", "course"))
-    data: str = option(
-        "mnist",
-        "mnist, mnist-sample (the 5,000 digits that come with noisewalk), fashion-mnist, or a folder of pictures, or of one "
-        "folder per class",
-    )
-    classes: bool = option(False, "tell the network the class, and drop it for one picture in ten, so that guidance works")
-    size: int = option(
-        28, "side of the pictures of a folder, pixels", 8, 1024, rule=("divisible by 4", lambda size: size % 4 == 0)
-    )
-    channels: int = option(3, "of the pictures of a folder: 1 for grey, 3 for colour", choices=(1, 3))
-    epochs: float | None = option(None, "passes over the data", 0, 1e6, rule=("more than 0", bool), unset="the recipe's")
-    learning_rate: float | None = option(None, "learning rate", 0, 1e6, rule=("more than 0", bool), unset="the recipe's")
-    decay: str | None = option(
-        None, "how the learning rate falls", choices=("cosine", "exponential", "none"), unset="the recipe's"
-    )
-    seed: int = option(0, "of the weights, the order of pictures, times and noise", 0, 2**63 - 1)
-    network: str | None = option(None, "the network", choices=("unet-course", "unet-fast"), unset="the recipe's")
-    batch_size: int | None = option(None, "pictures per step", 1, 10**6, unset="the recipe's")
-    init: str | None = option(
-        None, "start from the weights of this run, bundled model or .safetensors file instead of random ones (fine-tuning)"
-    )
-    dtype: str | None = option(
-        None, "what the network computes in; its weights stay float32", choices=("float32", "bfloat16"), unset="the recipe's"
-    )
-
-
-@dataclass(frozen=True)
-class Train(RunSpec):
-    """Train a model from scratch into a run folder; started again, it goes on from where it stopped."""
-
-    out: Path | None = option(
-        None,
-        "the run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html; runs/OBJECTIVE by default",
-    )
-    resume: Path | None = option(
-        None,
-        "go on with the run in this folder, as its spec.json says; what else is given must be the same, except for --data: it "
-        "says where the pictures are now",
-    )
-    minutes: float | None = option(
-        None, "stop (and save) after so many minutes; the same command goes on later", 0, 1e9, rule=("more than 0", bool)
-    )
-    device: str = same(Loading, "device")
-
-
-@dataclass(frozen=True)
-class Pack:
-    """Write the averaged weights of a run as float16 safetensors with a card, ready to use as --model or to ship."""
-
-    run: Path = field(metadata=argument("the run folder"))
-    out: Path = field(metadata={"help": "the .safetensors file to write; its card goes beside it"})
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Generate digits with a model and measure them: read as asked, Fréchet distance, nearest training digits. Needs MNIST."""
-
-    model: str = field(default="digits", metadata=argument(_OWN_MODEL))
-    num: int = option(2000, "digits to generate, each as often as it is in MNIST; seeds 0, 1, ...", 100, 10**6)
-    steps: int | None = same(Walk, "steps")
-    step_rule: str | None = same(Walk, "step_rule")
-    guidance_scale: float | None = same(Walk, "guidance_scale")
-    guidance_interval: Sequence[int] | None = same(Walk, "guidance_interval")
-    out: Path | None = option(
-        None, "also write the table and a picture of the samples nearest to training digits here; into the run, if MODEL is one"
-    )
-
-
-@dataclass(frozen=True)
-class Compare:
-    """Put several training runs on one page: what they differ in, their losses in one figure, the samples of each."""
-
-    runs: Sequence[Path] = field(default=(), metadata=argument("run folders"))
-    out: Path = option(Path("compare.html"), "the page to write")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+"""How models are loaded, and where results go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..fields import option, same
+from ..techniques.requests import Walk
+
+MODEL = "a name of `noisewalk models`, a file, a folder, or a hub id; auto: digits if the prompts name digits, else emoji"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """How the model is loaded: the options of `models.zoo.load`."""
+
+    memory: str = option("auto", "auto, full, offload or sequential: what of a large model is on the GPU at once")
+    device: str = option("auto", "where the model computes: auto, cpu, cuda or mps")
+    dtype: str = option("auto", "dtype of the network: auto (what the hardware is fast at), float32, bfloat16 or float16")
+    offline: bool = option(False, "use only what is on this machine")
+
+    def changed(self) -> dict[str, Any]:
+        """As keywords of `load`, without those that are at their defaults."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CascadeLoading(Loading):
+    """How the model is loaded, and the stages after it."""
+
+    upscaler: Sequence[str] = option((), "hub ids or folders of the upsampling stages, if not the model's own")
+    safety_checker: bool = option(False, "have the model's own safety checker report on the pictures, which it does not change")
+    watermark: bool = option(False, "stamp the model's own watermark on the pictures")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnNetwork:
+    """What `from_network` is told of a network, besides its schedule."""
+
+    shape: Sequence[int] = option((1, 28, 28), "(C, H, W) of its pictures", 1, 8192, rule=("(C, H, W)", lambda s: len(s) == 3))
+    prediction_type: str = option("flow_prediction", "what it predicts")
+    classes: Sequence[str] = option((), "names of its classes")
+    num_timesteps: int | None = option(None, "how many timesteps it was trained with", 1, 10**6)
+    guidance_scale: float = same(Walk, "guidance_scale", default=1.0)
+    steps: int = same(Walk, "steps", default=20)
+    step_rule: str = same(Walk, "step_rule", default="ddim")
+    dark_background: bool = option(False, "whether it draws light strokes on black")
+    name: str = option("own", "what its pictures' metadata calls it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What a technique has on the command line besides its own request."""
+
+    model: str = option("auto", MODEL)
+    out: Path | None = option(None, "a .png file, or a folder; default out/...")
+    trajectory: bool = option(False, "also save the walk as a filmstrip and a GIF")
