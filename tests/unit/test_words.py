@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from noisewalk import UserError
 from noisewalk.models.checkpoint import save_tensors
+from noisewalk.models.text.emoji import pieced, spelled
 from noisewalk.models.text.vocabulary import Vocabulary
 from noisewalk.models.text.words import BUNDLED, TextPrompts, WordTable, load_words, words
 from noisewalk.models.zoo import load
@@ -112,8 +113,21 @@ def test_far_is_what_the_bundled_model_does_not_draw(caplog: pytest.LogCaptureFi
         ("👍🏽", "thumbs up"),
         ("❤️", "heart"),
         ("a ☎️ beside a 🐱", "a telephone beside a cat face"),
-        ("👩‍🚀", "woman rocket"),
-        ("🇫🇷", "flag"),
+        ("👩‍🚀", "woman astronaut"),
+        ("👩🏽‍🚀", "woman astronaut"),
+        ("🧑‍🍳", "cook"),
+        ("🏃🏿‍♂️", "man runner"),
+        ("🏃‍♀️‍➡️", "woman runner"),
+        ("👨‍🦰", "man with red hair"),
+        ("👨‍👩‍👧", "family of man woman and girl"),
+        ("🏳️‍🌈", "rainbow flag"),
+        ("🏴‍☠️", "pirate flag"),
+        ("🐻‍❄️", "polar bear"),
+        ("🇫🇷", "flag of France"),
+        ("🇽🇽", "flag"),
+        ("🏴󠁧󠁢󠁥󠁮󠁧󠁿", "flag of England"),
+        ("7️⃣", "keycap 7"),
+        ("two 👍🏽s", "two thumbs up s"),
     ],
 )
 def test_emoji_are_read_by_their_names(prompt: str, read: str) -> None:
@@ -138,3 +152,19 @@ def test_what_is_not_understood_is_told_once(caplog: pytest.LogCaptureFixture) -
     with pytest.raises(UserError, match="no word of the prompt '火箭' can be read"):
         prompts("火箭")
     assert not prompts("  ")[1].any()
+
+
+def test_joined_emoji_without_a_name_are_read_by_their_parts_and_that_is_said() -> None:
+    prompts = TextPrompts(load_words())
+    prompt = "a 🐱‍🐉 and a 👩‍🚀"
+    assert all(map(torch.equal, prompts(prompt), prompts("a cat face dragon and a woman astronaut")))
+    assert prompts.notes(prompt) == [
+        f"the prompt '{prompt}' is read as 'a cat face dragon and a woman astronaut'",
+        "the emoji 🐱‍🐉 has no name that is known here; it is read by its parts: 'cat face dragon'",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "no emoji", "日本", "a→b", "©", "\u200d", "c\u200dd", "1", "#1", "\U0001fae9", "٣"])
+def test_what_is_no_emoji_stays_as_it_is(text: str) -> None:
+    assert spelled(text) == text
+    assert pieced(text) == []

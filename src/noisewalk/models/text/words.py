@@ -24,6 +24,7 @@ from ...errors import UserError
 from ...walk.prediction import Condition
 from ..bundled import WEIGHTS, present
 from ..checkpoint import load_tensors
+from .emoji import pieced, spelled
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
@@ -35,10 +36,6 @@ _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _LONGEST = 100
 _UNSEEN = ("Mn", "Me", "Cf")
 """Unicode categories of accents, enclosing marks and invisible characters."""
-_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
-_EMOJI = re.compile("[\u203c-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff][\ufe0f\u200d\u20e3\U000e0020-\U000e007f]*")
-_OLD_STYLE = ("black", "white", "heavy", "medium")
-"""Words in the names of the oldest signs that describe their print and not their meaning ("black telephone")."""
 
 
 def words(text: str) -> list[str]:
@@ -49,27 +46,6 @@ def words(text: str) -> list[str]:
     """
     plain = unicodedata.normalize("NFD", spelled(text).lower())
     return _WORD.findall("".join(c for c in plain if unicodedata.category(c) not in _UNSEEN))
-
-
-def spelled(text: str) -> str:
-    """Return a text with every emoji replaced by its Unicode name, without skin tones and variation selectors.
-
-    >>> spelled("🐱 and 👍🏽"), spelled("no emoji")
-    ('cat face and thumbs up', 'no emoji')
-    """
-    named = _EMOJI.sub(_emoji_name, _FLAG.sub(" flag ", text))
-    return text if named == text else " ".join(named.split())
-
-
-def _emoji_name(found: re.Match[str]) -> str:
-    """Return the name of one emoji, without its modifiers and joiners; other characters stay as they are."""
-    character = found[0][0]
-    if unicodedata.category(character) == "Sk":  # a skin tone
-        return ""
-    if unicodedata.category(character) != "So":
-        return found[0]
-    dropped = ("sign", "symbol", "emoji", "component", *(() if character >= "\U0001f000" else _OLD_STYLE))
-    return f" {' '.join(word for word in unicodedata.name(character).lower().split() if word not in dropped)} "
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +161,8 @@ class TextPrompts:
             )
         if (read := spelled(prompt)) != prompt:
             found.insert(0, f"the prompt '{prompt}' is read as '{read}'")
+        for joined in pieced(prompt):
+            found.append(f"the emoji {joined} has no name that is known here; it is read by its parts: '{spelled(joined)}'")
         if self.vocabulary and self.vocabulary.is_far(prompt):
             near = ", ".join(f"'{name}'" for name, _ in self.vocabulary.nearest(prompt))
             rest = f"the nearest names that it knows are {near}" if near else "it knows none of the words"
