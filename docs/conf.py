@@ -23,6 +23,7 @@ extensions = [
     "docstrings",
     "mathml",
     "registries",
+    "streams",
 ]
 exclude_patterns = ["reports", "pictures", "extensions", "static"]
 
@@ -38,10 +39,11 @@ myst_heading_anchors = 3
 myst_update_mathjax = False
 
 nb_execution_mode = "force"
-nb_execution_timeout = 120
+nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
+nb_render_image_options = {"alt": "what the code above makes"}
 nb_output_stderr = "remove"
 
 default_role = "code"

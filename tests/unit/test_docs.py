@@ -32,7 +32,7 @@ def loaded(name: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> ModuleTyp
     return importlib.import_module(name)
 
 
-@pytest.mark.parametrize("name", ["docstrings", "registries"])
+@pytest.mark.parametrize("name", ["docstrings", "registries", "streams"])
 def test_examples_of_the_extensions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = doctest.testmod(loaded(name, "extensions", monkeypatch))
     assert found.attempted > 0
