@@ -230,15 +230,18 @@ def test_what_an_error_quotes_is_escaped(studio: Any) -> None:
     assert "<img" not in told
 
 
-def test_a_prompt_is_written_as_text_in_a_report(inside: Studio) -> None:
+def test_a_prompt_cannot_leave_its_fence_in_a_report(inside: Studio) -> None:
     png = nw.generate("digits", "", steps=1).png(PictureRecord("picture", 0))
-    hostile = forged(png, lambda record: record["spec"].update(prompt="7\n```\n<script>alert(1)</script>\n# x"))
-    answer = actions.asking(inside)({"action": "report", "pngs": [hostile]})
+    report = actions.asking(inside)
+    broken = forged(png, lambda record: record["spec"].update(prompt="7\n```\n<script>alert(1)</script>"))
+    assert "line break" in report({"action": "report", "pngs": [broken]})["message"]
+    hostile = forged(png, lambda record: record["spec"].update(prompt="``` <script>alert(1)</script> # x"))
+    answer = report({"action": "report", "pngs": [hostile]})
     text = base64.b64decode(answer["download"]["url"].partition(",")[2]).decode()
     before, _, after = text.partition("````noisewalk\n")
     assert "<script>" not in before
+    assert after.count("\n") == 2
     assert after.endswith("\n````\n"), "the fence is longer than the one in the prompt"
-    assert "````" not in after[:-5]
 
 
 def test_a_password_is_compared_and_must_be_long(tmp_path: Path) -> None:

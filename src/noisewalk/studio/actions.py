@@ -26,7 +26,7 @@ from .runner import Control, Ended, Stopped, walk
 from .share import report
 from .studio import Studio
 from .training import trained
-from .views import ended, stepped, waiting
+from .views import ended, stepped, turns, waiting
 
 FRAME = 1 / 30
 """Seconds between two previews at least."""
@@ -77,7 +77,10 @@ def _shown(events: Iterable[Any], control: Control) -> Iterator[Json]:
             shown = now
             yield stepped(event, control, now - began)
         elif isinstance(event, Ended):
-            yield ended(event.result, event.why, control, now - began)
+            last = ended(event.result, event.why, control, now - began)
+            yield last
+            if event.result and (moving := turns(event.result)):  # drawn after the picture is there to be seen
+                yield {**last, "turns": moving}
 
 
 def stopping(studio: Studio) -> Callable[..., None]:

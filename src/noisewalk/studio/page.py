@@ -20,8 +20,8 @@ from .teach import lesson
 MOST_WORDS = 4000
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Of events that only the page needs."""
-ALONE: dict[str, Any] = {"concurrency_id": QUEUE, "concurrency_limit": 1, **PRIVATE}
-"""Of events that compute: one at a time, for the whole studio."""
+ALONE: dict[str, Any] = {**PRIVATE, "concurrency_id": QUEUE, "concurrency_limit": 1, "show_progress": "minimal"}
+"""Of events that compute: one at a time, for the whole studio; the page shows their place in the queue."""
 
 
 def page(studio: Studio) -> gr.Blocks:

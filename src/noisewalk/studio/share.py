@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
+from ..errors import UserError
 from ..images import Picture, encode_png
 from ..models.pretrained import Defaults
 from ..run.record import Record
@@ -100,6 +101,9 @@ def report(records: Sequence[tuple[Record, Defaults]]) -> tuple[str, bytes]:
     """A document for `noisewalk report`: the name of the file, and its content.
 
     It is one Markdown file, or a ZIP archive with the pictures that its commands begin from beside it.
+
+    Raises:
+        UserError: a prompt holds line breaks or other characters that cannot be seen.
     """
     parts = ["# My report\n"]
     pictures: dict[str, bytes] = {}
@@ -108,7 +112,9 @@ def report(records: Sequence[tuple[Record, Defaults]]) -> tuple[str, bytes]:
         held = {f.name: value for f in fields(request) if isinstance(value := getattr(request, f.name), Picture)}
         names = {name: f"{number:02d}-{name}.png" for name in held}
         pictures |= {names[name]: encode_png(picture.image) for name, picture in held.items()}
-        line = command(record.verb, request, record.model.name, defaults, names)
+        line = command(record.verb, request, record.model.name, defaults, names).removeprefix("noisewalk ")
+        if not line.isprintable():
+            raise UserError("a prompt with a line break cannot be in a report, where each command is one line; leave it out")
         fence = "`" * (1 + max([2, *map(len, re.findall("`+", line))]))  # longer than any in a prompt
         head = f"## {_one_line(title(record.verb, request))}\n\nWrite here what you see."
         parts.append(f"{head}\n\n{fence}noisewalk\n{line}\n{fence}\n")

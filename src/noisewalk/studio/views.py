@@ -21,7 +21,7 @@ from .pictures import chosen, data_url, picture_url, sheet_url, strip
 from .runner import Control
 from .share import entry
 
-FRAMES, SIDE = 16, 168
+FRAMES, SIDE = 16, 112
 """Frames of a view's motion, and the least side of its picture, pixels."""
 MOST_SHOWN = 36
 """Pictures that are shown one by one."""
@@ -67,7 +67,6 @@ def ended(result: Result | None, why: str, control: Control, seconds: float) -> 
         "message": f"{why}; what is finished is kept" if why else "",
         "shown": exhibits(result),
         "walks": [walked(panel) for panel in result.panels if len(panel.states) > 1],
-        "turns": turns(result),
         "far": picture_url(result.shown[-1].x[0].clamp(-1, 1)) if result.verb in ("hybrid", "inverse") else "",
         "entries": entries(result),
     }

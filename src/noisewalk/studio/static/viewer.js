@@ -25,7 +25,7 @@ function noisewalkViewer(element, props, trigger, watch) {
   const dom = noisewalkDom, root = element.querySelector(".nw");
   const status = dom("p", { class: "nw-say", role: "status", "aria-live": "polite" });
   const bar = dom("progress", { max: "1", value: "0", "aria-label": "Progress" });
-  const live = dom("div", { class: "nw-live" }), after = dom("div", { class: "nw-after" });
+  const live = dom("div", { class: "nw-live" }), after = dom("div", { class: "nw-after" }), moving = dom("div");
   const xt = dom("img", { alt: "x_t, the noisy picture" }), x0 = dom("img", { alt: "x0, what the model expects" });
   live.append(dom("figure", {}, xt, dom("figcaption", {}, "x_t (now)")), dom("figure", {}, x0, dom("figcaption", {}, "x0 (expected)")));
   root.replaceChildren(status, bar, live, after);
@@ -120,12 +120,15 @@ function noisewalkViewer(element, props, trigger, watch) {
     still();
     bar.hidden = true;
     if (!value.shown) return;
+    const text = JSON.stringify(value.entries.map((each) => each.png.length + each.command)) + value.seconds;
+    if (text === entered) { moving.replaceChildren(...(value.turns || []).map(turning)); return; }
+    entered = text;
     live.hidden = true;
     after.replaceChildren(
       dom("div", { class: "nw-shown" }, ...value.shown.map((each) => noisewalkPicture(each.url, each.caption))),
-      ...(value.turns || []).map(turning), ...(value.far ? [distance(value.far)] : []), ...(value.walks || []).map(scrubber));
-    const text = JSON.stringify(value.entries.map((each) => each.png.length + each.command)) + value.seconds;
-    if (text !== entered) { entered = text; noisewalkHistoryAdd(value.entries); }
+      moving, ...(value.far ? [distance(value.far)] : []), ...(value.walks || []).map(scrubber));
+    moving.replaceChildren(...(value.turns || []).map(turning));
+    noisewalkHistoryAdd(value.entries);
   };
   draw();
   watch("value", draw);
