@@ -1,36 +1,27 @@
-"""Command lines <-> requests: every flag of a command comes from a field of its request."""
+"""Command lines of techniques: what they ask for, and where the result goes."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
-import os
 import re
 import shlex
-import types
-import typing
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, make_dataclass
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Any
 
-import tyro
-
-from .checking import checked
 from .errors import UserError, unknown
-from .fields import help_of
 from .files import slug
+from .flags import command_line as command_line
+from .flags import expanded as expanded
+from .flags import parse as parse
+from .flags import part as part
+from .flags import read as read
 from .requests import CascadeLoading, Output
 from .techniques import TECHNIQUES
 from .techniques.requests import Request
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-D = TypeVar("D", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -71,38 +62,6 @@ def chosen(model: str, spec: Request) -> str:
     held = [getattr(spec, name) for name in PROMPTS if hasattr(spec, name)]
     prompts = [prompt for each in held for prompt in ((each,) if isinstance(each, str) else each)]
     return model_for(prompts)
-
-
-def command_line(*requests: type, without: Collection[str] = ()) -> type[Any]:
-    """A dataclass with the fields of several requests, for tyro to turn into flags. Of two of the same name the last counts.
-
-    Args:
-        requests: the first one's name and docstring are those of the command.
-        without: names of fields to leave out.
-    """
-    hints = {name: hint for request in requests for name, hint in typing.get_type_hints(request).items()}
-    known = {f.name: f for request in requests for f in fields(request) if f.name not in without}
-    made = [(f.name, _annotated(f, hints[f.name]), _default(f)) for f in known.values()]
-    made.sort(key=lambda each: each[2] is not MISSING)
-    listed: list[Any] = [(n, t) if d is MISSING else (n, t, field(default=d)) for n, t, d in made]
-    command = make_dataclass(requests[0].__name__, listed)
-    command.__doc__ = requests[0].__doc__
-    return command
-
-
-def part(command: object, request: type[D], without: Collection[str] = ()) -> D:
-    """What a parsed command line says of one of its requests; fields it does not have, and those left out, are the default."""
-    known = [f.name for f in fields(request) if f.name not in without and hasattr(command, f.name)]
-    return request(**{name: getattr(command, name) for name in known})
-
-
-def read(request: type[D], arguments: Sequence[str], verb: str) -> D:
-    """The request of a command line, checked.
-
-    Raises:
-        UserError: the arguments do not fit.
-    """
-    return checked(part(parse(command_line(request), arguments, f"noisewalk {verb}"), request))
 
 
 def technique_command(verb: str) -> type[Any]:
@@ -186,48 +145,6 @@ def parse_technique(line: str) -> Job:
     return job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
 
 
-def parse(kind: type[D], arguments: Sequence[str], prog: str) -> D:
-    """Parse arguments into a dataclass; what tyro explains in a box becomes one line.
-
-    Raises:
-        UserError: the arguments do not fit.
-    """
-    if any("\0" in argument for argument in arguments):
-        raise UserError("an argument holds a null character, which no text and no file name can; leave it out")
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, prog=prog, args=expanded(arguments), config=(tyro.conf.FlagCreatePairsOff,))
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        why = _one_line(said.getvalue()) or "these arguments do not fit"
-        raise UserError(f"{why}{_dashed(why, arguments)}; see {prog} --help") from None
-
-
-def expanded(arguments: Sequence[str]) -> list[str]:
-    """Arguments with a leading `~/` made the user's home folder, also after `--flag=`, where no shell does that."""
-    parts = (re.fullmatch(r"(--[\w-]+=)?(~(?:/.*)?)", argument, re.DOTALL) for argument in arguments)
-    pairs = zip(arguments, parts, strict=True)
-    return [f"{found[1] or ''}{os.path.expanduser(found[2])}" if found else argument for argument, found in pairs]
-
-
-def _one_line(box: str) -> str:
-    words = re.sub(r"\s+", " ", re.sub(r"[│╭╮╰╯─]+", " ", box)).strip()
-    words = re.sub(r"^(Value error|Unrecognized options|Required options|Parsing error)\s+", "", words)
-    words = re.sub(r"no type matching \{None\}\|? ?(\w+) could be instantiated from \['(.*?)'\]", r"'\2' is not \1", words)
-    return re.split(r" (?:Got errors|Argument helptext|For full helptext)", words)[0].strip(" .")
-
-
-def _dashed(why: str, arguments: Sequence[str]) -> str:
-    """A hint for a value that begins with a dash, and so was taken for a flag."""
-    for flag, value in pairwise(arguments):
-        if f"'{flag}'" in why and value.startswith("-"):
-            return f"; a value that begins with - is written with =, as {flag}={shlex.quote(value)}"
-    dashed = next((a for a in arguments if re.match(r"-[^-\d\s]", a)), None)
-    return f"; text that begins with - goes after --, as -- {shlex.quote(dashed)}" if dashed else ""
-
-
 def default_name(verb: str, spec: Request, *also: object) -> str:
     """A folder name that begins with what a person can read, and ends with a digest of the whole request.
 
@@ -262,26 +179,3 @@ def _held(value: Any, role: str | None) -> Any:
         with contextlib.suppress(OSError, ValueError):  # what cannot be read is refused where it is used
             found.append(hashlib.sha256(path.read_bytes()).hexdigest() if 0 < path.stat().st_size <= MOST_BYTES else "")
     return found if role and found else [value, found]
-
-
-def _default(f: Field[Any]) -> Any:
-    return f.default if f.default_factory is MISSING else f.default_factory()
-
-
-def _annotated(f: Field[Any], hint: Any) -> Any:
-    """The type that tyro parses a field as, with its help."""
-    optional = type(None) in typing.get_args(hint)
-    kind = next(each for each in typing.get_args(hint) if each is not type(None)) if optional else hint
-    shown = None
-    if f.metadata.get("role"):
-        kind, shown = str, "PICTURE"
-    several = typing.get_origin(kind) is Sequence
-    item = typing.get_args(kind)[0] if several else kind
-    if several:
-        kind = types.GenericAlias(tuple, (item, ...))
-    if optional:  # INT rather than {None}|INT for what may be left to the model
-        shown = shown or (f"[{item.__name__.upper()} ...]" if several else item.__name__.upper())
-    unset = f"(default: {f.metadata['unset']})" if f.metadata.get("unset") and f.default is None else None
-    note = tyro.conf.arg(help=help_of(f), metavar=shown, help_behavior_hint=unset)
-    positional = (tyro.conf.Positional,) if f.metadata.get("positional") else ()
-    return Annotated[(kind | None if optional else kind, note, *positional)]

@@ -17,8 +17,8 @@ from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
 from ..walk.steering import Reward, Steered
 from ..walk.steps import Step
+from .base import MOST_WALKS, Request, Walk
 from .prompt_view import PromptView
-from .requests import MOST_WALKS, Request, Walk
 from .stages import Stage
 
 
