@@ -175,7 +175,7 @@ def test_a_plan_is_what_its_json_says(model: nw.Pretrained) -> None:
     ("verb", "spec", "rest", "complaint"),
     [
         ("anagram", SPEC, {"rank": "beauty"}, "unknown rank 'beauty'"),
-        ("anagram", SPEC, {"early": 0.0}, "--early must be at least 0"),
+        ("anagram", SPEC, {"early": 0.0}, "--early must be above 0"),
         ("anagram", SPEC, {"early": float("nan")}, "--early must be at least 0, nan was asked for"),
         ("anagram", SPEC, {"top": 0}, "--top must be at least 1, 0 was asked for"),
         ("anagram", SPEC, {"batch": 10**9}, "--batch must be at most 4096"),
