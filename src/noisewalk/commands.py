@@ -35,6 +35,7 @@ class Job:
         out: where to, a .png file or a folder; None for `place`.
         trajectory: whether the walk itself is wanted too.
         loading: options of `load` for that model.
+        show_t: timesteps of the states in a filmstrip; () for evenly spaced ones.
     """
 
     verb: str
@@ -43,6 +44,7 @@ class Job:
     out: Path | None
     trajectory: bool
     loading: Mapping[str, Any] = field(default_factory=dict)
+    show_t: Sequence[int] = ()
 
 
 MOST_BYTES = 100_000_000
@@ -73,7 +75,7 @@ def job(verb: str, command: Any) -> Job:
     """A parsed technique command as a `Job`."""
     made, output = part(command, TECHNIQUES[verb].spec), part(command, Output)
     loading = asdict(part(command, CascadeLoading))
-    return Job(verb, made, chosen(output.model, made), output.out, output.trajectory, loading)
+    return Job(verb, made, chosen(output.model, made), output.out, output.trajectory, loading, output.show_t)
 
 
 def place(job: Job, weights: str) -> Path:

@@ -253,3 +253,30 @@ def test_the_pages_own_script_runs_without_an_error(tmp_path: Path) -> None:
     assert "CONSOLE" not in done.stderr
     for said in ("identity: 6", "near: 1", "t = 60", "Press to see it rotate180: 9", 'aria-label="x_t, t = 60"'):
         assert said in html.unescape(done.stdout), said
+
+
+def test_lists_in_a_fence_become_one_figure(tmp_path: Path) -> None:
+    """Rows and columns are named, the seed is on every row, and each request is kept by itself."""
+    lists = fence("generate 7 3 --steps 1 2 --seed 4", options="figure")
+    made, page = report(tmp_path, lists)
+    assert not made.failed
+    assert page.count("<figure") == 1
+    for label in ("7, seed 4", "3, seed 4"):
+        assert f'<p class="label">{label}</p>' in page
+    assert page.count('<span class="cap">1 steps</span>') == page.count('<span class="cap">2 steps</span>') == 2
+    assert len(list((tmp_path / "out" / "figures").glob("*/figure.json"))) == 4
+
+
+def test_states_are_chosen_by_their_timesteps(tmp_path: Path) -> None:
+    """The first is the noisy picture that the walk starts from, which `denoise` shows too."""
+    command = "denoise digit-4.png --t 690 --method iterative --show-t 690 390 90"
+    _, page = report(tmp_path, fence(command, options="figure filmstrip"))
+    assert re.findall(r'<span class="cap">(t = \d+)</span>', page) == ["t = 690", "t = 390", "t = 90"] * 2
+    folder = next((tmp_path / "out" / "figures").glob("*/figure.json")).parent
+    with Image.open(folder / "picture-1.png") as noisy, Image.open(folder / "state-0-x_t-0.png") as first:
+        assert noisy.tobytes() == first.tobytes()
+
+
+def test_a_prompt_for_each_part_is_shown_whole_too(tmp_path: Path) -> None:
+    _, page = report(tmp_path, fence("factorize 0 4 --split circle --steps 1"))
+    assert '<span class="cap">the whole picture</span>' in page

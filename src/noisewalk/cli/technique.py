@@ -36,7 +36,7 @@ def run_technique(verb: str, rest: list[str]) -> int:
         if stop.result is not None:
             _tell(stop.result, stop.result.save(out), out)
         raise
-    _tell(result, result.save(out, wanted.trajectory), out)
+    _tell(result, result.save(out, wanted.trajectory, wanted.show_t), out)
     if model.parts is not None:
         from ..models.diffusers.memory import log_peak_memory
 

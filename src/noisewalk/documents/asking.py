@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,10 @@ class Asked:
         """The same, for one picture of a seed."""
         job = replace(self.job, spec=replace(self.job.spec, seed=seed, num=1, seeds=()))
         return replace(self, job=job, words=(*self.words, "--seed", str(seed)))
+
+    def whole(self, words: Sequence[str], own: Sequence[str]) -> list[str]:
+        """A command line with lists, of which this is one: its words, and what was added to the words of this one."""
+        return [*words, *self.words[len(own) :]]
 
     @property
     def line(self) -> str:

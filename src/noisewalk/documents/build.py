@@ -13,6 +13,7 @@ from ..files import write_atomic
 from ..lock import held
 from . import making, markdown, runs, saying, searching
 from .asking import Asked, Asker
+from .merging import Compared, together
 from .page import Shown, block, embedded, page
 from .reading import Block, Command, Document, Training
 from .store import Figure
@@ -136,9 +137,26 @@ class _Builder:
         shows = options.shows or USUAL
         if isinstance(command.job, Training):
             return self.trained(command, command.job, each)
+        if command.compared:
+            return self.compared(command, each)
         asked = self.asker(command)
         figure, folder = making.figure_of(asked.job, asked.model, options.shows, self.figures, self.part)
         return Shown(figure, folder, shows, "", figure.caption, figure.note, asked.line, asked.python)
+
+    def compared(self, command: Command, each: Block) -> Shown:
+        """The figure of a command with lists: that of every request it stands for, put into rows and columns."""
+        shows, made, begun = each.options.shows, list[Compared](), self.done
+        for i, (row, column, one) in enumerate(command.compared):
+            asked = self.asker(one)
+
+            def part(share: float, i: int = i) -> None:
+                self.watch(begun + int((i + share) * (SHARES - 1) / len(command.compared)), self.total)
+
+            figure, folder = making.figure_of(asked.job, asked.model, shows, self.figures, part)
+            made.append(Compared(row, column, figure, folder.name))
+        whole = asked.whole(command.words, one.words)
+        figure = together(made)
+        return Shown(figure, self.figures, shows or USUAL, "", figure.caption, figure.note, saying.command_line(whole))
 
     def trained(self, command: Command, training: Training, each: Block) -> Shown:
         """The figure of a training: of a run that comes with noisewalk, or of one that is trained now, or goes on."""

@@ -6,65 +6,86 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
 from PIL import Image
+from torch import Tensor
 
 from ..images import to_image
-from ..models.pretrained import Pretrained
 from ..report.figures import spread
 from ..run.make import Stepped
 from ..techniques.panels import Panel
-from ..walk.grids import levels
-from ..walk.noise import NoiseLevel
+from ..techniques.stages import Clock
 from .store import Strip
 
 MOST, LARGEST, LOSSLESS = 24, 128, 64
 """States of a walk at most, the largest side of a picture of one, and the largest that is kept exactly, pixels."""
 
 
-class Clock:
-    """Names levels by timesteps, 0 to 999, as the commands do."""
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A state of a walk: after so many steps, at a timestep, x_t and the x0 that is predicted from it in one step."""
 
-    def __init__(self, model: Pretrained) -> None:
-        self._angles = torch.stack(
-            [_angle(level) for level in levels(model.schedule, (torch.arange(1000.0).double() + 1) / 1000)]
-        )
-
-    def __call__(self, level: NoiseLevel) -> int:
-        return 0 if float(level.sigma) == 0 else int((self._angles - _angle(level)).abs().argmin())
-
-
-def _angle(level: NoiseLevel) -> torch.Tensor:
-    return torch.atan2(level.sigma.double(), level.alpha.double()).reshape(())
+    step: int
+    t: int
+    x_t: Image.Image
+    x0: Image.Image
 
 
 @dataclass
 class Frames:
-    """Some states of the first picture of one panel's walk.
+    """The states of the first picture of one panel's walk.
 
     Args:
         panel: what is walked.
-        shown: what is said of each state that is kept, and its x_t and x0.
+        clock: names the levels of its first stage.
+        shown: the states that are kept: all where those of some timesteps are wanted, else some.
     """
 
     panel: Panel
-    shown: list[tuple[int, int, Image.Image, Image.Image]] = field(default_factory=list)
+    clock: Clock
+    every: bool = False
+    shown: list[Shown] = field(default_factory=list)
     steps: int = 0
+    low: Tensor | None = None
 
     def __post_init__(self) -> None:
-        self._wanted = set(spread(self.panel.steps, MOST))
+        count = self.panel.steps + 1
+        self._wanted = set(range(count)) if self.every else set(spread(count, MOST))
+        begin = self.panel.stages[0].begin
+        self._open = (0, 1, self.clock(begin().level), self._image(begin().x_t)) if begin else None
+        self._last: tuple[int, Tensor] | None = None
+
+    def _image(self, x: Tensor) -> Image.Image:
+        return to_image(self.panel.decode(x[:1])[0])
 
     def add(self, event: Stepped, clock: Clock) -> None:
-        """Keep a state, if it is one of those that are shown."""
-        if self.steps in self._wanted:
-            x_t, x0 = (to_image(self.panel.decode(x[:1])[0]) for x in (event.state.x_t, event.state.x0))
-            self.shown.append((self.steps + 1, clock(event.state.level), x_t, x0))
+        """Take a step."""
+        x0 = self._image(event.state.x0)
+        if self._last and self._last[0] != event.stage:
+            self.low = self.panel.decode(self._last[1])
+        self._close(x0, event.stage)
         self.steps += 1
+        self._open = (self.steps, event.stage, clock(event.state.level), self._image(event.state.x_t))
+        self._last = (event.stage, event.state.x_t)
+        if self.steps == self.panel.steps:
+            self._close(self._open[3], event.stage)
+
+    def _close(self, x0: Image.Image, stage: int) -> None:
+        if self._open and self._open[0] in self._wanted:
+            step, before, t, x_t = self._open
+            self.shown.append(Shown(step, t, x_t, x0 if stage == before else x_t))
+        self._open = None
+
+    def at(self, timesteps: Sequence[int]) -> list[Shown]:
+        """The states nearest to some timesteps; six of them if none are given."""
+        if timesteps:
+            return [min(self.shown, key=lambda each: (abs(each.t - t), each.step)) for t in timesteps]
+        return [self.shown[i] for i in spread(len(self.shown), 6)]
 
     def strip(self, file: str, label: str) -> tuple[Strip, bytes]:
         """A slider over the steps."""
-        columns = [(x_t, x0) for _, _, x_t, x0 in self.shown]
-        said = [f"step {step} of {self.panel.steps}, t = {t}" for step, t, _, _ in self.shown]
+        some = [self.shown[i] for i in spread(len(self.shown), MOST)]
+        columns = [(each.x_t, each.x0) for each in some]
+        said = [f"step {each.step} of {self.panel.steps}, t = {each.t}" for each in some]
         return strip(file, label, ("x_t", "x0, as predicted in one step"), said, columns, difference=True)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from PIL import Image
 from torch import Tensor
 
 from ..commands import Job
@@ -19,6 +18,7 @@ from ..judge.illusions import score_illusions
 from ..judge.scorer import get_scorer
 from ..models.precision import dtype_name
 from ..models.pretrained import Pretrained
+from ..report.figures import spread
 from ..run.film import film
 from ..run.film import save as save_film
 from ..run.make import Done, Stepped, make, run
@@ -27,9 +27,9 @@ from ..run.result import Result
 from ..techniques.denoise import psnr
 from ..techniques.requests import Anagram, Hybrid
 from ..techniques.spec import seeds, to_json
-from ..techniques.stages import Prepared
+from ..techniques.stages import Clock, Prepared
 from ..version import __version__
-from .frames import LOSSLESS, Clock, Frames, animation, strip, webp
+from .frames import LOSSLESS, MOST, Frames, animation, strip, webp
 from .illusions import turn
 from .saying import caption
 from .store import FORMAT, Cell, Compare, Figure, Row, Strip, Table, find, keep
@@ -54,7 +54,16 @@ def key(job: Job, prepared: Prepared[Any], extras: frozenset[str]) -> str:
 
     weights = [(stage.model.name, stage.model.fingerprint, dtype_name(stage.model.compute_dtype)) for stage in prepared.stages]
     marks = [bool(job.loading.get(name)) for name in ("watermark", "safety_checker")]
-    said = (FORMAT, __version__, job.verb, to_json(prepared.record, digest), weights, marks, sorted(extras & COSTLY))
+    said = (
+        FORMAT,
+        __version__,
+        job.verb,
+        to_json(prepared.record, digest),
+        weights,
+        marks,
+        sorted(extras & COSTLY),
+        job.show_t,
+    )
     return hashlib.sha256(msgspec.json.encode(said, enc_hook=str)).hexdigest()[:24]
 
 
@@ -76,8 +85,10 @@ def _make(job: Job, prepared: Prepared[Any], model: Pretrained, extras: frozense
     result, frames = _walked(job, prepared, model, watch)
     saved = result.save(folder)
     files: dict[str, bytes] = {}
-    figure = Figure(caption(job), _notes(result), _rows(result, files))
-    figure = msgspec.structs.replace(figure, **_walks(frames, files, "film" in extras), **_played(result, figure, files))
+    figure = Figure(caption(job), _notes(result), (*_rows(result, files), *_before_upsampling(result, frames, files)))
+    figure = msgspec.structs.replace(
+        figure, **_walks(frames, job.show_t, files, "film" in extras), **_played(result, figure, files)
+    )
     if "film" in extras and job.verb in ("anagram", "hybrid"):
         picture = next(file for file in saved if file.name != "figure.png")
         figure = msgspec.structs.replace(figure, films=(_illusion_film(picture, folder),))
@@ -98,7 +109,8 @@ def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: Watch) 
             if isinstance(event, Stepped):
                 watch(event.done / event.total)
                 if event.panel.outcome and event.panel.steps > 1:
-                    kept = frames.setdefault(event.panel.label, Frames(event.panel))
+                    name = f"{event.panel.row} {event.panel.label}"
+                    kept = frames.get(name) or frames.setdefault(name, Frames(event.panel, clocks[0], bool(job.show_t)))
                     if kept.steps < event.panel.steps:
                         kept.add(event, clocks[event.stage - 1])
             elif isinstance(event, Done):
@@ -119,7 +131,8 @@ def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
     for number in sorted({walked.panel.row for walked in result.panels}):
         panels = [walked for walked in result.shown if walked.panel.row == number]
         given = [look for walked in panels if not walked.outcome for look in walked.captioned]
-        made = [look for walked in panels if walked.outcome for look in walked.captioned]
+        whole = [("the whole picture", walked.x) for walked in panels if walked.outcome and result.verb == "factorize"]
+        made = whole + [look for walked in panels if walked.outcome for look in walked.captioned]
         if len(made) == 1 and not given and len(chosen) > 1:
             label, x = made[0]
             cells = [_cell(f"seed {seed}", x[i], f"{result.verb} {label}", files) for i, seed in enumerate(chosen)]
@@ -135,6 +148,20 @@ def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def _before_upsampling(result: Result, frames: Sequence[Frames], files: dict[str, bytes]) -> list[Row]:
+    """The pictures of a cascade as its first stage drew them, small beside large."""
+    rows, chosen = [], seeds(result.spec)
+    for kept in frames:
+        if kept.low is not None:
+            size = f"{kept.low.shape[-1]}x{kept.low.shape[-2]}"
+            cells = [
+                _cell(f"seed {seed}", x, f"{kept.panel.label} at {size}", files)
+                for seed, x in zip(chosen, kept.low, strict=False)
+            ]
+            rows.append(Row(f"{kept.panel.label}, as it was before the upsampling, {size}", tuple(cells)))
+    return rows
+
+
 def _cell(label: str, x: Tensor, what: str, files: dict[str, bytes]) -> Cell:
     image = to_image(x)
     small = max(image.size) <= 2 * LOSSLESS
@@ -143,26 +170,24 @@ def _cell(label: str, x: Tensor, what: str, files: dict[str, bytes]) -> Cell:
     return Cell(label, f"{what}: {label}", name)
 
 
-def _walks(frames: Sequence[Frames], files: dict[str, bytes], moving: bool) -> dict[str, Any]:
+def _walks(frames: Sequence[Frames], times: Sequence[int], files: dict[str, bytes], moving: bool) -> dict[str, Any]:
     """Sliders over the steps, filmstrips and, if they are wanted, animations."""
     strips, states, films = [], [], []
     for number, kept in enumerate(frames):
         made, data = kept.strip(f"walk-{number}.webp", kept.panel.label)
         strips.append(made)
         files[made.file] = data
-        chosen = kept.shown[:: max(1, len(kept.shown) // 6)]
-        for which, at in (("x_t", 2), ("x0", 3)):
+        for which in ("x_t", "x0"):
             cells = []
-            for entry in chosen:
-                image: Image.Image = entry[at]  # type: ignore[assignment]
-                name = f"state-{number}-{at}-{entry[0]}.png"
-                files[name] = encode_png(image)
-                cells.append(Cell(f"t = {entry[1]}", f"{which} after step {entry[0]} of {kept.panel.label}", name))
+            for i, shown in enumerate(kept.at(times)):
+                name = f"state-{number}-{which}-{i}.png"
+                files[name] = encode_png(shown.x_t if which == "x_t" else shown.x0)
+                cells.append(Cell(f"t = {shown.t}", f"{which} after step {shown.step} of {kept.panel.label}", name))
             states.append(Row(which if len(frames) == 1 else f"{kept.panel.label}: {which}", tuple(cells)))
         if moving:
             names = (f"film-{number}.webp", f"film-{number}-end.png")
-            files[names[0]] = animation([x0 for *_, x0 in kept.shown])
-            files[names[1]] = encode_png(kept.shown[-1][3])
+            files[names[0]] = animation([kept.shown[i].x0 for i in spread(len(kept.shown), MOST)])
+            files[names[1]] = encode_png(kept.shown[-1].x0)
             films.append(tuple(Cell(kept.panel.label, f"the walk to {kept.panel.label}, as x0", name) for name in names))
     return {"strips": tuple(strips), "states": tuple(states), "films": tuple(films)}
 

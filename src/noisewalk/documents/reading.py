@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..commands import Job, parse_technique, part, read
+from ..commands import Job, parse_technique, part, read, variants
 from ..errors import UserError, unknown
 from ..files import read_bounded
 from ..requests import RunSpec, Train
@@ -51,12 +51,14 @@ class Command:
         words: of the command line, after `noisewalk`.
         job: what it asks for.
         own_model: whether it names its model itself.
+        compared: the commands that it stands for, if it has lists of values, prompts or pictures: row, column, command.
     """
 
     line: int
     words: tuple[str, ...]
     job: Job | Training
     own_model: bool = False
+    compared: tuple[tuple[str, str, Command], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,11 @@ def _command(line: int, text: str, settings: Mapping[str, str]) -> Command:
     if verb == "train":
         return Command(line, tuple(words), _training(rest))
     own = any(word == "--model" or word.startswith("--model=") for word in rest)
-    return Command(line, tuple(words), parse_technique(shlex.join(words)), own)
+    several = [(each, (verb, *each.arguments)) for each in variants(verb, rest)]
+    made = [(v.row, v.column, Command(line, some, parse_technique(shlex.join(some)), own)) for v, some in several]
+    if len(made) == 1:
+        return made[0][2]
+    return Command(line, tuple(words), made[0][2].job, own, tuple(made))
 
 
 def _training(rest: Sequence[str]) -> Training:

@@ -72,13 +72,18 @@ Decode = Callable[[Tensor], Tensor]
 """What is walked -> pictures; see `Panel.decode`."""
 
 
-def filmstrip(states: Sequence[State], decode: Decode | None = None, frames: int = 8, row: int = 0) -> Image.Image:
-    """Along one walk, x_t above and the x0 it predicts below, at evenly spaced steps, counted on through upsampling stages."""
-    chosen = spread(len(states), frames)
-    columns: CaptionedViews = []
-    for i, both in zip(chosen, _seen([states[i] for i in chosen], decode, row), strict=True):
-        columns.append((f"step {i + 1}: x_t, x0", both))
-    return sheet([columns], cell=112, max_columns=frames)
+def filmstrip(
+    states: Sequence[State], decode: Decode | None = None, frames: int = 8, row: int = 0, named: Sequence[str] = ()
+) -> Image.Image:
+    """Along one walk, x_t above and the x0 it predicts below, at evenly spaced steps, counted on through upsampling stages.
+
+    Args:
+        named: captions of the states, all of which are then shown.
+    """
+    chosen = range(len(states)) if named else spread(len(states), frames)
+    captions = named or [f"step {i + 1}: x_t, x0" for i in chosen]
+    pairs = _seen([states[i] for i in chosen], decode, row)
+    return sheet([list(zip(captions, pairs, strict=True))], cell=112, max_columns=max(frames, len(captions)))
 
 
 def gif(states: Sequence[State], decode: Decode | None = None, row: int = 0, cell: int = 168, frames: int = 60) -> bytes:

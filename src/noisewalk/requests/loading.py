@@ -58,3 +58,4 @@ class Output:
     model: str = option("auto", MODEL)
     out: Path | None = option(None, "a .png file, or a folder; default out/...")
     trajectory: bool = option(False, "also save the walk as a filmstrip and a GIF")
+    show_t: Sequence[int] = option((), "timesteps of the states in the filmstrip, as 690 540 390 240 90", 0, 999)

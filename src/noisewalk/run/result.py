@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..report import figures
 from ..techniques.panels import CaptionedViews, Panel
 from ..techniques.requests import Request
 from ..techniques.spec import seeds
+from ..techniques.stages import Clock
 from ..walk.sampling import State
 from .locate import recorded_name, recorded_place
 from .record import FIGURE, ModelRecord, PictureRecord, Record, Safety, write
@@ -124,11 +126,12 @@ class Result:
     def _repr_png_(self) -> bytes:
         return encode_png(self.figure)
 
-    def save(self, path: str | Path, trajectory: bool = False) -> list[Path]:
+    def save(self, path: str | Path, trajectory: bool = False, show_t: Sequence[int] = ()) -> list[Path]:
         """Write the result with its spec as metadata, and say which files were written.
 
         Args:
             path: a name ending in .png (the picture, or the figure of several), or a folder for every picture and the figure.
+            show_t: timesteps of the states in the filmstrips; () for evenly spaced ones.
             trajectory: also the walks' filmstrips and GIFs (their states must have been kept), beside it.
 
         Raises:
@@ -139,7 +142,7 @@ class Result:
         files = self._single(path) if single else self._folder(path)
         if trajectory:
             stem = path.with_suffix("") if single else path / "trajectory"
-            files |= self._trajectory(stem if not single else stem.with_name(stem.name + "-trajectory"))
+            files |= self._trajectory(stem if not single else stem.with_name(stem.name + "-trajectory"), show_t)
         for file, data in files.items():
             write_atomic(file, data)
         return list(files)
@@ -191,14 +194,26 @@ class Result:
         pictures = [FIGURE, *(PictureRecord("picture", index) for index in range(len(rows)))]
         return {folder / f"{name}.png": self.png(what) for name, what in zip(names, pictures, strict=True)}
 
-    def _trajectory(self, stem: Path) -> dict[Path, bytes]:
+    def _trajectory(self, stem: Path, show_t: Sequence[int]) -> dict[Path, bytes]:
         walked = [panel for panel in self.panels if len(panel.states) > 1]
         files: dict[Path, bytes] = {}
         for label, panel in zip(distinct(slug(panel.label) for panel in walked), walked, strict=True):
             name = stem.name + (f"-{label}" if len(walked) > 1 else "")
-            files[stem.with_name(f"{name}.png")] = encode_png(figures.filmstrip(panel.states, panel.panel.decode))
+            states, named = self._at(panel, show_t) if show_t else (panel.states, [])
+            files[stem.with_name(f"{name}.png")] = encode_png(figures.filmstrip(states, panel.panel.decode, named=named))
             files[stem.with_name(f"{name}.gif")] = figures.gif(panel.states, panel.panel.decode)
         return files
+
+    def _at(self, panel: FinishedPanel, timesteps: Sequence[int]) -> tuple[list[State], list[str]]:
+        """The states of a walk nearest to some timesteps, each with the x0 that is predicted from it, and their captions."""
+        clock, begin = Clock(self.model), panel.panel.stages[0].begin
+        walked = [*([begin()] if begin else []), *panel.states]
+        named = [
+            (clock(state.level), state._replace(x0=after.x0))
+            for state, after in zip(walked, [*walked[1:], walked[-1]], strict=True)
+        ]
+        found = [min(named, key=lambda each: abs(each[0] - t)) for t in timesteps]
+        return [state for _, state in found], [f"t = {t}: x_t, x0" for t, _ in found]
 
 
 def is_single(path: Path) -> bool:

@@ -37,6 +37,7 @@ class StageWalk:
         shape: (N, c, h, w) of these states.
         start: picture (N, C, h, w) of the stage before, None for the first -> the states.
         to_picture: what is walked -> pictures, for latent models.
+        begin: makes what the walk starts from, as a state of step -1; None where that is not known before.
     """
 
     number: int
@@ -44,6 +45,7 @@ class StageWalk:
     shape: Shape
     start: Callable[[Tensor | None], Iterator[State]]
     to_picture: Callable[[Tensor], Tensor]
+    begin: Callable[[], State] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,18 +180,27 @@ def _stage_walk(
 ) -> StageWalk:
     walks = steering.walk_seeds(seeds) if steering else seeds
 
+    def first(here: Stage[R]) -> Tensor:
+        noise = here.noise(walks)
+        return here.model.start(path[0], len(walks), noise) if image is None else noised(here, image, path[0], walks)
+
+    def begin() -> State:
+        x = first(stage)
+        return State(-1, path[0], x, x)
+
     def start(low: Tensor | None) -> Iterator[State]:
         here = stage.conditioned_on(low, seeds)
         step = STEP_RULES[here.settings.step_rule]()
         step = wrap(step, here, here.noise(walks, "pin")) if wrap else step
         denoiser = build_denoiser(guide, here)
-        noise = here.noise(walks)
-        x = here.model.start(path[0], len(walks), noise) if image is None else noised(here, image, path[0], walks)
+        x = first(here)
         if steering:
             return steering.sample(denoiser, x, path, step, here.noise(walks, "step"), here.noise(walks, "steer"))
         return sample(denoiser, x, path, step, here.noise(walks, "step"))
 
-    return StageWalk(stage.number, len(path) - 1, (len(seeds), *stage.model.walk_shape), start, stage.model.to_picture)
+    shape = (len(seeds), *stage.model.walk_shape)
+    known = begin if stage.number == 1 and not steering else None
+    return StageWalk(stage.number, len(path) - 1, shape, start, stage.model.to_picture, known)
 
 
 def noised(stage: Stage[R], image: Tensor, level: NoiseLevel, seeds: Sequence[int]) -> Tensor:

@@ -118,3 +118,19 @@ def time_of(timestep: int) -> Tensor:
 def level_at(model: Pretrained, timestep: int) -> NoiseLevel:
     """The model's level at a timestep, see `time_of`."""
     return levels(model.schedule, time_of(timestep))[0]
+
+
+class Clock:
+    """Names a model's levels by timesteps, 0 to 999, as the commands do."""
+
+    def __init__(self, model: Pretrained) -> None:
+        every = (torch.arange(1000, dtype=torch.float64) + 1) / 1000
+        self._angles = torch.stack([_angle(level) for level in levels(model.schedule, every)])
+
+    def __call__(self, level: NoiseLevel) -> int:
+        """The timestep nearest to a level; 0 for no noise at all."""
+        return 0 if float(level.sigma) == 0 else int((self._angles - _angle(level)).abs().argmin())
+
+
+def _angle(level: NoiseLevel) -> Tensor:
+    return torch.atan2(level.sigma.double(), level.alpha.double()).reshape(()).cpu()
