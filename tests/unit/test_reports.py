@@ -1,0 +1,41 @@
+"""The five reports in docs/reports: every command in them can be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from noisewalk.documents.asking import Asker
+from noisewalk.documents.reading import Command, Document, Training, read_document
+from noisewalk.documents.runs import bundled
+from noisewalk.run.prepare import prepare
+from noisewalk.techniques import TECHNIQUES
+
+REPORTS = sorted((Path(__file__).parents[2] / "docs" / "reports").glob("*.md"))
+
+
+def commands(document: Document) -> list[Command]:
+    """Every command of a document; one with lists as those that it stands for."""
+    every = [command for block in document.blocks.values() for command in block.commands]
+    return [one for each in every for one in ([one for *_, one in each.compared] or [each])]
+
+
+def test_there_are_five() -> None:
+    assert len(REPORTS) == 5
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_every_command_of_a_report_can_be_made(path: Path, tmp_path: Path) -> None:
+    """Pictures are there, prompts are known, masks fit; and a report shows every part of the course."""
+    document = read_document(path)
+    ask, verbs = Asker(document, tmp_path, "", {}), set()
+    for command in commands(document):
+        if isinstance(command.job, Training):
+            continue
+        asked = ask(command)
+        verbs.add(asked.job.verb)
+        assert TECHNIQUES[asked.job.verb].panels(prepare(asked.job.spec, asked.model)), command.line
+    assert verbs >= {"generate", "forward", "denoise", "anagram", "hybrid"}
+    shown = [(block.options.bundled, block.commands[0].job) for block in document.blocks.values() if block.options.bundled]
+    assert {bundled(name, job).name for name, job in shown if isinstance(job, Training)} >= {"denoiser"}
