@@ -166,11 +166,11 @@ def stable_diffusion(scheduler: str = "DDIMScheduler", **config: Any) -> Any:
     )
 
 
-def stable_diffusion_xl() -> Any:
+def stable_diffusion_xl(blocks: int = 4) -> Any:
     added = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4, "projection_class_embeddings_input_dim": 32}
     parts = {
         "unet": unet(4, 4, 4, cross_attention_dim=16, **added),
-        "vae": vae(blocks=4),
+        "vae": vae(blocks=blocks),
         "scheduler": diffusers.EulerDiscreteScheduler(**SD_SCHEDULER),
         **clip(),
         **clip("_2", projected=True),

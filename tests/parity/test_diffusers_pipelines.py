@@ -165,9 +165,56 @@ def test_walks_from_zero_terminal_snr(tmp_path: Path, theirs: Any, scheduler: st
     close((mine + 1) / 2, pipe(PROMPT, num_inference_steps=10, guidance_scale=7.5, output_type="pt").images)
 
 
-def test_generate_is_stable_diffusion_xl_pipeline(root: Path, theirs: Any) -> None:
-    """Two text encoders, zeros for the empty prompt, the size told to the network."""
-    folder = tiny.saved("sdxl", root)
+FLOW: dict[str, Any] = {"use_flow_sigmas": True, "flow_shift": 3.0, "prediction_type": "flow_prediction"}
+EDM: dict[str, Any] = {"timestep_type": "continuous", "prediction_type": "v_prediction", "use_karras_sigmas": True}
+SETTINGS: list[tuple[str, dict[str, Any]]] = [
+    ("EulerDiscreteScheduler", {"timestep_spacing": "linspace"}),
+    ("EulerDiscreteScheduler", EDM | {"sigma_min": 0.002, "sigma_max": 80.0}),
+    ("EulerDiscreteScheduler", {"use_beta_sigmas": True}),
+    ("EulerAncestralDiscreteScheduler", {"timestep_spacing": "linspace"}),
+    ("DPMSolverMultistepScheduler", FLOW),
+    ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": True}),
+    ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min"}),
+    ("DPMSolverMultistepScheduler", {"solver_order": 1}),
+    ("DPMSolverMultistepScheduler", {"solver_order": 3}),
+    ("DPMSolverMultistepScheduler", {"solver_type": "heun"}),
+    ("DPMSolverMultistepScheduler", {"final_sigmas_type": "sigma_min"}),
+    ("UniPCMultistepScheduler", {}),
+    ("UniPCMultistepScheduler", FLOW),
+    ("DEISMultistepScheduler", {}),
+    ("PNDMScheduler", {"skip_prk_steps": True}),
+    ("LMSDiscreteScheduler", {"timestep_spacing": "linspace"}),
+    ("HeunDiscreteScheduler", {"timestep_spacing": "linspace"}),
+    ("LCMScheduler", {}),
+    ("TCDScheduler", {}),
+    ("DDIMScheduler", {"clip_sample": True, "clip_sample_range": 2.0}),
+]
+
+
+@pytest.mark.parametrize(("scheduler", "config"), SETTINGS, ids=lambda each: each if isinstance(each, str) else "+".join(each))
+def test_settings_of_schedulers_are_followed(
+    tmp_path: Path, theirs: Any, monkeypatch: Any, scheduler: str, config: Any
+) -> None:
+    """What folders of other people are configured with, and what was once walked as something else.
+
+    diffusers' LCM computes its boundary condition in PyTorch's default dtype, unless its timestep is in another one.
+    """
+    boundary = diffusers.LCMScheduler.get_scalings_for_boundary_condition_discrete
+    double: Any = lambda self, timestep: boundary(self, timestep.double())  # noqa: E731
+    monkeypatch.setattr(diffusers.LCMScheduler, "get_scalings_for_boundary_condition_discrete", double)
+    folder = tiny.save(tiny.stable_diffusion, tmp_path / "sd", scheduler=scheduler, **config)
+    model = ours(folder)
+    for steps in (10, 50) if scheduler in ("PNDMScheduler", "UniPCMultistepScheduler") or config.keys() & EDM else (10,):
+        mine = end(nw.generate(model, PROMPT, steps=steps, guidance_scale=2, seed=SEED))
+        pipe = theirs(diffusers.StableDiffusionPipeline, folder, *streams(), safety_checker=None)
+        other = pipe(PROMPT, num_inference_steps=steps, guidance_scale=2.0, output_type="latent").images
+        close(mine / other.abs().max(), other / other.abs().max())
+
+
+@pytest.mark.parametrize("blocks", [3, 4])
+def test_generate_is_stable_diffusion_xl_pipeline(tmp_path: Path, theirs: Any, blocks: int) -> None:
+    """Two text encoders, zeros for the empty prompt, the size told to the network, whatever the autoencoder's factor is."""
+    folder = tiny.save(tiny.stable_diffusion_xl, tmp_path / "sdxl", blocks=blocks)
     mine = nw.generate(ours(folder), PROMPT, steps=5, seed=SEED).tensor
     pipe = theirs(diffusers.StableDiffusionXLPipeline, folder, *streams(), add_watermarker=False)
     images = pipe(PROMPT, num_inference_steps=5, guidance_scale=5.0, output_type="pt").images

@@ -209,7 +209,7 @@ def outcome(name: str, config: dict[str, Any], steps: int, monkeypatch: pytest.M
     draw(monkeypatch, CLASSES[name])
     try:
         other = theirs(CLASSES[name], config, steps, channels)
-    except (ValueError, NotImplementedError, AssertionError, ImportError, TypeError) as error:
+    except (ValueError, NotImplementedError, AssertionError, ImportError, TypeError, IndexError) as error:
         return f"no scheduler of diffusers: {error}"
     if not bool(other.isfinite().all()):
         return "no picture of diffusers"

@@ -57,7 +57,7 @@ def dpmpp(order: int = 2, kind: Kind = "midpoint", random: bool = False) -> Step
             x_s = x_s + s.alpha * (phi / h + 1) * d1 - s.alpha * ((phi + h) / h**2 - 0.5) * d2
         elif differences:
             x_s = x_s - s.alpha * (phi / 2 if kind == "midpoint" else -(phi / (k * h) + 1)) * differences[0]
-        return (x_s if z is None else x_s + s.sigma * torch.sqrt(-torch.expm1(-2 * h)) * z), p
+        return (x_s if z is None else x_s + s.sigma * torch.sqrt((-torch.expm1(-2 * h)).clamp(min=0)) * z), p
 
     return step
 

@@ -34,6 +34,7 @@ class Family:
         packs: the side of the squares of latents that are one token, if the network's `patch_size` does not say it.
         predicts: the target, if the scheduler's configuration does not say it.
         upscales: whether the network takes a smaller picture, concatenated with x_t.
+        sized: whether `call` takes `factor`, the pixels along a side of a latent, to give the network the size of the picture.
     """
 
     call: Call
@@ -49,6 +50,7 @@ class Family:
     packs: int = 1
     predicts: str = ""
     upscales: bool = False
+    sized: bool = False
 
 
 def _unet2d(network: Any, x: Tensor, t: Tensor) -> Any:
@@ -64,8 +66,8 @@ def _unet_upscale(network: Any, x: Tensor, t: Tensor, low: Tensor, k: Tensor, em
     return network(seen, t, encoder_hidden_states=embeds, class_labels=k, return_dict=False)[0]
 
 
-def _unet_xl(network: Any, x: Tensor, t: Tensor, embeds: Tensor, pooled: Tensor) -> Any:
-    side = [8 * n for n in x.shape[2:]]
+def _unet_xl(network: Any, x: Tensor, t: Tensor, embeds: Tensor, pooled: Tensor, *, factor: int) -> Any:
+    side = [factor * n for n in x.shape[2:]]
     sizes = torch.tensor([*side, 0, 0, *side], device=x.device, dtype=x.dtype).expand(len(x), 6)
     added = {"text_embeds": pooled, "time_ids": sizes}
     return network(x, t, encoder_hidden_states=embeds, added_cond_kwargs=added, return_dict=False)[0]
@@ -167,7 +169,9 @@ FAMILIES: dict[str, Family] = {
     "IFPipeline": _IF,
     "IFSuperResolutionPipeline": replace(_IF, call=_unet_upscale, defaults=_defaults(50, 4.0), upscales=True),
     "StableDiffusionPipeline": _SD,
-    "StableDiffusionXLPipeline": replace(_SD, call=_unet_xl, encode=_encode_sdxl, text=_CLIP2, defaults=_defaults(50, 5.0)),
+    "StableDiffusionXLPipeline": replace(
+        _SD, call=_unet_xl, encode=_encode_sdxl, text=_CLIP2, defaults=_defaults(50, 5.0), sized=True
+    ),
     "StableDiffusionUpscalePipeline": replace(_SD, call=_unet_upscale, defaults=_defaults(75, 9.0), upscales=True),
     "StableDiffusion3Pipeline": Family(
         _sd3,

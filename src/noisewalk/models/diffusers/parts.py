@@ -56,12 +56,19 @@ class Parts:
         inputs = [c.to(x.device, dtype if c.is_floating_point() else c.dtype) for c in cond]
         file = self.folder.component_folder(self.family.network) / "config.json"
         with reading(file, "call the network of"):
-            output: Tensor = self.family.call(network, x.to(dtype), t, *inputs)
+            size = {"factor": self.factor} if self.family.sized else {}
+            output: Tensor = self.family.call(network, x.to(dtype), t, *inputs, **size)
             if output.shape[2:] != x.shape[2:] or output.shape[1] not in (x.shape[1], 2 * x.shape[1]):
                 raise UserError(
                     f"the network of {file} returns {tuple(output.shape[1:])} for a picture of {tuple(x.shape[1:])}"
                 )
         return output
+
+    @property
+    def factor(self) -> int:
+        """The number of pixels along a side of a latent of the autoencoder."""
+        blocks = self.folder.network("vae").get("block_out_channels", [1, 1, 1, 1])
+        return int(2 ** (len(blocks) - 1))
 
     def vae(self) -> Any:
         """Return the autoencoder."""

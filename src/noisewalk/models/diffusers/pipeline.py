@@ -108,7 +108,7 @@ def _shape(parts: Parts, config: Network, size: int | None) -> tuple[int, Codec 
         raise UserError(
             f"{folder.path} has a U-Net of {seen} channels for latents of {channels}; it may be one for inpainting or depth"
         )
-    factor = 2 ** (len(vae.get("block_out_channels", [1, 1, 1, 1])) - 1)
+    factor = parts.factor
     if family.network == "transformer" and "sample_size" not in config:
         own = 1024 // factor  # Flux and Z-Image do not say it
     side = size or own * factor
