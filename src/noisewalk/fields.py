@@ -69,7 +69,7 @@ def help_of(f: Field[Any]) -> str:
 
     >>> from noisewalk.techniques.requests import Walk
     >>> help_of(Walk.__dataclass_fields__["threshold"])
-    'how x0 is kept in range: none, clip, dynamic'
+    'how x0 is kept in the range of pictures: none, clip, dynamic'
     """
     text, choices = str(f.metadata["help"]), [str(name) for name in f.metadata.get("choices", ())]
     return text if all(name in text for name in choices) else f"{text}: {', '.join(choices)}"
