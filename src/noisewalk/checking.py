@@ -34,17 +34,17 @@ _WORDS = {
 
 
 def checked(request: D, recorded: bool = False) -> D:
-    """The request with every field that has a help text as a value of its own type.
+    """Return the request with every field as a value of its own type.
 
-    NumPy numbers and tensors of no dimension become plain numbers, lists and arrays become tuples, and a single value stands
+    NumPy numbers and tensors without dimensions become plain numbers, lists and arrays become tuples, and a single value stands
     for a sequence of one.
 
     Args:
         request: a dataclass whose fields were made by `option`, `argument` or `picture`.
-        recorded: it was read from a file, whose pictures must be in it: they are never opened by name.
+        recorded: whether it was read from a file; its pictures must then be in that file, and are never opened by name.
 
     Raises:
-        UserError: the first field that does not hold what it should, with its name, its value and what is allowed.
+        UserError: a field has a wrong value; the message has its name, its value and what is allowed.
     """
     known = [f for f in fields(request) if "help" in f.metadata]
     values = {f.name: _checked(f, _kind(type(request), f.name), getattr(request, f.name), recorded) for f in known}
@@ -165,7 +165,8 @@ def _words(f: Field[Any], kind: _Kind) -> str:
 
 
 def _number(value: float | str) -> str:
-    """
+    """Return a bound as it is written.
+
     >>> _number("-100.0"), _number(2**62)
     ('-100', '4611686018427387904')
     """

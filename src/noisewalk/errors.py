@@ -1,4 +1,4 @@
-"""The one error noisewalk raises at its edge, and every other error that may come from outside, as one line."""
+"""The one error that noisewalk raises at its edge, and every other error that may come from outside, as one line."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from functools import cache
 from pathlib import Path
 
 MOST = 1000
-"""Characters of a message: a prompt of a million letters is quoted in part."""
+"""Most characters of a message; of a prompt with a million letters only a part is quoted."""
 
 
 class UserError(ValueError):
-    """Something asked for cannot be done: the message says what was asked, what was got, and what to do."""
+    """Something that was asked for cannot be done. The message says what was asked for, what was found, and what to do."""
 
 
 def unknown(kind: str, name: object, known: Iterable[object]) -> UserError:
-    """An error for a name that is not in a table, with the nearest names suggested.
+    """Return the error for a name that is not in a table, with the nearest name suggested.
+
+    Args:
+        kind: what the name stands for.
+        name: the name.
+        known: the names in the table.
 
     >>> str(unknown("view", "rotate18", ["identity", "rotate180"]))
     "unknown view 'rotate18'; did you mean 'rotate180'? Known: identity, rotate180"
@@ -91,9 +96,9 @@ def _installed() -> tuple[str, tuple[str, ...]]:
 
 
 def shorten(text: str, most: int = 60) -> str:
-    """Text on one line, its end left out if it is longer than `most` characters.
+    r"""Return text on one line, without its end if it is longer than `most` characters.
 
-    >>> shorten("a\\nb" * 9, 8)
+    >>> shorten("a\nb" * 9, 8)
     'a ba ba…'
     """
     line = " ".join(text[: most * 4].split())
@@ -101,7 +106,7 @@ def shorten(text: str, most: int = 60) -> str:
 
 
 def as_keywords(message: str) -> str:
-    """A message with the options it names as keyword arguments, for those who write Python.
+    """Return a message that names options as keyword arguments, for those who write Python.
 
     >>> as_keywords("--guidance-scale must be a number, 'high' was asked for")
     "guidance_scale must be a number, 'high' was asked for"
@@ -124,7 +129,7 @@ def _escaped(character: str) -> str:
 
 
 def from_outside(error: BaseException) -> str | None:
-    """What to say about an error of the system rather than of noisewalk; None for all others.
+    """Return the message for an error of the system; None for errors of noisewalk itself.
 
     >>> from_outside(OSError(28, "No space left on device", "out/seven.png"))
     'No space left on device: out/seven.png'

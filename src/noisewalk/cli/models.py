@@ -11,6 +11,7 @@ from ..requests import Doctor, Encode, Loading, Models
 
 
 def run_models(rest: list[str]) -> int:
+    """Run `noisewalk models`."""
     read(Models, rest, "models")
     from rich import box
     from rich.console import Console
@@ -35,6 +36,7 @@ def run_models(rest: list[str]) -> int:
 
 
 def run_encode(rest: list[str]) -> int:
+    """Run `noisewalk encode`."""
     command = read(Encode, rest, "encode")
     from ..models.text.embeddings import read_pth
     from ..models.zoo import load
@@ -54,6 +56,7 @@ def run_encode(rest: list[str]) -> int:
 
 
 def run_doctor(rest: list[str]) -> int:
+    """Run `noisewalk doctor`."""
     command = read(Doctor, rest, "doctor")
     from ..models.diffusers.doctor import examine
 

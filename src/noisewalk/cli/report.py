@@ -18,6 +18,7 @@ LOOK_EVERY = 0.5
 
 
 def run_report(rest: list[str]) -> int:
+    """Run `noisewalk report`."""
     command = read(Report, rest, "report")
     if not command.files:
         raise UserError("name a Markdown file: noisewalk report FILE.md")
@@ -83,6 +84,7 @@ def _watched(files: Sequence[Path], once: Callable[[], int]) -> int:
 
 
 def run_tour(rest: list[str]) -> int:
+    """Run `noisewalk tour`."""
     command = read(Tour, rest, "tour")
     out = folder_to_write(command.out or Path("out/tour-b" if command.part == "b" else "out/tour"), "a tour")
     return tour(command, out)

@@ -15,11 +15,12 @@ from .terminal import file_to_write, folder_to_write, progress
 
 
 def search_command(verb: str) -> type[Any]:
-    """The flags of a technique's request, of loading its model, and of the search."""
+    """Return the flags of a technique's request, of loading its model, and of the search."""
     return command_line(TECHNIQUES[verb].spec, Loading, Search, without=("seed", "num"))
 
 
 def run_search(rest: list[str]) -> int:
+    """Run `noisewalk search`."""
     if not rest or rest[0] in ("-h", "--help"):
         print("noisewalk search TECHNIQUE ... --seeds 0:200 --top 6   (noisewalk search anagram --help for all options)")
         return 0
@@ -58,6 +59,7 @@ def run_search(rest: list[str]) -> int:
 
 
 def run_animate(rest: list[str]) -> int:
+    """Run `noisewalk animate`."""
     command = read(Animate, rest, "animate")
     from ..run.film import SUFFIXES, film, save
 
@@ -70,6 +72,7 @@ def run_animate(rest: list[str]) -> int:
 
 
 def run_suggest(rest: list[str]) -> int:
+    """Run `noisewalk suggest`."""
     command = read(Suggest, rest, "suggest")
     from ..judge.scorer import get_scorer
     from ..models.zoo import load, model_for

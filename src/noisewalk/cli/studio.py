@@ -8,7 +8,7 @@ from .edge import working
 
 
 def run_studio(rest: list[str]) -> int:
-    """studio."""
+    """Run `noisewalk studio`."""
     asked = read(Studio, rest, "studio")
     working()
     from ..studio.server import start

@@ -1,4 +1,4 @@
-"""The verbs of training: train, pack, evaluate, compare."""
+"""The commands of training: train, pack, evaluate, compare."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .terminal import file_to_write, folder_to_write, progress
 
 
 def run_train(rest: list[str]) -> int:
+    """Run `noisewalk train`."""
     asked = parse(command_line(Train), rest, "noisewalk train")
     folder, spec, moved = _wanted(part(asked, Train))
     from ..run.training import train_into
@@ -43,6 +44,7 @@ def _wanted(asked: Train) -> tuple[Path, RunSpec, bool]:
 
 
 def run_pack(rest: list[str]) -> int:
+    """Run `noisewalk pack`."""
     command = read(Pack, rest, "pack")
     from ..training.pack import pack
 
@@ -53,6 +55,7 @@ def run_pack(rest: list[str]) -> int:
 
 
 def run_evaluate(rest: list[str]) -> int:
+    """Run `noisewalk evaluate`."""
     command = read(Evaluate, rest, "evaluate")
     from ..run.evaluation import evaluate_model
 
@@ -68,6 +71,7 @@ def run_evaluate(rest: list[str]) -> int:
 
 
 def run_compare(rest: list[str]) -> int:
+    """Run `noisewalk compare`."""
     command = read(Compare, rest, "compare")
     from ..run.run_page import compare
     from ..run.training import read_spec

@@ -72,6 +72,7 @@ class Asker:
     copied: dict[str, Path] = field(default_factory=dict)
 
     def __call__(self, command: Command) -> Asked:
+        """Return a command of the document as it is asked for."""
         assert isinstance(command.job, Job)
         job = command.job
         changed: dict[str, Any] = {}

@@ -44,9 +44,9 @@ def reader() -> MarkdownIt:
 
 
 def _formula(text: str, options: Any) -> str:
-    """A formula in LaTeX as MathML; one that cannot be read is shown as it was written.
+    r"""Return a formula in LaTeX as MathML; one that cannot be read is shown as it was written.
 
-    The converter does not escape what stands in `\\text{...}`, so nothing but the elements of MathML is let through.
+    The converter does not escape what stands in `\text{...}`, so nothing but the elements of MathML is let through.
     """
     from latex2mathml.converter import convert
 

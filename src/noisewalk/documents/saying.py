@@ -62,7 +62,8 @@ def caption(job: Job) -> str:
 
 
 def _seeds(chosen: Sequence[int]) -> str:
-    """
+    """Return seeds in words.
+
     >>> _seeds([3]), _seeds(range(2, 5)), _seeds([1, 7])
     ('seed 3', 'seeds 2 to 4', 'seeds 1 7')
     """

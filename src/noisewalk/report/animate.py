@@ -77,14 +77,15 @@ def partial_turn(turn: Array, s: float) -> Array:
 
 
 def frame(x: Tensor, seen: Tensor, motion: Motion, s: float, scale: int, margin: float = 0.22) -> NDArray[np.uint8]:
-    """One picture of an animation.
+    """Return one picture of an animation.
 
     Args:
-        x, seen: (C, H, W) in [-1, 1], before and after.
-        motion: between them.
-        s: how far, 0 to 1.
-        scale: canvas pixels for a pixel.
-        margin: white border, in sides of the picture.
+        x: (C, H, W) in [-1, 1], before.
+        seen: (C, H, W) in [-1, 1], after.
+        motion: the motion between them.
+        s: how far it is, from 0 to 1.
+        scale: how many pixels of the canvas make one pixel.
+        margin: the white border, in sides of the picture.
 
     Returns:
         (height, width, 3) in 8 bits.

@@ -22,11 +22,12 @@ LINES = 8
 
 
 def sheet(bands: Sequence[CaptionedViews], cell: int = 168, max_columns: int = 7) -> Image.Image:
-    """Bands of captioned columns of pictures, with a row for each picture of the batches.
+    """Return bands of captioned columns of pictures, with a row for each picture of the batches.
 
     Args:
-        bands: captions and batches (N, C, H, W); a band is wrapped after `max_columns`.
-        cell: least side of a picture, pixels.
+        bands: captions and batches (N, C, H, W).
+        cell: the smallest side of a picture, in pixels.
+        max_columns: the most columns, after which a band goes on below.
     """
     images = [_band(band[i : i + max_columns], cell) for band in bands for i in range(0, len(band), max_columns)]
     width = max(image.width for image in images)

@@ -1,4 +1,4 @@
-"""A model's digits, drawn and measured."""
+"""A model's digits, generated and measured."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ from .prepare import prepare
 
 
 def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | None = None, out: Path | None = None) -> str:
-    """Draw `num` digits, each as often as it is in the training set, and say how good they are, as a table.
+    """Generate digits, each as often as it is in the training set, and return their measures as a table.
 
     Args:
-        name: of a digits model.
-        walk: fields of `Generate` to use instead of the model's defaults; None for the default.
-        out: a folder for the table and a picture of the samples nearest to training digits; a run's own is `name` itself. It is
-            held from the beginning, so that what cannot be written is said before the work.
+        name: the name of a digits model.
+        num: the number of digits, at least 100.
+        walk: fields of `Generate` to use instead of the model's defaults; None stands for the default.
+        watch: it is called with (steps made, steps in all).
+        out: a folder for the table and a picture of the samples nearest to training digits.
 
     Raises:
-        UserError: the model draws no digits, something in `walk` cannot be done, or another process writes in `out`.
+        UserError: it is not a digits model, or there are fewer digits.
     """
     if out is None:
         return _evaluated(name, num, walk, watch, out)

@@ -1,4 +1,4 @@
-"""Replay: make a picture again from its own metadata, and compare."""
+"""Replay: make a picture again from its own metadata, and compare the two."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Replay:
 
     @property
     def agrees(self) -> bool:
+        """Whether every pixel agrees."""
         return self.max_difference == 0
 
 

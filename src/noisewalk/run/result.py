@@ -1,4 +1,4 @@
-"""What a technique made: pictures, the walks behind them, and files that remember how they came to be."""
+"""The result of a technique: pictures, the walks behind them, and files that remember how they were made."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .record import FIGURE, ModelRecord, PictureRecord, Record, Safety, write
 
 @dataclass(frozen=True, eq=False)
 class FinishedPanel:
-    """A finished panel: its last pictures, and the states on the way (only the last one if they were not kept)."""
+    """A finished panel: its last pictures, and the states on the way (only the last one, if they were not kept)."""
 
     panel: Panel
     x: Tensor
@@ -39,10 +39,12 @@ class FinishedPanel:
 
     @property
     def label(self) -> str:
+        """The caption of the panel."""
         return self.panel.label
 
     @property
     def outcome(self) -> bool:
+        """Whether it is one of the pictures that were asked for."""
         return self.panel.outcome
 
     @property
@@ -74,6 +76,7 @@ class Result:
 
     @property
     def tensor(self) -> Tensor:
+        """(N, C, H, W) the pictures that were made, in [-1, 1], panel by panel."""
         outcomes = [panel.x for panel in self.panels if panel.outcome]
         sizes = dict.fromkeys("x".join(map(str, x.shape[2:])) for x in outcomes)
         if len(sizes) > 1:
@@ -82,11 +85,12 @@ class Result:
 
     @property
     def images(self) -> list[Image.Image]:
+        """The pictures that were made, as PIL pictures, with the model's watermark if it was asked for."""
         return [to_image(x) for panel in self.shown if panel.outcome for x in panel.x]
 
     @cached_property
     def shown(self) -> tuple[FinishedPanel, ...]:
-        """The panels as they are shown and saved: what was made, with the model's watermark if it was asked for."""
+        """The panels as they are shown and saved, with the model's watermark if it was asked for."""
         if not (self.model.parts and self.model.parts.post_processing.watermark):
             return self.panels
         stamped = self.model.parts.post_processing.stamped
@@ -94,15 +98,18 @@ class Result:
 
     @property
     def image(self) -> Image.Image:
+        """The picture, enlarged as in the file that is saved; if there are several, the figure."""
         images = self.images
         return enlarge(images[0]) if len(images) == 1 else self.figure
 
     @property
     def states(self) -> tuple[State, ...]:
+        """The states of the walk of the last panel."""
         return self.panels[-1].states
 
     @cached_property
     def figure(self) -> Image.Image:
+        """A captioned sheet of everything."""
         rows = sorted({walked.panel.row for walked in self.panels})
         bands = [[e for p in self.shown if p.panel.row == row for e in p.captioned] for row in rows]
         if len(self.panels) == len(bands[0]) == 1:  # one way to look at many pictures: side by side
@@ -113,7 +120,7 @@ class Result:
 
     @cached_property
     def flagged(self) -> list[bool] | None:
-        """For each picture, whether the model's own safety checker objects to it; None if it was not asked."""
+        """For each picture, whether the model's own safety checker objects to it; None if it was not used."""
         return self.model.parts.post_processing.flagged([to_image(x) for x in self.tensor]) if self.model.parts else None
 
     def __repr__(self) -> str:
@@ -148,7 +155,7 @@ class Result:
         return list(files)
 
     def png(self, picture: PictureRecord) -> bytes:
-        """One of the result's pictures as a PNG that remembers how it came to be."""
+        """Return one of the result's pictures as the bytes of a PNG file that remembers how it was made."""
         model = self.model
         record = Record(
             self.verb,
@@ -176,7 +183,7 @@ class Result:
         return Safety(flagged is not None, flagged, self.model.parts.post_processing.watermark)
 
     def render(self, picture: PictureRecord) -> Image.Image:
-        """The picture that a record speaks of: the figure, or outcome number `index`, enlarged to be seen."""
+        """Return the picture that a record names: the figure, or outcome number `index`, enlarged."""
         return self.figure if picture.index is None else enlarge(self.images[picture.index])
 
     def _single(self, path: Path) -> dict[Path, bytes]:
@@ -217,7 +224,7 @@ class Result:
 
 
 def is_single(path: Path) -> bool:
-    """Whether a place to save to is one .png file rather than a folder.
+    """Return whether a place to save to is one .png file rather than a folder.
 
     Raises:
         UserError: it looks like a file of another kind.

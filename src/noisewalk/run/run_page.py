@@ -112,8 +112,10 @@ def generation(model: Pretrained, label: str) -> bytes:
 
 
 def denoising(model: Pretrained) -> dict[str, Image.Image]:
-    """The figures of the one-step denoiser on the first test digits: the noising process, and what it makes of every level
-    of noise (it is trained on sigma 0.5 alone)."""
+    """Return the figures of the one-step denoiser on the first test digits.
+
+    They show the noising process, and what the denoiser makes of every level of noise (it is trained on sigma 0.5 alone).
+    """
     digits = from_uint8(mnist("test").pictures[:4])
     noisy, clean = [], []
     for sigma in SIGMAS:

@@ -21,7 +21,9 @@ MOST_WORKERS = 4096
 class Engine(Protocol):
     """Does tasks, and yields each when it is done, in any order. Closing the generator stops."""
 
-    def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]: ...
+    def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]:
+        """Do the tasks, and yield each one when it is done."""
+        ...
 
 
 def local(plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]:
@@ -45,6 +47,7 @@ class RayEngine:
     threads: int = 1
 
     def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]:
+        """Do the tasks on the workers of the cluster, and yield each one when it is done."""
         ray = _ray()
         started = not ray.is_initialized()
         if started:

@@ -44,15 +44,18 @@ HERE = ("memory", "offline")
 
 @dataclass(frozen=True)
 class Plan(Ranking):
-    """A search. Everything but `seeds` and `top` is the same for the searches that may share a folder, the batch too: on some
+    """A search.
+
+    Everything but `seeds` and `top` is the same for the searches that may share a folder. The batch is too, because on some
     machines a picture's last digits depend on it.
 
     Args:
-        verb, spec: the technique and what to make; the spec is ready for the model, its seed and num do not matter.
-        model: name and fingerprint of the model, and the dtype it computes in.
-        seeds: to try, each at every point of the grid.
-        grid: fields of the spec and the values to try; all combinations are tried.
-        loading: further options of `load` that are not the defaults. Those of `HERE` may differ in a folder.
+        verb: the technique.
+        spec: what to make; it is ready for the model, and its seed and num do not matter.
+        model: name and fingerprint of the model, and the dtype that it computes in.
+        seeds: the seeds to try, each at every point of the grid.
+        grid: fields of the request and the values to try, in all combinations.
+        loading: further options of `load` that are not the defaults; those of `HERE` may differ in a folder.
     """
 
     verb: str

@@ -99,6 +99,7 @@ class Search:
         return verdict(self.scorer, max(scores)) if scores else "Nothing has been scored yet."
 
     def leaders(self) -> list[Candidate]:
+        """Return the best candidates so far, as many as are kept."""
         return self.candidates()[: self.plan.top]
 
     def _stage(self, stage: str, engine: Engine, watch: Watch) -> None:
@@ -165,6 +166,7 @@ class Search:
 
     @property
     def title(self) -> str:
+        """The title of the page: the technique, its prompts and the number of seeds."""
         made = self.plan.to_json()["spec"]
         asked = made.get("prompts") or [made[name] for name in ("far", "near", "prompt") if made.get(name)]
         return f"{self.plan.verb}: {' / '.join(asked)}, {len(self.plan.seeds)} seeds"

@@ -56,14 +56,19 @@ def suggest(
     watch: Callable[[int, int], None] = lambda done, total: None,
     **walk: Any,
 ) -> list[Partner]:
-    """Prompts ordered by how well they fit to one, best first.
+    """Return prompts ordered by how well they fit to one, the best first.
 
-    Each prompt is drawn alone, `num` times. A pair fits if the pictures of one, seen through the view, already score for the
-    other, and the other way round (turned back): what the two have in common is what an anagram can build on.
+    Pictures of each prompt alone are made. Two prompts fit if the pictures of one, seen through the view, already score for the
+    other, and the other way round (mapped back). An anagram can build on what they have in common.
 
     Args:
-        among: to choose from; what the model is known to know if empty.
+        model: makes the pictures.
+        scorer: scores them.
+        prompt: the prompt to find partners for.
+        among: the prompts to choose from; () for those that the model is known to make well.
         view: the anagram's second view.
+        num: how many pictures are made of each prompt.
+        watch: it is called with (prompts done, prompts in all).
         walk: fields of `Generate`.
 
     Raises:

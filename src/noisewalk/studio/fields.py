@@ -63,10 +63,12 @@ def numbers(name: str, text: str, item: type) -> tuple[Any, ...]:
 
 
 def with_default(choices: Iterable[str], default: str) -> list[tuple[str, str]]:
+    """Return choices for a form, with the model's default first."""
     return [(f"the model's ({default})", ""), *((choice, choice) for choice in choices)]
 
 
 def shown(value: Any) -> str:
+    """Return a value as a form shows it."""
     if isinstance(value, tuple | list):
         return " ".join(shown(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -53,7 +53,7 @@ def stepped(event: Stepped, control: Control, seconds: float) -> dict[str, Any]:
 
 
 def level(at: Any) -> dict[str, float]:
-    """alpha and sigma of a noise level."""
+    """Return alpha and sigma of a noise level."""
     return {"alpha": round(float(at.alpha), 4), "sigma": round(float(at.sigma), 4)}
 
 

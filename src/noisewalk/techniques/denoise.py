@@ -17,10 +17,21 @@ from .stages import Prepared, Stage, build_denoiser
 
 
 def guide(stage: Stage[Denoise]) -> Denoiser:
+    """Guide the walk, and the single call, by the request's prompt; see `cfg`."""
     return guided(stage, stage.request.prompt)
 
 
 def panels(prepared: Prepared[Denoise]) -> list[Panel]:
+    """Return the noised picture and what each method makes of it, one row for each timestep.
+
+        blur: G * x_t / alpha,     one-step: x0 = E[x0 | x_t],     iterative: a walk from t down to 0
+
+    Args:
+        prepared: the prepared request.
+
+    Raises:
+        UserError: the blur does not fit the model's pictures, or the model does not know the prompt.
+    """
     return [replace(panel, row=row) for row, t in enumerate(prepared.request.t) for panel in _at(prepared, t)]
 
 
@@ -59,9 +70,15 @@ def _at(prepared: Prepared[Denoise], t: int) -> list[Panel]:
 
 
 def psnr(x: Tensor, reference: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of pictures in [-1, 1] (peak 2), over the batch: 10 log10(4 / mean error^2).
+    """Return the peak signal-to-noise ratio of pictures in [-1, 1], over the whole batch, in dB.
+
+        PSNR = 10 log10(4 / mean((x - reference)^2)),     because the peak is 2
 
     An upsampled picture is first brought back to the reference's size by averaging.
+
+    Args:
+        x: (N, C, H, W).
+        reference: (1 or N, C, h, w).
     """
     if x.shape[2:] != reference.shape[2:]:
         x = F.interpolate(x, reference.shape[2:], mode="area")

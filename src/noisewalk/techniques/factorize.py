@@ -19,10 +19,15 @@ from .stages import Prepared, Stage
 
 
 def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> tuple[Part, ...]:
-    """The parts that are asked for, checked on a picture of that shape.
+    """Return the parts that a request asks for, checked on a picture of a shape.
 
     Args:
-        white: (1, C, H, W) the mask, positive where it is white, of any size; None if none was given.
+        spec: the request.
+        white: (1, C, H, W) the mask, positive where it is white, of any size; None if there is none.
+        shape: (..., C, H, W) of the pictures.
+
+    Raises:
+        UserError: the split does not fit the pictures, or its mask is missing.
     """
     mask = None if white is None else F.interpolate((white > 0).float(), size=shape[-2:], mode="nearest")
     settings = SplitSettings(tuple(spec.sigmas), spec.kernel_size, spec.length, spec.direction, mask)
@@ -33,16 +38,36 @@ def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> t
 
 
 def guide(stage: Stage[Factorize]) -> Denoiser:
+    """Combine the prompts, one for each part of the picture; see `combine_components`.
+
+        x0 = sum_i part_i( model(x_t, prompt_i) ),     sum_i part_i = identity
+
+    Args:
+        stage: the stage to guide.
+
+    Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024,
+    https://arxiv.org/abs/2404.11615.
+    """
     parts = parts_of(stage.request, stage.pictures.get("mask"), stage.model.walk_shape)
     return combine_components(guided_all(stage, stage.request.prompts), [part.component for part in parts])
 
 
 def panels(prepared: Prepared[Factorize]) -> list[Panel]:
+    """Return the walk of a factorized picture.
+
+    Args:
+        prepared: the prepared request.
+
+    Raises:
+        UserError: there are not as many prompts as parts, or the split does not fit the model.
+    """
     spec, shape, white = prepared.request, prepared.first.model.shape, prepared.first.pictures.get("mask")
     parts = parts_of(spec, white, shape)
     if len(parts) != len(spec.prompts):
         names = ", ".join(part.name for part in parts)
-        raise UserError(f"{spec.split} are {len(parts)} parts ({names}) and need as many prompts; got {len(spec.prompts)}")
+        raise UserError(
+            f"the split {spec.split} has {len(parts)} parts ({names}) and needs as many prompts; {len(spec.prompts)} were given"
+        )
 
     def looking_for(i: int) -> Callable[[Tensor], Tensor]:
         return lambda x: parts_of(scaled(spec, x.shape[-1] / shape[-1]), white, x.shape)[i].look(x)

@@ -13,6 +13,15 @@ from .stages import Prepared
 
 
 def panels(prepared: Prepared[Forward]) -> list[Panel]:
+    """Return the picture, and the picture with noise at each timestep.
+
+        x_t = alpha_t x0 + sigma_t eps
+
+    Args:
+        prepared: the prepared request.
+
+    Reference: Ho et al., *Denoising Diffusion Probabilistic Models*, 2020, eq. 4, https://arxiv.org/abs/2006.11239.
+    """
     stage, seeds = prepared.first, prepared.seeds
     model, image = stage.model, stage.pictures["image"]
 

@@ -1,4 +1,4 @@
-"""Hybrid images: one prompt from far away, another from near."""
+"""Hybrid images: one prompt from far away, another one from near."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ from .stages import Prepared, Stage
 
 
 def guide(stage: Stage[Hybrid]) -> Denoiser:
+    """Combine the low frequencies of one prompt with the high frequencies of another; see `combine_components`.
+
+        x0 = G * model(x_t, far) + (1 - G) * model(x_t, near),     G a Gaussian low-pass filter
+
+    Args:
+        stage: the stage to guide.
+
+    Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024,
+    https://arxiv.org/abs/2404.11615; Oliva et al., *Hybrid Images*, 2006, https://doi.org/10.1145/1141911.1141919.
+    """
     spec = stage.request
     parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
     if spec.near_sigma is not None or spec.near_kernel_size is not None:
@@ -33,6 +43,14 @@ def _shared(low: Map, near_low: Map) -> list[Map]:
 
 
 def panels(prepared: Prepared[Hybrid]) -> list[Panel]:
+    """Return the walk of a hybrid image.
+
+    Args:
+        prepared: the prepared request.
+
+    Raises:
+        UserError: the filter does not fit the model's pictures, or the model does not know a prompt.
+    """
     spec, width = prepared.request, prepared.first.model.shape[-1]
 
     def afar(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""RePaint: repaint a part of a picture, the rest held in place at every level of noise."""
+"""RePaint: repaint a part of a picture, while the rest is held in place at every level of noise."""
 
 from __future__ import annotations
 
@@ -17,10 +17,24 @@ from .stages import Prepared, Stage
 
 
 def guide(stage: Stage[Inpaint]) -> Denoiser:
+    """Guide the walk by the request's prompt; see `cfg`."""
     return guided(stage, stage.request.prompt)
 
 
 def panels(prepared: Prepared[Inpaint]) -> list[Panel]:
+    """Return the original picture, the part to repaint, and a walk for each number of resamples; see `pin`.
+
+        x_s <- m x_s + (1 - m) (alpha_s x0 + sigma_s eps) after every step
+
+    Args:
+        prepared: the prepared request.
+
+    Raises:
+        UserError: the model does not know the prompt.
+
+    Reference: Lugmayr et al., *RePaint: Inpainting using Denoising Diffusion Probabilistic Models*, 2022,
+    https://arxiv.org/abs/2201.09865.
+    """
     image, keep = _given(prepared.first)
 
     def repainted(num_resamples: int) -> Panel:
@@ -38,13 +52,13 @@ def panels(prepared: Prepared[Inpaint]) -> list[Panel]:
 
 
 def _given(stage: Stage[Inpaint]) -> tuple[Tensor, Tensor]:
-    """The picture, and 1 where it is kept, at the size of a stage."""
+    """Return the picture at the size of a stage, and 1 where it is kept."""
     image, mask = stage.pictures["image"], stage.pictures["mask"]
     return image, (mask < 0).to(image.dtype)
 
 
 def _cells(keep: Tensor, model: Pretrained) -> Tensor:
-    """The mask of what is walked: a latent is kept only where every pixel under it is."""
+    """Return the mask of what is walked: a latent is kept only if every pixel under it is."""
     repainted: Tensor = F.adaptive_max_pool2d(1 - keep, model.walk_shape[1:])
     return 1 - repainted
 

@@ -1,4 +1,4 @@
-"""Inverse illusions: a part of a real picture is kept, the rest is drawn to fit a prompt."""
+"""Inverse illusions: a part of a real picture is kept, and the rest is made to fit a prompt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .stages import Prepared, Stage
 
 
 def kept_part(stage: Stage[Inverse]) -> Part:
-    """The part to keep, checked on a picture of the stage's shape."""
+    """Return the part to keep, checked on a picture of the stage's shape."""
     spec = stage.request
     parts = SPLITS[KEEPS[spec.keep]](SplitSettings((spec.sigma,), spec.kernel_size, spec.length, spec.direction))
     part = next(part for part in parts if part.name == spec.keep)
@@ -26,10 +26,24 @@ def kept_part(stage: Stage[Inverse]) -> Part:
 
 
 def guide(stage: Stage[Inverse]) -> Denoiser:
+    """Guide the walk by the request's prompt; see `cfg`."""
     return guided(stage, stage.request.prompt)
 
 
 def panels(prepared: Prepared[Inverse]) -> list[Panel]:
+    """Return the original picture, its kept part, and the walk; see `pin`.
+
+        x_s <- x_s - part(x_s) + part(alpha_s image + sigma_s eps) after every step
+
+    Args:
+        prepared: the prepared request.
+
+    Raises:
+        UserError: the part does not fit the model's pictures, or the model does not know the prompt.
+
+    Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024 (inverse hybrids),
+    https://arxiv.org/abs/2404.11615.
+    """
     stage, spec = prepared.first, prepared.request
     image, part = stage.pictures["image"], kept_part(stage)
 

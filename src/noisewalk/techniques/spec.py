@@ -45,30 +45,33 @@ def _scaled(value: Any, factor: float) -> Any:
 
 
 def to_json(spec: Request, keep: Callable[[bytes], str] | None = None) -> dict[str, Any]:
-    """A spec as JSON.
+    """Return a request as JSON.
 
     Args:
-        keep: puts a picture (PNG bytes) somewhere and says what stands for it in the JSON; None writes it there in base64, so
-            that the JSON needs no other file.
+        spec: the request.
+        keep: keeps a picture (PNG bytes) somewhere, and returns what stands for it in the JSON. None writes the picture into
+            the JSON in base64.
     """
     return {f.name: _encode(getattr(spec, f.name), keep or _base64) for f in fields(spec)}
 
 
 def from_json(kind: type[R], data: Mapping[str, Any], inputs: Mapping[str, bytes] | None = None) -> R:
-    """The inverse of `to_json`.
+    """Return a request from its JSON, the inverse of `to_json`.
 
     Args:
-        inputs: what was kept, by what stands for it in the JSON.
+        kind: the class of the request.
+        data: the JSON.
+        inputs: the pictures that were kept elsewhere, by what stands for them in the JSON.
 
     Raises:
-        UserError: a field is unknown, missing, or not what it should be.
+        UserError: a field is unknown, missing, or has a wrong value.
     """
     name = kind.__name__.lower()
     try:
         decoded = {key: _decode(value, inputs or {}) for key, value in data.items()}
         return checked(kind(**decoded), recorded=True)
     except (TypeError, ValueError, KeyError, OSError, msgspec.ValidationError) as error:
-        raise UserError(f"this is not a spec of {name}: {error}") from error
+        raise UserError(f"this is not a request of {name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -106,5 +109,5 @@ def _image(text: str, name: str, inputs: Mapping[str, bytes]) -> Image.Image:
     data = inputs[text] if text in inputs else base64.b64decode(text, validate=True)
     image = open_bytes(data, f"'{shorten(name, 80)}'", ("PNG",), MOST_PIXELS).image
     if image.mode not in ("L", "RGB"):
-        raise ValueError(f"the picture '{name}' is of mode {image.mode}, not L or RGB")
+        raise ValueError(f"the picture '{name}' has the mode {image.mode}, which is not L or RGB")
     return image

@@ -1,4 +1,4 @@
-"""A prepared request: the stages of the cascade it is walked through, each with its model, settings and pictures."""
+"""A prepared request: the stages of the cascade that it walks through, each with its model, settings and pictures."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ R_co = TypeVar("R_co", bound=Request, covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class Stage(Generic[R_co]):
-    """One stage of a cascade. The first starts from noise or from a picture, each further one enlarges the picture before it.
+    """One stage of a cascade.
+
+    The first stage starts from noise or from a picture, and each further one enlarges the picture before it.
 
     Args:
         number: 1, 2, ...
-        model: what is walked with.
+        model: the model of the walk.
         request: what the user said, with lengths in the pixels of this stage.
-        settings: of this walk: what the user said, or else the default of this stage's model.
+        settings: the settings of this walk: what the user said, or else the default of this stage's model.
         pictures: (1, C, H, W) in [-1, 1] by the name of the request's field, at the size of this stage.
-        upscaler: how the picture before is shown to the model; None in the first stage.
-        noise_level: timestep to which the picture before is noised.
+        upscaler: conditions the model on the picture before; None in the first stage.
+        noise_level: the timestep to which the picture before is noised.
     """
 
     number: int
@@ -50,38 +52,38 @@ class Stage(Generic[R_co]):
 
     @property
     def path(self) -> list[NoiseLevel]:
-        """The levels at these times."""
+        """The noise levels at these times."""
         return levels(self.model.schedule, self.times)
 
     def noise(self, seeds: Sequence[int], purpose: str = "") -> SeededNoise:
-        """Noise of this stage alone: for the start of the walk, or for another purpose ("step", "pin", "low")."""
+        """Return noise of this stage alone: for the start of the walk, or for another purpose ("step", "pin", "low")."""
         if self.number == 1:
             return SeededNoise(seeds, purpose or "init")
         return SeededNoise(seeds, ", ".join(filter(None, (f"stage {self.number}", purpose))))
 
     def conditioned_on(self, low: Tensor | None, seeds: Sequence[int]) -> Stage[R_co]:
-        """The stage with its model shown the picture (N, C, h, w) of the stage before; the first stage is shown none."""
+        """Return the stage with its model conditioned on the picture (N, C, h, w) before it; the first has none."""
         if self.upscaler is None or low is None:
             return self
         return replace(self, model=self.upscaler.conditioned_on(low, self.noise(seeds, "low"), self.noise_level))
 
 
 Guide = Callable[[Stage[R]], Denoiser]
-"""A stage -> the technique's guidance at its size, before any threshold."""
+"""Maps a stage to the technique's guidance at its size, before any threshold."""
 
 Wrap = Callable[[Step, Stage[R], SeededNoise], Step]
-"""(step, stage, noise of its own) -> the step under the technique's constraint, at the size of the stage."""
+"""Maps (step, stage, noise of its own) to the step under the technique's constraint, at the size of the stage."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared(Generic[R_co]):
-    """A request with everything decided.
+    """A request for which everything is decided.
 
     Args:
         request: what the user said, unchanged.
         record: the same with every default filled in and every picture read; it makes the same pictures again.
         seeds: one for each picture.
-        stages: to walk through, in order.
+        stages: the stages to walk through, in order.
     """
 
     request: R_co
@@ -91,17 +93,17 @@ class Prepared(Generic[R_co]):
 
     @property
     def first(self) -> Stage[R_co]:
-        """The stage that everything starts in."""
+        """The first stage."""
         return self.stages[0]
 
     def take(self, start: int, count: int) -> Prepared[R_co]:
-        """`count` of the pictures, from number `start` on."""
+        """Return `count` of the pictures, from number `start` on."""
         seeds = self.seeds[start : start + count]
         return replace(self, seeds=seeds, record=with_seeds(self.record, seeds))
 
 
 def build_denoiser(guide: Guide[R], stage: Stage[R]) -> Denoiser:
-    """A technique's guidance at a stage, limited to the interval that was asked for, under the threshold."""
+    """Return a technique's guidance at a stage, within the interval that was asked for, and under the threshold."""
     denoiser, settings = guide(stage), stage.settings
     if settings.guidance_interval:
         last, first = (level_at(stage.model, timestep) for timestep in settings.guidance_interval)
@@ -111,12 +113,12 @@ def build_denoiser(guide: Guide[R], stage: Stage[R]) -> Denoiser:
 
 
 def time_of(timestep: int) -> Tensor:
-    """(1,) the time of a timestep counted 0 ... 999, as in the course and in diffusers: (timestep + 1) / 1000."""
+    """Return (1,) the time of a timestep counted 0 ... 999, as in the course and in diffusers: (timestep + 1) / 1000."""
     return torch.tensor([(timestep + 1) / 1000], dtype=torch.float64)
 
 
 def level_at(model: Pretrained, timestep: int) -> NoiseLevel:
-    """The model's level at a timestep, see `time_of`."""
+    """Return the model's noise level at a timestep, see `time_of`."""
     return levels(model.schedule, time_of(timestep))[0]
 
 

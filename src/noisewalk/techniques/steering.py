@@ -48,7 +48,11 @@ class Steering:
         """Walk all populations, and yield the states of the walk that leads in each; at the end, of the best picture.
 
         Args:
+            denoiser: predicts x0.
             x: (N size, C, H, W) the starts of all walks.
+            path: the noise levels.
+            step: the step rule.
+            noise: draws the noise of random steps.
             draw: draws what the resampling needs.
         """
         steps = len(path) - 1

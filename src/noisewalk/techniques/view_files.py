@@ -1,4 +1,4 @@
-"""The views a user asks for, checked against the model's pictures; views by a permutation file, known by its content."""
+"""The views that a user asks for, checked against the model's pictures, and views by a permutation file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ _tables: dict[str, bytes] = {}
 
 
 def find_views(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
-    """The views of those names, that fit pictures of a shape (C, H, W).
+    """Return the views of some names, and check that they fit a model's pictures.
 
     Args:
-        names: those of `get_view`, or file:PERMUTATION.npy (see `from_file`). failure:NAME is let through unchecked: it is
-            there to fail.
+        names: names of `get_view`, or file:PERMUTATION.npy (see `from_file`). failure:NAME is not checked, because it should
+            fail.
+        shape: (C, H, W) of the pictures.
 
     Raises:
-        UserError: there is no such view, it does not fit the size or the colours of the pictures, or it is no isometry.
+        UserError: there is no such view, it does not fit the size or the colours of the pictures, or it is not an isometry.
     """
     views = [from_file(name) if name.startswith(FILE) else get_view(name) for name in names]
     generator = torch.Generator().manual_seed(0)
@@ -41,14 +42,15 @@ def find_views(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
 
 
 def from_file(name: str) -> View:
-    """A view by a permutation in a .npy file: seen pixel i (row by row) is the picture's pixel table[i], whole numbers,
-    flat or square. In a picture a multiple of its size, blocks move.
+    """Return the view of a permutation in a .npy file: seen pixel i (row by row) is the picture's pixel table[i].
+
+    The table has whole numbers, and is flat or square. In a picture whose side is a multiple of its own, blocks move.
 
     Args:
         name: file:PATH, or file:PATH@DIGEST for the permutation of that content (see `with_digests`).
 
     Raises:
-        UserError: there is no such file, it holds no permutation of a square picture's pixels, or another one.
+        UserError: there is no such file, or it does not hold this permutation of a square picture's pixels.
     """
     path, digest = split_name(name)
     if digest in _tables:
@@ -66,7 +68,7 @@ def from_file(name: str) -> View:
 
 
 def with_digests(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of views, in which each permutation file is read now and named with its digest: file:PATH@DIGEST."""
+    """Return names of views in which each permutation file was read and named with its digest: file:PATH@DIGEST."""
     return tuple(_with_digest(name) if name.startswith(FILE) else name for name in names)
 
 
@@ -83,10 +85,17 @@ def without_folders(name: str) -> str:
 
 
 def keep_permutation(data: bytes, name: str = "kept in the picture") -> str:
-    """Keep a permutation (uint32 little-endian) so that it is known by its digest, which is returned.
+    """Keep a permutation (uint32 little-endian), so that it is known by its digest.
+
+    Args:
+        data: the bytes.
+        name: its name, for messages.
+
+    Returns:
+        The digest.
 
     Raises:
-        UserError: it is no permutation of a square picture's pixels.
+        UserError: it is not a permutation of a square picture's pixels.
     """
     if len(data) % 4 or len(data) > 4 * MAX_ENTRIES:
         raise UserError(f"a permutation of {len(data):,} bytes is not one of at most {MAX_ENTRIES:,} pixels")
@@ -96,12 +105,12 @@ def keep_permutation(data: bytes, name: str = "kept in the picture") -> str:
 
 
 def permutation_of(name: str) -> bytes | None:
-    """The permutation of a view by a file, by its name with digest; None for other views."""
+    """Return the permutation of a view by a file, by its name with digest; None for other views."""
     return _tables.get(split_name(name)[1])
 
 
 def has_changed(name: str) -> bool:
-    """Whether the file that a name with digest speaks of is there and now holds another permutation."""
+    """Return whether the file of a name with digest exists and now holds another permutation."""
     path, digest = split_name(name)
     try:
         return bool(digest) and Path(path).is_file() and digest_of(_read(path)) != digest
@@ -110,7 +119,7 @@ def has_changed(name: str) -> bool:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """The path and the digest in the name of a view by a file; the digest is empty if there is none.
+    """Return the path and the digest in the name of a view by a file; the digest is "" if there is none.
 
     >>> split_name("file:mine.npy@0123456789abcdef"), split_name("file:mine.npy")
     (('mine.npy', '0123456789abcdef'), ('mine.npy', ''))
@@ -121,7 +130,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def digest_of(data: bytes) -> str:
-    """The first digits of its SHA-256."""
+    """Return the first digits of the SHA-256 of a permutation."""
     return hashlib.sha256(data).hexdigest()[:DIGITS]
 
 

@@ -65,6 +65,7 @@ class Steered:
     def __call__(
         self, denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, noise: Noise, history: StepHistory | None, /
     ) -> tuple[Tensor, Prediction]:
+        """Take the step of all walks, and resample the populations if it is a chosen step."""
         p = denoiser(x_t, t)
         if self._number in self.at:
             chosen = self._chosen(p.x0)
@@ -83,8 +84,11 @@ class Steered:
             self._weigh(x)
 
     def leaders(self, count: int) -> Tensor:
-        """(number of populations,) the places in a batch of `count` walks where each population's reward is the largest, as far
-        as it is known; of equals, the first."""
+        """Return, for each population, the place of the walk with the largest reward so far; of equals, the first.
+
+        Args:
+            count: the number of walks in the batch.
+        """
         size = self.population or count
         rewards = self._gained.expand(count)
         return torch.tensor([int(own[rewards[own].argmax()]) for own in torch.split(torch.arange(count), size)])
