@@ -10,6 +10,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class Weights(BuildHookInterface):  # type: ignore[type-arg]
+    """A build hook that adds the weights, or leaves them out."""
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Name the files that the build takes besides those it finds by itself."""
         if os.environ.get("NOISEWALK_WITHOUT_WEIGHTS"):

@@ -21,35 +21,40 @@ def option(
     rule: tuple[str, Callable[[Any], bool]] | None = None,
     unset: str = "",
 ) -> Any:
-    """A keyword field of a request: its default, its help text, and what `checked` allows.
+    """Return a keyword field of a request.
 
     Args:
-        least, most: bounds, both inclusive; of each item for sequences.
-        pixels: it is a length in pixels, and grows with the picture in upsampling stages.
+        default: its default.
+        help: its help text.
+        least: the smallest value, included; of each item, for sequences.
+        most: the largest value, included; of each item, for sequences.
+        pixels: whether it is a length in pixels, which grows with the picture in upsampling stages.
         choices: the names that are allowed.
         rule: a further condition, in words that follow "must be" and as a function.
-        unset: whose value holds where this is None.
+        unset: whose value is used if this is None.
     """
     metadata = {"help": help, "least": least, "most": most, "pixels": pixels, "choices": choices, "rule": rule, "unset": unset}
     return field(default=default, metadata=metadata)
 
 
 def argument(help: str) -> dict[str, Any]:
-    """Metadata of a field given by position, on the command line too: `field(kw_only=False, metadata=argument("..."))`."""
+    """Return the metadata of a positional field: `field(kw_only=False, metadata=argument("..."))`."""
     return {"help": help, "positional": True}
 
 
 def picture(help: str, role: str = "picture", held: bool = False) -> dict[str, Any]:
-    """Metadata of a picture given by position; `role` is "picture" or "mask".
+    """Return the metadata of a picture that is given by position.
 
     Args:
-        held: a part of it is held in upsampling stages too, so it is read at their sizes as well.
+        help: its help text.
+        role: "picture" or "mask".
+        held: whether a part of it is kept in upsampling stages too, so that it is read at their sizes as well.
     """
     return {"help": help, "positional": True, "role": role, "held": held}
 
 
 def same(request: type[DataclassInstance], name: str, **default: Any) -> Any:
-    """A field as another request has it, with another default if one is given."""
+    """Return a field as another request has it."""
     f = next(f for f in fields(request) if f.name == name)
     return field(default=default.get("default", f.default), metadata=f.metadata)
 

@@ -1,4 +1,4 @@
-"""The settings of a walk that the user leaves open. To read this file loads no torch."""
+"""The settings of a walk that the user leaves open. Importing this file does not load torch."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ def _is_interval(value: Sequence[int]) -> bool:
 class Defaults:
     """What a technique uses for settings that the user leaves open; requests have the same fields, with the same bounds."""
 
-    steps: int = option(20, "steps of the walk", 1, 1000)
-    step_rule: str = option("ddim", "how a step is made", choices=STEP_RULES)
-    grid: str = option("linspace", "where the steps are", choices=GRIDS)
-    guidance_scale: float = option(1.0, "1 follows the prompt, above exaggerates it, 0 ignores it", -100, 100)
+    steps: int = option(20, "the number of steps of the walk", 1, 1000)
+    step_rule: str = option("ddim", "the step rule, which says how a step is made", choices=STEP_RULES)
+    grid: str = option("linspace", "the grid, which says at which times the steps are", choices=GRIDS)
+    guidance_scale: float = option(
+        1.0, "the guidance scale: 1 follows the prompt, more exaggerates it, and 0 ignores it", -100, 100
+    )
     guidance_interval: Sequence[int] = option(
         (),
-        "only from one timestep to another, as 200 800; 0 999 is all of the walk",
+        "guide only between two timesteps, for example 200 800; 0 999 is the whole walk",
         0,
         999,
         rule=("two timesteps, the smaller first", _is_interval),
     )
-    threshold: str = option("none", "how x0 is kept in range", choices=THRESHOLDS)
-    upsample: int = option(0, "how many upsampling stages follow, for models that have them", 0, 2)
+    threshold: str = option("none", "how x0 is kept in the range of pictures", choices=THRESHOLDS)
+    upsample: int = option(0, "the number of upsampling stages, for models that have them", 0, 2)

@@ -1,4 +1,4 @@
-"""Making what is asked for: one stream of events, which progress, previews, searches and Ctrl-C all read."""
+"""Making what was asked for: one stream of events, which progress bars, previews, searches and Ctrl-C all read."""
 
 from __future__ import annotations
 
@@ -90,11 +90,14 @@ class Interrupted(KeyboardInterrupt):
 def make(
     verb: str, request: R, model: Pretrained, *, keep_states: bool = True, batch: int = 64
 ) -> Generator[Event, None, None]:
-    """Prepare a request and take its walks, `batch` pictures at a time. Closing the generator cancels the rest.
+    """Prepare a request and take its walks, and yield the events. Closing the generator cancels the rest.
 
     Args:
-        verb: name of the technique.
-        keep_states: keep every state of the walks, not the last ones only.
+        verb: the name of the technique.
+        request: the request.
+        model: the model.
+        keep_states: whether every state of the walks is kept, and not only the last ones.
+        batch: how many pictures are walked at a time.
 
     Raises:
         UserError: something in the request cannot be done; nothing has been computed then.
@@ -105,10 +108,15 @@ def make(
 def run(
     verb: str, request: R, model: Pretrained, watch: Watch | None = None, keep_states: bool = True, batch: int = 64
 ) -> Result:
-    """All events of `make`, and the result.
+    """Consume all events of `make`, and return the result.
 
     Args:
-        watch: is told of every step.
+        verb: the name of the technique.
+        request: the request.
+        model: the model.
+        watch: it is called with (steps made, steps in all) after every step.
+        keep_states: whether every state of the walks is kept, and not only the last ones.
+        batch: how many pictures are walked at a time.
 
     Raises:
         UserError: something in the request cannot be done; nothing has been computed then.

@@ -64,7 +64,6 @@ def endpoints(studio: Studio) -> None:
 
 def endpoint(studio: Studio, verb: str, offered: list[Field[Any]], names: list[str]) -> Callable[..., tuple[str, str]]:
     """The function of an endpoint: the fields of a request -> the file of its picture, and its command."""
-
     spec = TECHNIQUES[verb].spec
     pictures = [f.name for f in offered if f.metadata.get("role")]
     listed = {f.name: kind_of(spec, f.name).item for f in offered if f.name not in pictures and kind_of(spec, f.name).several}
