@@ -129,22 +129,22 @@ def _wrong_mask() -> str:
     ("line", "said"),
     [
         (lambda: ["gnerate", "7"], "unknown command 'gnerate'; did you mean 'generate'?"),
-        (lambda: ["generate"], "what to draw"),
+        (lambda: ["generate"], "what the picture should show"),
         (lambda: ["generate", "7", "--stepz", "4"], "--stepz"),
         (lambda: ["generate", "7", "--steps", "many"], "'many' is not INT"),
         (lambda: ["generate", "7", "--steps", "0"], "--steps must be at least 1, 0 was asked for"),
         (lambda: ["generate", "cat", "--model", "digits"], "does not know the prompt 'cat'. It knows 0 to 9"),
         (lambda: ["generate", "7", "--model", "digit"], "unknown model 'digit'; did you mean 'digits'?"),
         (lambda: ["generate", "7", "--upscaler", "nothere"], "unknown model 'nothere'"),
-        (lambda: ["generate", "7", "--upscaler", "digits", "digits"], "one --upscaler can follow 'digits', 2 were given"),
+        (lambda: ["generate", "7", "--upscaler", "digits", "digits"], "only one --upscaler can follow 'digits'; 2 were given"),
         (lambda: ["tour", "--model", "digits", "--upsample", "1"], "leave out --upsample"),
         (lambda: ["train", "flow", "--minutes", "0", "--out", "run"], "--minutes must be more than 0, 0 was asked for"),
         (lambda: ["generate", "7", "--step-rule", "eulr"], "unknown step rule 'eulr'; did you mean 'euler'?"),
         (lambda: ["generate", "7", "--out", "/proc/nowhere"], "cannot write"),
         (lambda: ["generate", "7", "--out", "seven.jpg"], ".png"),
         (lambda: ["anagram", "6", "9", "--views", "identity", "rotate18"], "did you mean 'rotate180'?"),
-        (lambda: ["anagram", "6", "9", "--views", "identity", "rotate180", "negate"], "need as many --views, 3 were given"),
-        (lambda: ["edit", DIGIT, "--start", "34"], "it can start at 0 to 33; 34 was asked for"),
+        (lambda: ["anagram", "6", "9", "--views", "identity", "rotate180", "negate"], "need as many --views; 3 were given"),
+        (lambda: ["edit", DIGIT, "--start", "34"], "it can start at 0 to 33, but 34 was asked for"),
         (lambda: ["forward", "nowhere.png"], "there is no picture file nowhere.png"),
         (lambda: ["inpaint", DIGIT, _wrong_mask()], "the mask mask.png is 30x28, the picture 28x28"),
         (lambda: ["replay", _foreign_png()], "has no noisewalk metadata"),
@@ -235,4 +235,4 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["inpaint", "--help"])
     assert stop.value.code == 0
-    assert "white is repainted, black is kept" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "white is repainted, and black is kept" in " ".join(capsys.readouterr().out.replace("│", " ").split())

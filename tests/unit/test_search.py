@@ -181,8 +181,8 @@ def test_a_plan_is_what_its_json_says(model: nw.Pretrained) -> None:
         ("anagram", SPEC, {"batch": 10**9}, "--batch must be at most 4096"),
         ("anagram", SPEC, {"grid": tuple((name, tuple(range(100))) for name in "abcdefgh")}, "at most 10,000"),
         ("anagram", SPEC, {"grid": (("steps", (4, 0)),)}, "at steps 0: --steps must be at least 1"),
-        ("anagram", SPEC, {"grid": (("weights", ((1.0,),)),)}, "2 prompts need as many --weights, 1 were given"),
-        ("anagram", Anagram(("6", "9", "3")), {}, "3 prompts need as many --views, 2 were given"),
+        ("anagram", SPEC, {"grid": (("weights", ((1.0,),)),)}, "2 prompts need as many --weights; 1 were given"),
+        ("anagram", Anagram(("6", "9", "3")), {}, "3 prompts need as many --views; 2 were given"),
         ("edit", Edit(PICTURES / "digit-4.png", prompt="9"), {}, "this edit makes 6"),
     ],
 )
