@@ -88,6 +88,7 @@ def _tell(result: Result, files: list[Path], out: Path) -> None:
 
 
 def run_replay(rest: list[str]) -> int:
+    """Run `noisewalk replay`."""
     command = read(Replay, rest, "replay")
     if not command.pictures:
         raise UserError("give the pictures to make again: noisewalk replay PICTURE.png ...")

@@ -17,10 +17,12 @@ MODEL = "a name of `noisewalk models`, a file, a folder, or a hub id; auto: digi
 class Loading:
     """How the model is loaded: the options of `models.zoo.load`."""
 
-    memory: str = option("auto", "auto, full, offload or sequential: what of a large model is on the GPU at once")
-    device: str = option("auto", "where the model computes: auto, cpu, cuda or mps")
-    dtype: str = option("auto", "dtype of the network: auto (what the hardware is fast at), float32, bfloat16 or float16")
-    offline: bool = option(False, "use only what is on this machine")
+    memory: str = option("auto", "how much of a large model is on the GPU at a time: auto, full, offload or sequential")
+    device: str = option("auto", "the device that the model computes on: auto, cpu, cuda or mps")
+    dtype: str = option(
+        "auto", "the dtype of the network: auto (the one that the hardware is fast at), float32, bfloat16 or float16"
+    )
+    offline: bool = option(False, "use only what is on this machine, and do not ask the network")
 
     def changed(self) -> dict[str, Any]:
         """As keywords of `load`, without those that are at their defaults."""
@@ -31,9 +33,9 @@ class Loading:
 class CascadeLoading(Loading):
     """How the model is loaded, and the stages after it."""
 
-    upscaler: Sequence[str] = option((), "hub ids or folders of the upsampling stages, if not the model's own")
-    safety_checker: bool = option(False, "have the model's own safety checker report on the pictures, which it does not change")
-    watermark: bool = option(False, "stamp the model's own watermark on the pictures")
+    upscaler: Sequence[str] = option((), "hub ids or folders of the upsampling stages, instead of the model's own")
+    safety_checker: bool = option(False, "let the model's own safety checker report on the pictures; it does not change them")
+    watermark: bool = option(False, "put the model's own watermark on the pictures")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +55,9 @@ class OwnNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What a technique has on the command line besides its own request."""
+    """The options of a technique on the command line besides its own request."""
 
     model: str = option("auto", MODEL)
-    out: Path | None = option(None, "a .png file, or a folder; default out/...")
+    out: Path | None = option(None, "the .png file or the folder to write; by default a folder in out/")
     trajectory: bool = option(False, "also save the walk as a filmstrip and a GIF")
     show_t: Sequence[int] = option((), "timesteps of the states in the filmstrip, as 690 540 390 240 90", 0, 999)

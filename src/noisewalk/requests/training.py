@@ -16,35 +16,44 @@ OWN_MODEL = "a bundled model, a run folder, or a .safetensors file"
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a training run is asked to be; it is kept in the run's folder as spec.json."""
+    """What a training run should be; the run's folder keeps it as spec.json."""
 
     objective: str = field(
         default="", metadata=argument("what to train; classifier is the digit reader") | {"choices": OBJECTIVES}
     )
-    recipe: str = option("fast", "fast, or course for the course's exact network and recipe", choices=("fast", "course"))
+    recipe: str = option(
+        "fast", "fast is noisewalk's own recipe; course is the course's exact network and recipe", choices=("fast", "course")
+    )
     data: str = option(
         "mnist",
         "mnist, mnist-sample (the 5,000 digits that come with noisewalk), fashion-mnist, or a folder of pictures, or of one "
         "folder per class",
     )
-    classes: bool = option(False, "tell the network the class, and drop it for one picture in ten, so that guidance works")
-    size: int = option(
-        28, "side of the pictures of a folder, pixels", 8, 1024, rule=("divisible by 4", lambda size: size % 4 == 0)
+    classes: bool = option(
+        False, "condition the network on the class, and drop the class of one picture in ten, so that guidance works"
     )
-    channels: int = option(3, "of the pictures of a folder: 1 for grey, 3 for colour", choices=(1, 3))
-    epochs: float | None = option(None, "passes over the data", 0, 1e6, rule=("more than 0", bool), unset="the recipe's")
-    learning_rate: float | None = option(None, "learning rate", 0, 1e6, rule=("more than 0", bool), unset="the recipe's")
+    size: int = option(
+        28, "the side of the pictures of a folder in pixels", 8, 1024, rule=("divisible by 4", lambda size: size % 4 == 0)
+    )
+    channels: int = option(3, "the channels of the pictures of a folder: 1 for grey, 3 for colour", choices=(1, 3))
+    epochs: float | None = option(
+        None, "the number of passes over the data", 0, 1e6, rule=("more than 0", bool), unset="the recipe's"
+    )
+    learning_rate: float | None = option(None, "the learning rate", 0, 1e6, rule=("more than 0", bool), unset="the recipe's")
     decay: str | None = option(
         None, "how the learning rate falls", choices=("cosine", "exponential", "none"), unset="the recipe's"
     )
-    seed: int = option(0, "of the weights, the order of pictures, times and noise", 0, 2**63 - 1)
+    seed: int = option(0, "the seed of the weights, the order of pictures, times and noise", 0, 2**63 - 1)
     network: str | None = option(None, "the network", choices=("unet-course", "unet-fast"), unset="the recipe's")
-    batch_size: int | None = option(None, "pictures per step", 1, 10**6, unset="the recipe's")
+    batch_size: int | None = option(None, "the number of pictures per step", 1, 10**6, unset="the recipe's")
     init: str | None = option(
-        None, "start from the weights of this run, bundled model or .safetensors file instead of random ones (fine-tuning)"
+        None, "start from the weights of this run, bundled model or .safetensors file instead of random weights (fine-tuning)"
     )
     dtype: str | None = option(
-        None, "what the network computes in; its weights stay float32", choices=("float32", "bfloat16"), unset="the recipe's"
+        None,
+        "the dtype that the network computes in; its weights stay in float32",
+        choices=("float32", "bfloat16"),
+        unset="the recipe's",
     )
 
 
@@ -54,15 +63,15 @@ class Train(RunSpec):
 
     out: Path | None = option(
         None,
-        "the run folder: spec.json, metrics.jsonl, checkpoint, samples by epoch, report.html; runs/OBJECTIVE by default",
+        "the run folder, for spec.json, metrics.jsonl, checkpoint, samples by epoch and report.html; by default runs/OBJECTIVE",
     )
     resume: Path | None = option(
         None,
-        "go on with the run in this folder, as its spec.json says; what else is given must be the same, except for --data: it "
-        "says where the pictures are now",
+        "go on with the run in this folder; other options must be as before, except for --data, which says where the pictures "
+        "are now",
     )
     minutes: float | None = option(
-        None, "stop (and save) after so many minutes; the same command goes on later", 0, 1e9, rule=("more than 0", bool)
+        None, "save and stop after this many minutes; the same command goes on later", 0, 1e9, rule=("more than 0", bool)
     )
     device: str = same(Loading, "device")
 
@@ -72,27 +81,30 @@ class Pack:
     """Write the averaged weights of a run as float16 safetensors with a card, ready to use as --model or to ship."""
 
     run: Path = field(metadata=argument("the run folder"))
-    out: Path = field(metadata={"help": "the .safetensors file to write; its card goes beside it"})
+    out: Path = field(metadata={"help": "the .safetensors file to write; its card is written next to it"})
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Generate digits with a model and measure them: read as asked, Fréchet distance, nearest training digits. Needs MNIST."""
+    """Generate digits with a model and measure them: how many are read as asked, and how near they are to real digits."""
 
     model: str = field(default="digits", metadata=argument(OWN_MODEL))
-    num: int = option(2000, "digits to generate, each as often as it is in MNIST; seeds 0, 1, ...", 100, 10**6)
+    num: int = option(
+        2000, "the number of digits to generate, each as often as it is in MNIST; their seeds are 0, 1, ...", 100, 10**6
+    )
     steps: int | None = same(Walk, "steps")
     step_rule: str | None = same(Walk, "step_rule")
     guidance_scale: float | None = same(Walk, "guidance_scale")
     guidance_interval: Sequence[int] | None = same(Walk, "guidance_interval")
     out: Path | None = option(
-        None, "also write the table and a picture of the samples nearest to training digits here; into the run, if MODEL is one"
+        None,
+        "also write the table and the samples nearest to training digits into this folder; by default into a run that is MODEL",
     )
 
 
 @dataclass(frozen=True)
 class Compare:
-    """Put several training runs on one page: what they differ in, their losses in one figure, the samples of each."""
+    """Put several training runs on one page, with their differences, their losses in one figure, and their samples."""
 
-    runs: Sequence[Path] = field(default=(), metadata=argument("run folders"))
+    runs: Sequence[Path] = field(default=(), metadata=argument("the run folders"))
     out: Path = option(Path("compare.html"), "the page to write")

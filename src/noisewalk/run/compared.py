@@ -45,6 +45,7 @@ class Compared:
 
     @cached_property
     def figure(self) -> Image.Image:
+        """A captioned sheet of all variants."""
         rows: dict[str, CaptionedViews] = {}
         for variant in self.variants:
             for seed, looks in by_seed(variant.result):
