@@ -33,9 +33,9 @@ else:
 METHODS = ("blur", "one-step", "iterative")
 REDUCTIONS = ("mean", "alternate")
 BALANCES = {"none": (False, False), "vectors": (True, False), "variance": (False, True), "auto": (True, True)}
-"""What `Balanced` is to do: (vectors, variance)."""
+"""What `Balanced` does for each name: (vectors, variance)."""
 KEEPS = {"far": "bands", "near": "bands", "grey": "colour", "colour": "colour", "moving": "motion", "still": "motion"}
-"""Parts that `inverse` can keep, and the split each belongs to; parts by place are what `inpaint` keeps."""
+"""Parts that `inverse` can keep, and the split of each; `inpaint` keeps parts by place."""
 
 
 def _are_boxes(value: Sequence[int]) -> bool:
@@ -48,12 +48,12 @@ _BOXES = ("left top right bottom (four whole numbers, several times if there are
 
 @dataclass(frozen=True, kw_only=True)
 class Generate(Walk):
-    """Draw a prompt from pure noise.
+    """Make pictures of a prompt from pure noise.
 
-    x_T = sigma_T eps, then x_t -> x_s down the grid with x0 = x0_u + g (x0_c - x0_u).
+    x_T = sigma_T eps, and then x_t -> x_s down the grid with x0 = x0_u + g (x0_c - x0_u).
     """
 
-    prompt: str = field(kw_only=False, metadata=argument("what to draw; '' lets the model choose"))
+    prompt: str = field(kw_only=False, metadata=argument("what the picture should show; '' lets the model choose"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,56 +63,64 @@ class Forward(Request):
     x_t = alpha_t x0 + sigma_t eps.
     """
 
-    image: Source = field(kw_only=False, metadata=picture("the picture to noise"))
-    t: Sequence[int] = option((250, 500, 750), "timesteps, 0 (almost clean) to 999 (almost noise)", 0, 999)
+    image: Source = field(kw_only=False, metadata=picture("the picture that noise is added to"))
+    t: Sequence[int] = option(
+        (250, 500, 750), "the timesteps to show, from 0 (almost clean) to 999 (almost only noise)", 0, 999
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Denoise(Walk):
-    """Noise a picture, then take the noise away again, by one method or by all side by side.
+    """Add noise to a picture and remove it again, by one method or by all of them side by side.
 
     blur: G * x_t / alpha. one-step: x0 = E[x0 | x_t]. iterative: a walk from t down to 0.
     """
 
-    image: Source = field(kw_only=False, metadata=picture("the picture to noise and denoise"))
-    t: Sequence[int] = option((690,), "timesteps to noise it to, 0 to 999", 0, 999)
-    method: str = option("all", "blur, one-step, iterative or all", choices=(*METHODS, "all"))
-    prompt: str = option("", "what the picture shows, if the model is to be told")
-    guidance_scale: float | None = option(1.0, "1 estimates; above 1 the estimate is exaggerated, and worse", -100, 100)
-    sigma: float = option(1.5, "standard deviation of the blur, pixels", 0.01, 100)
-    kernel_size: int = option(7, "size of the blur, pixels, odd", 1, 999)
-    steps: int | None = option(34, "steps of the whole grid; the walk makes those below t", 1, 1000)
-    grid: str | None = option("course", "where the steps are", choices=GRIDS)
+    image: Source = field(kw_only=False, metadata=picture("the picture that is noised and denoised"))
+    t: Sequence[int] = option((690,), "the timesteps that it is noised to, from 0 to 999", 0, 999)
+    method: str = option("all", "how the noise is removed: blur, one-step, iterative or all", choices=(*METHODS, "all"))
+    prompt: str = option("", "what the picture shows, if the model should know it")
+    guidance_scale: float | None = option(
+        1.0, "the guidance scale: 1 gives the estimate; more exaggerates it, and makes it worse", -100, 100
+    )
+    sigma: float = option(1.5, "the standard deviation of the blur in pixels", 0.01, 100)
+    kernel_size: int = option(7, "the size of the blur in pixels, odd", 1, 999)
+    steps: int | None = option(34, "the number of steps of the whole grid; the walk makes the steps below t", 1, 1000)
+    grid: str | None = option("course", "the grid, which says at which times the steps are", choices=GRIDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edit(Walk):
-    """Turn a photo, a web picture or a drawing into what the model knows (SDEdit, Meng et al. 2022).
+    """Turn a photo, a web picture or a drawing into a picture that the model knows (SDEdit, Meng et al. 2022).
 
-    x_t = alpha_t x0 + sigma_t eps at the start, then the usual walk from there: the later it starts, the more is kept.
+    x_t = alpha_t x0 + sigma_t eps at the start, and then the usual walk from there. The later it starts, the more is kept.
     """
 
     image: Source = field(kw_only=False, metadata=picture("the picture to edit"))
-    prompt: str = option("", "what it should become; '' lets the model choose")
-    start: Sequence[int] = option((1, 3, 5, 7, 10, 20), "steps of the grid to skip: more keeps more of the picture", 0, 999)
-    strength: Sequence[float] = option((), "share of the grid to walk, 0 to 1, instead of --start: less keeps more", 0, 1)
-    steps: int | None = option(34, "steps of the whole grid", 1, 1000)
-    grid: str | None = option("course", "where the steps are", choices=GRIDS)
+    prompt: str = option("", "what the picture should become; '' lets the model choose")
+    start: Sequence[int] = option(
+        (1, 3, 5, 7, 10, 20), "how many steps of the grid are skipped; more steps keep more of the picture", 0, 999
+    )
+    strength: Sequence[float] = option(
+        (), "the share of the grid that is walked, from 0 to 1, instead of --start; less keeps more of the picture", 0, 1
+    )
+    steps: int | None = option(34, "the number of steps of the whole grid", 1, 1000)
+    grid: str | None = option("course", "the grid, which says at which times the steps are", choices=GRIDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inpaint(Walk):
-    """Repaint where the mask is white (RePaint, Lugmayr et al. 2022).
+    """Repaint a picture where a mask is white (RePaint, Lugmayr et al. 2022).
 
-    x_s <- m x_s + (1 - m) (alpha_s x0 + sigma_s eps) after every step, each step made num_resamples times (once in upsampling
-    stages, where both parts already agree in the smaller picture).
+    x_s <- m x_s + (1 - m) (alpha_s x0 + sigma_s eps) after every step. Each step is made num_resamples times, and once in
+    upsampling stages, where both parts already fit together in the smaller picture.
     """
 
-    image: Source = field(kw_only=False, metadata=picture("the picture to repaint a part of", held=True))
+    image: Source = field(kw_only=False, metadata=picture("the picture of which a part is repainted", held=True))
     mask: Source | None = field(
         default=None,
         kw_only=False,
-        metadata=picture("picture of the same size: white is repainted, black is kept", role="mask", held=True),
+        metadata=picture("a picture of the same size: white is repainted, and black is kept", role="mask", held=True),
     )
     box: Sequence[int] = option(
         (), "repaint this box instead of a mask: left top right bottom, pixels of the picture", 0, 1_000_000, rule=_BOXES
@@ -121,50 +129,56 @@ class Inpaint(Walk):
     prompt: str = option("", "what the whole picture should show; '' lets the model choose")
     num_resamples: Sequence[int] = option(
         (10,),
-        "times each step is made, so that both parts agree; calls grow in proportion; several are shown side by side",
+        "how often each step is made, so that both parts fit together; calls grow with it; several values are compared",
         1,
         1000,
     )
-    step_rule: str | None = option("ddpm", "how a step is made; resampling wants a random one", choices=STEP_RULES)
+    step_rule: str | None = option(
+        "ddpm", "the step rule, which says how a step is made; resampling needs a random one", choices=STEP_RULES
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Anagram(Walk):
-    """One picture, several prompts, each under its own view (Geng et al. 2024).
+    """Make a picture that shows several prompts, each under its own view (Visual Anagrams, Geng et al. 2024).
 
     x0 = sum_i w_i view_i^-1( model( view_i(x_t), prompt_i ) ), sum_i w_i = 1.
     """
 
-    prompts: Sequence[str] = field(kw_only=False, metadata=argument("what is seen under each view, two or more"))
-    views: Sequence[str] = field(
-        default=("identity", "rotate180"), kw_only=False, metadata={"help": "how it is looked at for each prompt"}
+    prompts: Sequence[str] = field(kw_only=False, metadata=argument("what one should see under each view; two prompts or more"))
+    views: Sequence[str] = field(default=("identity", "rotate180"), kw_only=False, metadata={"help": "the view of each prompt"})
+    weights: Sequence[float] = option(
+        (), "the weight of each prompt, on any scale; give less weight to a prompt that dominates", 0, 1e9
     )
-    weights: Sequence[float] = option((), "say of each prompt, any scale; a prompt that dominates wants less", 0, 1e9)
     reduction: str = option(
-        "mean", "how estimates become one: their mean, or alternate (the prompts take turns)", choices=REDUCTIONS
+        "mean", "how the prompts' estimates are combined: mean, or alternate (the prompts take turns)", choices=REDUCTIONS
     )
     balance: str = option(
         "none",
-        "weights that follow the walk so that no prompt dominates (vectors), the contrast a mean loses put right (variance), "
-        "both (auto), or none",
+        "let the weights follow the walk, so that no prompt dominates (vectors), restore the contrast that a mean loses "
+        "(variance), do both (auto), or none of it",
         choices=BALANCES,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hybrid(Walk):
-    """One picture whose coarse part is one prompt and whose fine part is another (Geng et al. 2024).
+    """Make a picture that shows one prompt from far away and another from near (Geng et al. 2024).
 
     x0 = G * model(x_t, far) + (1 - G) * model(x_t, near), G a Gaussian low pass. With a high pass 1 - H of its own, G is
     replaced by (G + H) / 2: what both or neither would keep is shared equally, so that the parts still sum to the picture.
     """
 
-    far: str = field(kw_only=False, metadata=argument("what is seen from far away, or with eyes half closed"))
-    near: str = field(kw_only=False, metadata=argument("what is seen from near"))
+    far: str = field(kw_only=False, metadata=argument("what one should see from far away, or with half-closed eyes"))
+    near: str = field(kw_only=False, metadata=argument("what one should see from near"))
     sigma: float = option(
-        2.0, "standard deviation of the low pass, pixels: more gives more to the near prompt", 0.01, 100, pixels=True
+        2.0,
+        "the standard deviation of the low-pass filter in pixels; more gives more of the picture to the near prompt",
+        0.01,
+        100,
+        pixels=True,
     )
-    kernel_size: int = option(33, "size of the low pass, pixels, odd", 1, 999, pixels=True)
+    kernel_size: int = option(33, "the size of the low-pass filter in pixels, odd", 1, 999, pixels=True)
     near_sigma: float | None = option(
         None,
         "standard deviation of the blur that the high pass takes away",
@@ -180,34 +194,45 @@ class Hybrid(Walk):
 
 @dataclass(frozen=True, kw_only=True)
 class Factorize(Walk):
-    """One picture whose parts are decided by different prompts: bands, grey and colour, moving and still, places (Geng 2024).
+    """Give each part of a picture its own prompt: bands, grey and colour, moving and still, places (Geng et al. 2024).
 
     x0 = sum_i part_i( model(x_t, prompt_i) ), where the parts sum to the picture.
     """
 
-    prompts: Sequence[str] = field(kw_only=False, metadata=argument("one for each part: from far to near, grey then colour, …"))
-    split: str = option("bands", "the parts", choices=SPLITS)
-    sigmas: Sequence[float] = option(
-        (2.0,), "of bands: blurs they are cut at, pixels, decreasing; two make a triple", 0.01, 100
+    prompts: Sequence[str] = field(
+        kw_only=False, metadata=argument("one prompt for each part: from far to near, grey and then colour, and so on")
     )
-    kernel_size: int = option(33, "of bands: size of the blurs, pixels, odd", 1, 999, pixels=True)
-    length: int = option(9, "of motion: pixels, odd", 1, 999, pixels=True)
-    direction: str = option("diagonal", "of motion", choices=DIRECTIONS)
-    mask: Source | None = field(default=None, metadata={"help": "of mask: a picture, first prompt where white", "role": "mask"})
+    split: str = option("bands", "the parts that the picture is split into", choices=SPLITS)
+    sigmas: Sequence[float] = option(
+        (2.0,),
+        "for bands: the standard deviations of the blurs between them in pixels, decreasing; two of them make three bands",
+        0.01,
+        100,
+    )
+    kernel_size: int = option(33, "for bands: the size of the blurs in pixels, odd", 1, 999, pixels=True)
+    length: int = option(9, "for motion: its length in pixels, odd", 1, 999, pixels=True)
+    direction: str = option("diagonal", "for motion: its direction", choices=DIRECTIONS)
+    mask: Source | None = field(
+        default=None, metadata={"help": "for mask: a picture that is white where the first prompt should be", "role": "mask"}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inverse(Walk):
-    """Keep a part of a real picture and draw the rest: a hybrid with a photo, or a photo coloured (Geng et al. 2024).
+    """Keep a part of a real picture and make the rest: a hybrid with a photo, or a coloured photo (Geng et al. 2024).
 
     x_s <- x_s - part(x_s) + part(alpha_s image + sigma_s eps) after every step.
     """
 
-    image: Source = field(kw_only=False, metadata=picture("the picture a part of which is kept", held=True))
+    image: Source = field(kw_only=False, metadata=picture("the picture of which a part is kept", held=True))
     prompt: str = field(kw_only=False, metadata=argument("what the rest should show"))
-    keep: str = option("far", "the part to keep", choices=KEEPS)
-    sigma: float = option(2.0, "of far and near: blur they are cut at, pixels", 0.01, 100, pixels=True)
-    kernel_size: int = option(33, "of far and near: size of the blur, pixels, odd", 1, 999, pixels=True)
-    length: int = option(9, "of moving and still: pixels, odd", 1, 999, pixels=True)
-    direction: str = option("diagonal", "of moving and still", choices=DIRECTIONS)
-    num_resamples: int = option(1, "times each step is made, so that both parts agree; calls grow in proportion", 1, 1000)
+    keep: str = option("far", "the part that is kept", choices=KEEPS)
+    sigma: float = option(
+        2.0, "for far and near: the standard deviation of the blur between them in pixels", 0.01, 100, pixels=True
+    )
+    kernel_size: int = option(33, "for far and near: the size of the blur in pixels, odd", 1, 999, pixels=True)
+    length: int = option(9, "for moving and still: the length of the motion in pixels, odd", 1, 999, pixels=True)
+    direction: str = option("diagonal", "for moving and still: the direction of the motion", choices=DIRECTIONS)
+    num_resamples: int = option(
+        1, "how often each step is made, so that both parts fit together; the network calls grow with it", 1, 1000
+    )

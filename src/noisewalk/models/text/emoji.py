@@ -102,7 +102,7 @@ def spelled(text: str) -> str:
 
 
 def pieced(text: str) -> list[str]:
-    """Return the emoji of a text that are joined of several, and have no name that is known here.
+    r"""Return the emoji of a text that are joined of several, and have no name that is known here.
 
     They are read by their parts.
 
