@@ -32,12 +32,11 @@ class StageWalk:
     """The part of a panel that is walked in one stage.
 
     Args:
-        number: of the stage, from 1.
+        number: the number of the stage, from 1.
         steps: how many states it yields.
         shape: (N, c, h, w) of these states.
-        start: picture (N, C, h, w) of the stage before, None for the first -> the states.
-        to_picture: what is walked -> pictures, for latent models.
-        begin: makes what the walk starts from, as a state of step -1; None where that is not known before.
+        start: maps the picture (N, C, h, w) of the stage before, None in the first stage, to the states.
+        to_picture: maps what is walked to pictures, for latent models.
     """
 
     number: int
@@ -55,11 +54,10 @@ class Panel:
     Args:
         label: what it is.
         stages: its walks; the last state of the last one holds the result.
-        show: the ways to look at the result; itself under its label if None.
+        show: maps a result to the ways to look at it; None for the result itself under its label.
         outcome: False for what is only shown for comparison (the original, the mask).
-        row: row of the figure it is shown in.
-        shared: True for one picture that is the same for all seeds (the original, the mask).
-        prompt_views: what it is meant to show.
+        row: the row of the figure that it is shown in.
+        prompt_views: what the result should show.
     """
 
     label: str
@@ -76,7 +74,7 @@ class Panel:
         return sum(stage.steps for stage in self.stages)
 
     def walk(self) -> Iterator[tuple[int, State]]:
-        """The numbers of the stages and the states, one stage after the other. Closing the generator cancels the walk."""
+        """Yield the number of the stage and the state, one stage after the other; closing the generator cancels the walk."""
         x: Tensor | None = None
         for stage in self.stages:
             for state in stage.start(None if x is None else self.decode(x)):
@@ -84,13 +82,13 @@ class Panel:
                 x = state.x_t
 
     def decode(self, x: Tensor) -> Tensor:
-        """States of any stage as pictures (N, C, H, W)."""
+        """Return states of any stage as pictures (N, C, H, W)."""
         for stage in self.stages:
-            x = stage.to_picture(x)  # only the model whose latents these are does anything
+            x = stage.to_picture(x)  # only the model of these latents changes them
         return x
 
     def captioned(self, x: Tensor) -> CaptionedViews:
-        """The ways to look at a result."""
+        """Return the ways to look at a result."""
         if self.show:
             return self.show(x)
         if len(self.prompt_views) > 1:
@@ -99,11 +97,13 @@ class Panel:
 
 
 def still(label: str, picture: Tensor | Callable[[], Tensor], level: NoiseLevel, shape: Shape = ()) -> Panel:
-    """A panel of a picture that needs no walk, for comparison.
+    """Return a panel of a picture that needs no walk, for comparison.
 
     Args:
-        picture: (N, C, H, W), or a function that makes it when its turn has come.
-        shape: of what the function makes.
+        label: its caption.
+        picture: (N, C, H, W), or a function that makes it when it is needed.
+        level: the noise level of the picture.
+        shape: the shape of what the function makes.
     """
 
     def start(low: Tensor | None) -> Iterator[State]:
@@ -117,14 +117,14 @@ def still(label: str, picture: Tensor | Callable[[], Tensor], level: NoiseLevel,
 
 
 def guided(stage: Stage[Walk], prompt: str) -> Denoiser:
-    """A prompt under the stage's classifier-free guidance and the request's negative prompt."""
-    if prompt == stage.request.negative_prompt:  # nothing to go away from: half the work
+    """Return a prompt under the stage's classifier-free guidance and the request's negative prompt."""
+    if prompt == stage.request.negative_prompt:  # there is nothing to go away from, so one branch is enough
         return stage.model.bind(prompt)
     return guided_all(stage, (prompt,))[0]
 
 
 def guided_all(stage: Stage[Walk], prompts: Sequence[str]) -> list[Denoiser]:
-    """Several prompts under guidance that share one negative branch (and so its network calls, where inputs agree)."""
+    """Return several prompts under guidance with one negative prompt, which costs one network call for all of them."""
     uncond = stage.model.bind(stage.request.negative_prompt)
     return [cfg(stage.model.bind(prompt), uncond, stage.settings.guidance_scale) for prompt in prompts]
 
@@ -141,16 +141,20 @@ def walk_panel(
     show: Callable[[Tensor], CaptionedViews] | None = None,
     prompt_views: Sequence[PromptView] = (),
 ) -> Panel:
-    """The walk of a prepared request through all of its stages. The guidance of each is built here once, to check it.
+    """Return the walk of a prepared request through all of its stages.
+
+    The guidance of each stage is built here once, to check it.
 
     Args:
-        guide: the guidance, made for each stage; the interval and the threshold are put around it here.
+        label: the caption.
+        prepared: the prepared request.
+        guide: makes the guidance of a stage; the interval and the threshold are added here.
         image: (1, C, H, W) to start from, noised to the first level (SDEdit); None starts from noise.
-        start: index in the grid to start from.
-        times: a grid to use in the first stage instead of its own.
-        wrap: a constraint around the step, made for each stage.
-        show: the ways to look at the result.
-        prompt_views: what the result is meant to show; the request's prompt if it has one and none are given.
+        start: the index in the grid to start from.
+        times: a grid for the first stage, instead of its own.
+        wrap: makes the constraint around the step of a stage.
+        show: maps a result to the ways to look at it.
+        prompt_views: what the result should show; by default the request's prompt, if it has one.
     """
     first = prepared.first
     if len(prompt_views) > 1:
@@ -204,25 +208,24 @@ def _stage_walk(
 
 
 def noised(stage: Stage[R], image: Tensor, level: NoiseLevel, seeds: Sequence[int]) -> Tensor:
-    """(N, C, H, W): a picture (1, C, H, W) as the model walks it, at a level, with the noise that walks of these seeds start
-    from."""
+    """Return (N, C, H, W): a picture (1, C, H, W) at a level, with the noise that walks of these seeds start from."""
     image = stage.model.to_walk(image)
     return add_noise(image.expand(len(seeds), *image.shape[1:]), level, stage.noise(seeds))
 
 
 def times_from(stage: Stage[R], timestep: int) -> Tensor:
-    """The grid of a stage, entered at exactly the given timestep."""
+    """Return the grid of a stage, entered at exactly the given timestep."""
     first, rest = time_of(timestep), stage.times
     return torch.cat([first, rest[rest < first - 1e-9]])
 
 
 def outcome(panel: Panel) -> Panel:
-    """A panel as one of the pictures that were asked for."""
+    """Return a panel as one of the pictures that were asked for."""
     return replace(panel, outcome=True, shared=False)
 
 
 def warn_of_latents(model: Pretrained) -> None:
-    """Illusions want pixels: say so if the model at hand walks in latents."""
+    """Warn that illusions need pixels, if the model walks in latents."""
     if model.codec:
         warnings.warn(
             f"'{model.name}' walks in latents; turning or splitting them is not turning or splitting the picture, for its "

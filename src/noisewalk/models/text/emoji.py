@@ -107,7 +107,7 @@ def pieced(text: str) -> list[str]:
     They are read by their parts.
 
     >>> pieced("👩‍🚀 and 🐱‍🐉")
-    ['🐱\\u200d🐉']
+    ['🐱\u200d🐉']
     """
     found = (match[0] for match in _SEQUENCE.finditer(text) if _is_emoji(match[0]))
     return [each for each in found if len(parts := _parts(each)) > 1 and _joined(parts) is None]
