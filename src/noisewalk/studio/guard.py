@@ -26,8 +26,6 @@ POLICY = (
     "object-src 'none'"
 )
 """The page takes scripts, pictures and data from its own server only."""
-WAITING = 4
-"""Requests of one session that may wait."""
 ROOM = 100_000
 """Bytes of a request besides the picture in it."""
 
