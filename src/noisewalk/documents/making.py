@@ -36,7 +36,7 @@ from .store import FORMAT, Cell, Compare, Figure, Row, Strip, Table, find, keep
 
 Watch = Callable[[float], None]
 """Is told how much of a command is done, 0 to 1."""
-COSTLY = frozenset({"film", "scores", "slider"})
+COSTLY = frozenset({"film", "filmstrip", "scores", "slider"})
 """What a figure holds only where it is asked for."""
 MOST_PLAYED = 6
 """Illusions and comparisons of one command that one can play with."""
@@ -86,9 +86,7 @@ def _make(job: Job, prepared: Prepared[Any], model: Pretrained, extras: frozense
     saved = result.save(folder)
     files: dict[str, bytes] = {}
     figure = Figure(caption(job), _notes(result), (*_rows(result, files), *_before_upsampling(result, frames, files)))
-    figure = msgspec.structs.replace(
-        figure, **_walks(frames, job.show_t, files, "film" in extras), **_played(result, figure, files)
-    )
+    figure = msgspec.structs.replace(figure, **_walks(frames, job.show_t, files, extras), **_played(result, figure, files))
     if "film" in extras and job.verb in ("anagram", "hybrid"):
         picture = next(file for file in saved if file.name != "figure.png")
         figure = msgspec.structs.replace(figure, films=(_illusion_film(picture, folder),))
@@ -170,21 +168,21 @@ def _cell(label: str, x: Tensor, what: str, files: dict[str, bytes]) -> Cell:
     return Cell(label, f"{what}: {label}", name)
 
 
-def _walks(frames: Sequence[Frames], times: Sequence[int], files: dict[str, bytes], moving: bool) -> dict[str, Any]:
+def _walks(frames: Sequence[Frames], times: Sequence[int], files: dict[str, bytes], extras: frozenset[str]) -> dict[str, Any]:
     """Sliders over the steps, filmstrips and, if they are wanted, animations."""
     strips, states, films = [], [], []
     for number, kept in enumerate(frames):
         made, data = kept.strip(f"walk-{number}.webp", kept.panel.label)
         strips.append(made)
         files[made.file] = data
-        for which in ("x_t", "x0"):
+        for which in ("x_t", "x0") if "filmstrip" in extras else ():
             cells = []
             for i, shown in enumerate(kept.at(times)):
                 name = f"state-{number}-{which}-{i}.png"
                 files[name] = encode_png(shown.x_t if which == "x_t" else shown.x0)
                 cells.append(Cell(f"t = {shown.t}", f"{which} after step {shown.step} of {kept.panel.label}", name))
             states.append(Row(which if len(frames) == 1 else f"{kept.panel.label}: {which}", tuple(cells)))
-        if moving:
+        if "film" in extras:
             names = (f"film-{number}.webp", f"film-{number}-end.png")
             files[names[0]] = animation([kept.shown[i].x0 for i in spread(len(kept.shown), MOST)])
             files[names[1]] = encode_png(kept.shown[-1].x0)
