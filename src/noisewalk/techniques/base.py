@@ -19,9 +19,9 @@ R = TypeVar("R", bound="Request")
 class Request:
     """What every request has: which pictures are made. Each has a seed, and depends on no other."""
 
-    seed: int = option(0, "seed of the first picture", 0, 2**62)
-    num: int = option(1, "number of pictures, of seeds seed, seed + 1, ...", 1, 4096)
-    seeds: Sequence[int] = option((), "make exactly these seeds, instead of seed, seed + 1, ...", 0, 2**62)
+    seed: int = option(0, "the seed of the first picture", 0, 2**62)
+    num: int = option(1, "the number of pictures; their seeds are seed, seed + 1, ...", 1, 4096)
+    seeds: Sequence[int] = option((), "make pictures of exactly these seeds, instead of seed, seed + 1, ...", 0, 2**62)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,14 @@ class Walk(Request):
     grid: str | None = left_open(Defaults, "grid", MODELS)
     guidance_scale: float | None = left_open(Defaults, "guidance_scale", MODELS)
     guidance_interval: Sequence[int] | None = left_open(Defaults, "guidance_interval", MODELS)
-    negative_prompt: str = option("", "what guidance pushes away from")
+    negative_prompt: str = option("", "the prompt that guidance pushes away from")
     threshold: str | None = left_open(Defaults, "threshold", MODELS)
     upsample: int | None = left_open(Defaults, "upsample", MODELS)
-    upsample_steps: Sequence[int] = option((), "steps of each upsampling stage, instead of the model's", 1, 1000)
-    upsample_guidance_scale: Sequence[float] = option((), "guidance of each, instead of the model's", -100, 100)
-    noise_level: Sequence[int] = option((), "timestep to which each noises the smaller picture", 0, 999)
+    upsample_steps: Sequence[int] = option((), "the number of steps of each upsampling stage, instead of the model's", 1, 1000)
+    upsample_guidance_scale: Sequence[float] = option(
+        (), "the guidance scale of each upsampling stage, instead of the model's", -100, 100
+    )
+    noise_level: Sequence[int] = option((), "the timestep to which each upsampling stage noises the smaller picture", 0, 999)
     steer: int = option(
         0,
         "make each picture the best of so many walks; on the way, those that score well are copied and others are given up",
