@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import typing
@@ -97,6 +98,8 @@ def _item(f: Field[Any], kind: type, value: Any, wanted: str) -> Any:
             raise _refused(f, wanted, value)
         return value if kind is bool else Path(str(value))
     plain = _plain(value, kind)
+    if isinstance(plain, float) and not math.isfinite(plain):
+        raise _refused(f, wanted, value)
     try:
         return msgspec.convert(plain, _bounded(kind, f.metadata.get("least"), f.metadata.get("most")))
     except msgspec.ValidationError as error:

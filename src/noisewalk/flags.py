@@ -85,7 +85,9 @@ def expanded(arguments: Sequence[str]) -> list[str]:
 
 
 def _one_line(box: str) -> str:
-    words = re.sub(r"\s+", " ", re.sub(r"[│╭╮╰╯─]+", " ", box)).strip()
+    inside = re.sub(r"[│╭╮╰╯─]+", " ", box)
+    inside = re.sub(r"(?m)^[ \t]*[|+]|[|+][ \t]*$|-{4,}", " ", inside)  # a terminal without such lines has these
+    words = re.sub(r"\s+", " ", inside).strip()
     words = re.sub(r"^(Value error|Unrecognized options|Required options|Parsing error)\s+", "", words)
     words = re.sub(r"no type matching \{None\}\|? ?(\w+) could be instantiated from \['(.*?)'\]", r"'\2' is not \1", words)
     return re.split(r" (?:Got errors|Argument helptext|For full helptext)", words)[0].strip(" .")

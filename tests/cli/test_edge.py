@@ -205,6 +205,30 @@ def test_help_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean 'replay'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("line", [["help", "help"], ["help", "--help"], ["--help", "-h"], ["-h", "help", "generate"]])
+def test_help_of_help_is_help(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line) == 0
+    assert "  generate " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_what_tyro_says_in_a_box_is_one_line_on_any_terminal(encoding: str) -> None:
+    for line, told in (
+        (["generate", "7", "--seed", "1e3"], "Error parsing --seed: "),
+        (["generate", "7", "--nope"], "Unrecognized options: --nope; see noisewalk generate --help"),
+    ):
+        said = run(*line, PYTHONIOENCODING=encoding, LC_ALL="C").stderr
+        assert said.startswith(f"noisewalk: {told}")
+        assert said.count("\n") == 1
+        assert "---" not in said
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_what_is_no_finite_number_is_told_the_bounds(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "7", f"--guidance-scale={number}"]) == 2
+    assert f"--guidance-scale must be a number from -100 to 100, {number} was asked for" in capsys.readouterr().err
+
+
 def test_a_value_that_begins_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", "7", "--negative-prompt", "-blurry"]) == 2
     assert "as --negative-prompt=-blurry" in capsys.readouterr().err

@@ -52,6 +52,9 @@ SPINNING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """How threads wait for work, for the OpenMP libraries that PyTorch comes with."""
 
 
+HELP = ("-h", "--help", "help")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line.
 
@@ -85,8 +88,8 @@ def _main(arguments: list[str]) -> int:
     verb, *rest = arguments or ["help"]
     if verb != "--version":
         load_plugins()
-    if verb in ("-h", "--help", "help"):
-        if rest:
+    if verb in HELP:
+        if rest and rest[0] not in HELP:
             return _main([*rest, "--help"])
         print(overview())
         return 0
