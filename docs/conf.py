@@ -47,6 +47,7 @@ nb_render_image_options = {"alt": "what the code above makes"}
 nb_output_stderr = "remove"
 
 default_role = "code"
+napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "no-value": True}
 autodoc_typehints_format = "short"
