@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def serve(temporary: Path, *arguments: str) -> Server:
     """Start a studio, and wait until it says where it is."""
     command = [sys.executable, "-m", "noisewalk", "studio", "--port", "0", *arguments]
     environment = os.environ | {"TMPDIR": str(temporary), "PYTHONWARNINGS": "ignore"}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell in the background has it ignored
+    pipes: Any = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    process = subprocess.Popen(command, env=environment, preexec_fn=heeding, **pipes)
     assert process.stderr is not None
     lines = []
     for line in process.stderr:
@@ -88,7 +91,7 @@ def tab(studio: Any, browser: Any) -> Iterator[Any]:
     """The page in a tab of its own; it must end without an error in the console."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)
     said: list[str] = []
     page.on("console", lambda message: said.append(f"{message.text} {message.location}") if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))

@@ -176,7 +176,7 @@ def test_a_plan_is_what_its_json_says(model: nw.Pretrained) -> None:
     [
         ("anagram", SPEC, {"rank": "beauty"}, "unknown rank 'beauty'"),
         ("anagram", SPEC, {"early": 0.0}, "--early must be above 0"),
-        ("anagram", SPEC, {"early": float("nan")}, "--early must be at least 0, nan was asked for"),
+        ("anagram", SPEC, {"early": float("nan")}, "--early must be a number from 0 to 1, nan was asked for"),
         ("anagram", SPEC, {"top": 0}, "--top must be at least 1, 0 was asked for"),
         ("anagram", SPEC, {"batch": 10**9}, "--batch must be at most 4096"),
         ("anagram", SPEC, {"grid": tuple((name, tuple(range(100))) for name in "abcdefgh")}, "at most 10,000"),
@@ -397,7 +397,7 @@ def test_a_killed_search_goes_on_where_it_was(tmp_path: Path) -> None:
         ("anagram 6 9 --out best.png", "a search is a folder"),
         ("anagram 6 9 --top 0", "--top must be at least 1"),
         ("anagram 6 9 --batch 1000000000", "--batch must be at most 4096"),
-        ("anagram 6 9 --early nan", "--early must be at least 0"),
+        ("anagram 6 9 --early nan", "--early must be a number from 0 to 1"),
         ("anagram 6 9 --engine ray --workers -1", "--workers must be at"),
         ("anagram 6 9 --workers 1000000000", "--workers must be at"),
         ("anagram 6 9 --seeds 0:1000000000000", "at most 1,000,000"),

@@ -128,7 +128,7 @@ def test_a_run_may_be_made_longer_until_its_learning_rate_begins_to_fall(tmp_pat
     longer = TrainConfig(epochs=30, batch_size=4, warmup=2, hold=0.5)
     assert load_run(path, start(tested.network(), data, longer), longer).step == 3
     shorter = TrainConfig(epochs=2, batch_size=4, warmup=2, hold=0.5)
-    with pytest.raises(UserError, match="is of a run of 6 steps, this one has 4"):
+    with pytest.raises(UserError, match="belongs to a run of 6 steps, but this one has 4"):
         load_run(path, start(tested.network(), data, shorter), shorter)
 
 

@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 import torch
-from PIL import Image
 
 from ..errors import UserError, install
-from ..images import open_image, read_file
+from ..images import open_image, read_file, size_of
 from ..version import __version__
 from .store import Cell, Compare, Figure, Turn
 
@@ -127,8 +126,7 @@ def embedded(path: Path) -> str:
 
 def _source(data: bytes, file: str) -> tuple[str, int]:
     kind = KINDS[Path(file).suffix.lower()]
-    with Image.open(io.BytesIO(data), formats=["PNG", "WEBP", "GIF"]) as image:
-        width = image.width
+    width = size_of(data, file, ("PNG", "WEBP", "GIF"))[0]
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}", width
 
 

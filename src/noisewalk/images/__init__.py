@@ -20,3 +20,4 @@ from .reading import open_bytes as open_bytes
 from .reading import open_image as open_image
 from .reading import open_picture as open_picture
 from .reading import read_file as read_file
+from .reading import size_of as size_of

@@ -94,6 +94,18 @@ def open_bytes(data: bytes, name: str, formats: Sequence[str] = FORMATS, most: i
             return _decoded(opened, name, most)
 
 
+def size_of(data: bytes, name: str, formats: Sequence[str] = FORMATS) -> tuple[int, int]:
+    """Return width and height of a picture or film, from the head of its file alone.
+
+    Args:
+        data: the content.
+        name: the name of the file.
+        formats: the formats of `FORMATS` that are tried.
+    """
+    with _reading(name), Image.open(io.BytesIO(data), formats=list(formats)) as opened:
+        return opened.size
+
+
 def read_file(path: str | Path, what: str = "picture") -> bytes:
     """Return the content of a file that is no longer than MAX_BYTES.
 
