@@ -166,6 +166,8 @@ def _control(verb: str, f: Field[Any], limits: Limits) -> Control:
         component = gr.Dropdown(offered, value="" if f.default is None else f.default, label=label, info=info, elem_id=ident)
     elif kind.item is bool:
         component = gr.Checkbox(bool(f.default), label=label, info=info, elem_id=ident)
+    elif kind.optional and kind.item is not str:
+        return _optional_number(f, kind, ident, label, info)
     elif kind.item is str:
         value = "" if f.default is MISSING else f.default
         classes = ["prompt"] if f.metadata.get("positional") or "prompt" in f.name else []
@@ -182,6 +184,23 @@ def _number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Any
     bounds = {"minimum": least, "maximum": None if most is None else min(most, MOST_NUMBER)}
     precision = 0 if kind.item is int else None
     return gr.Number(value, label=label, info=info, precision=precision, placeholder="the model's", elem_id=ident, **bounds)
+
+
+def _optional_number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Control:
+    """A number that may be left to the model: a text box, because a browser's box for numbers fills with 0 when it is empty."""
+    value = "" if f.default is None else shown(f.default)
+    hint = f.metadata.get("unset") or "the model's"
+    box = gr.Textbox(value, label=label, info=info, placeholder=hint, max_lines=1, max_length=40, elem_id=ident)
+
+    def read(values: Sequence[Any]) -> dict[str, Any]:
+        if not (values[0] or "").strip():
+            return {}
+        given = numbers(f.name, values[0], kind.item)
+        if len(given) != 1:
+            raise UserError(f"--{f.name.replace('_', '-')} must be one number, '{values[0][:60]}' was given")
+        return {f.name: given[0]}
+
+    return Control((f.name,), (box,), read, lambda held: ["" if held[f.name] is None else shown(held[f.name])])
 
 
 def _reader(f: Field[Any], kind: Kind) -> Callable[[Sequence[Any]], dict[str, Any]]:
