@@ -32,7 +32,7 @@ from noisewalk.judge.digits import DigitReader
 from noisewalk.judge.illusions import score_illusions
 from noisewalk.judge.image_text import load_scorer
 from noisewalk.judge.scorer import Scorer, get_scorer
-from noisewalk.models.checkpoint import load_tensors
+from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
 from noisewalk.models.text.prompts import DigitPrompts
 from noisewalk.run.make import run
 from noisewalk.techniques.anagram import Anagram
@@ -58,7 +58,7 @@ class SecondReader:
 
     @staticmethod
     def of(run_folder: Path) -> SecondReader:
-        tensors = load_tensors(run_folder / "checkpoint.safetensors")[0]
+        tensors = load_tensors(run_folder / RUN_CHECKPOINT)[0]
         reader = DigitReader()
         reader.load_state_dict(
             {name.removeprefix("averaged."): x for name, x in tensors.items() if name.startswith("averaged.")}
