@@ -48,7 +48,7 @@ class Walk(Request):
         MOST_WALKS,
         rule=("0 (no steering) or at least 2", lambda walks: walks != 1),
     )
-    steer_scale: float = option(2.0, "of steering: how strongly a better score is preferred", 0, 1000)
+    steer_scale: float = option(4.0, "of steering: how strongly a better score is preferred", 0, 1000)
     steer_at: Sequence[float] = option((0.2, 0.4, 0.6, 0.8), "of steering: shares of the walk after which it scores", 0, 1)
     steer_scorer: str = option(
         "auto",
