@@ -187,3 +187,12 @@ def check_folder(path: Path, what: str, option: str = "--out") -> None:
         raise UserError(f"{what} is a folder; {option} {path} looks like a file")
     if path.exists():
         raise UserError(f"{what} is a folder; {option} {path} is a file")
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache: NOISEWALK_CACHE, or the system's cache folder of the user."""
+    if own := os.environ.get("NOISEWALK_CACHE"):
+        return Path(own).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("noisewalk")

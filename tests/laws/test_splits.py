@@ -9,7 +9,8 @@ from torch import Tensor
 
 from noisewalk import UserError
 from noisewalk.guidance import SPLITS, SplitSettings, combine_components, get_split, motion_blur
-from noisewalk.guidance.splits import Part, shrink_and_restore
+from noisewalk.guidance.parts import Part
+from noisewalk.guidance.splits import shrink_and_restore
 from noisewalk.walk import LinearPath, NoiseLevel, Prediction, ddim, pin
 
 

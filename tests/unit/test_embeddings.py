@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 import noisewalk as nw
+from noisewalk.files import cache_folder
 from noisewalk.models import zoo
-from noisewalk.models.text.embeddings import EmbeddingCache, cache_folder, read_pth
+from noisewalk.models.text.embeddings import EmbeddingCache, read_pth
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -13,7 +13,8 @@ from noisewalk.models.nets import prepacked
 from noisewalk.models.nets.build import build
 from noisewalk.models.nets.prepacked import PrepackedConv2d, PrepackedLinear, prepack
 from noisewalk.models.precision import fastest_dtype
-from noisewalk.models.text.words import TextPrompts, load_words
+from noisewalk.models.text.text_prompts import TextPrompts
+from noisewalk.models.text.words import load_words
 from noisewalk.models.zoo import WEIGHTS, load
 
 HARDWARE = fastest_dtype(torch.device("cpu")) == torch.bfloat16

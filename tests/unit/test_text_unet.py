@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from noisewalk import UserError
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors, save_tensors
 from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig, attention, text_unet_config
-from noisewalk.models.text.words import TextPrompts, WordTable, load_words
+from noisewalk.models.text.text_prompts import TextPrompts
+from noisewalk.models.text.words import WordTable, load_words
 from noisewalk.models.zoo import load
 from noisewalk.training.loop import TrainConfig, start
 from noisewalk.training.objectives import Objective, drop_condition

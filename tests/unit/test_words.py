@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from noisewalk import UserError
 from noisewalk.models.checkpoint import save_tensors
 from noisewalk.models.text.emoji import pieced, spelled
+from noisewalk.models.text.text_prompts import TextPrompts
 from noisewalk.models.text.vocabulary import Vocabulary
-from noisewalk.models.text.words import BUNDLED, TextPrompts, WordTable, load_words, words
+from noisewalk.models.text.words import BUNDLED, WordTable, load_words, words
 from noisewalk.models.zoo import load
 
 TABLE = WordTable(

@@ -58,7 +58,7 @@ def run_encode(rest: list[str]) -> int:
 def run_doctor(rest: list[str]) -> int:
     """Run `noisewalk doctor`."""
     command = read(Doctor, rest, "doctor")
-    from ..models.diffusers.doctor import examine
+    from ..models.doctor import examine
 
     good = True
     for finding in examine(command.model, command.offline):

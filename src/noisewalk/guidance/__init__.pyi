@@ -11,11 +11,11 @@ from .components import motion_blur as motion_blur
 from .illusions import alternate_views as alternate_views
 from .illusions import combine_components as combine_components
 from .illusions import combine_views as combine_views
+from .parts import Part as Part
+from .parts import SplitSettings as SplitSettings
 from .prompts import cfg as cfg
 from .prompts import compose as compose
 from .prompts import within as within
-from .splits import Part as Part
-from .splits import SplitSettings as SplitSettings
 from .splits import get_split as get_split
 from .tables import SPLITS as SPLITS
 from .tables import THRESHOLDS as THRESHOLDS

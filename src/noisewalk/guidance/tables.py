@@ -9,7 +9,7 @@ from ..lazy import later
 
 if TYPE_CHECKING:
     from ..walk.prediction import Denoiser
-    from .splits import Part, SplitSettings
+    from .parts import Part, SplitSettings
 
 SPLITS: dict[str, Callable[[SplitSettings], tuple[Part, ...]]] = {
     "bands": later("noisewalk.guidance.splits:bands"),

@@ -13,7 +13,8 @@ from torch import Tensor
 from ..errors import UserError
 from ..models.bundled import WEIGHTS, present
 from ..models.checkpoint import RUN_CHECKPOINT, network_weights, verified_card
-from ..models.text.words import TextPrompts, load_words
+from ..models.text.text_prompts import TextPrompts
+from ..models.text.words import load_words
 from .pairs import PairNetwork, pair_config
 from .reliability import Reliability
 

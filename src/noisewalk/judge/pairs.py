@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.nets.text_unet import TextEncoder, TextUNetConfig
+from ..models.nets.text_encoder import TextEncoder
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,7 @@ class Sentence(nn.Module):
 
     def __init__(self, c: PairConfig) -> None:
         super().__init__()
-        self.reader = TextEncoder(
-            TextUNetConfig(
-                word_dim=c.word_dim,
-                text_dim=c.text_dim,
-                text_layers=c.text_layers,
-                text_heads=c.text_heads,
-                max_tokens=c.max_tokens,
-            )
-        )
+        self.reader = TextEncoder(c.word_dim, c.text_dim, c.text_layers, c.text_heads, c.max_tokens)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """Encode word vectors (N, L, D) where the mask (N, L) is true, as (N, text_dim)."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import UserError, unknown
 from ..models.text.prompts import DigitPrompts
-from ..models.text.words import TextPrompts
+from ..models.text.text_prompts import TextPrompts
 from ..models.zoo import Pretrained
 from .digits import digit_probabilities
 from .image_text import BUNDLED, load_scorer

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..errors import UserError, install
-from ..files import write_atomic
+from ..files import cache_folder, write_atomic
 from .checkpoint import read_card, shards_of
 
 log = logging.getLogger("noisewalk")
@@ -33,8 +33,6 @@ def present(path: Path) -> Path:
     """
     if not left_out(path):
         return path
-    from .text.embeddings import cache_folder
-
     card = path.with_suffix(".json")
     digest = str(read_card(card).get("sha256", ""))
     folder = cache_folder() / "weights" / digest[:16]

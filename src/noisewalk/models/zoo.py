@@ -34,8 +34,8 @@ from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
 from .pretrained import Upscaler
 from .text.prompts import DigitPrompts
+from .text.text_prompts import TextPrompts
 from .text.vocabulary import Vocabulary
-from .text.words import TextPrompts
 
 log = logging.getLogger("noisewalk")
 _CPU = torch.device("cpu")

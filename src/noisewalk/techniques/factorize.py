@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..guidance.illusions import combine_components
-from ..guidance.splits import Part, SplitSettings, get_split
+from ..guidance.parts import Part, SplitSettings
+from ..guidance.splits import get_split
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Factorize as Factorize

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..guidance.splits import Part, SplitSettings
+from ..guidance.parts import Part, SplitSettings
 from ..guidance.tables import SPLITS
 from ..walk.constraints import pin
 from ..walk.noise import SeededNoise

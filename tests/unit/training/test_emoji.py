@@ -20,7 +20,8 @@ from pictures.packages import PACKAGES, Package
 from pictures.render import draw, render, save_pictures
 
 from noisewalk import UserError
-from noisewalk.models.text.words import TextPrompts, load_words
+from noisewalk.models.text.text_prompts import TextPrompts
+from noisewalk.models.text.words import load_words
 
 CIRCLE = '<circle cx="8" cy="8" r="6" fill="currentColor"/>'
 

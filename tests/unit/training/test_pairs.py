@@ -21,7 +21,8 @@ from noisewalk import UserError
 from noisewalk.judge.image_text import ImageTextScorer, load_scorer
 from noisewalk.judge.pairs import PairConfig, PairNetwork, pair_config
 from noisewalk.models.checkpoint import RUN_CHECKPOINT
-from noisewalk.models.text.words import TextPrompts, load_words
+from noisewalk.models.text.text_prompts import TextPrompts
+from noisewalk.models.text.words import load_words
 from noisewalk.training.loop import TrainConfig
 from noisewalk.training.pack import pack
 from noisewalk.training.recipe_type import Recipe

@@ -19,7 +19,8 @@ from pictures.recipes import STAGE_1
 from torch import Tensor
 
 from noisewalk.models.nets.text_unet import TextUNet
-from noisewalk.models.text.words import TextPrompts, load_words
+from noisewalk.models.text.text_prompts import TextPrompts
+from noisewalk.models.text.words import load_words
 from noisewalk.training.objectives import uniform_times
 
 NULL = (torch.zeros(1, 2, 4), torch.zeros(1, 2, dtype=torch.bool))

@@ -15,7 +15,8 @@ import noisewalk as nw
 from noisewalk.models.checkpoint import save_tensors
 from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig
 from noisewalk.models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet, enlarge
-from noisewalk.models.text.words import TextPrompts, load_words
+from noisewalk.models.text.text_prompts import TextPrompts
+from noisewalk.models.text.words import load_words
 from noisewalk.models.zoo import load
 from noisewalk.training.objectives import Objective, uniform_times
 from noisewalk.walk import LinearPath, SeededNoise

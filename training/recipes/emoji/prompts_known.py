@@ -22,8 +22,9 @@ from pictures.evaluate import drawn
 
 from noisewalk.files import write_atomic
 from noisewalk.judge.image_text import load_scorer
+from noisewalk.models.text.text_prompts import TextPrompts
 from noisewalk.models.text.vocabulary import Vocabulary
-from noisewalk.models.text.words import TextPrompts, load_words
+from noisewalk.models.text.words import load_words
 from noisewalk.models.zoo import load
 
 STEPS, GUIDANCE, BATCH = 8, 3.0, 16

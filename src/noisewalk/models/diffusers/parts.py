@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError
+from ...files import cache_folder
 from ...walk.prediction import Condition
-from ..text.embeddings import EmbeddingCache, cache_folder
+from ..text.embeddings import EmbeddingCache
 from .components import ModelFolder
 from .configs import reading
 from .families import Family

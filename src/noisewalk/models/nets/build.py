@@ -11,7 +11,8 @@ from ...walk.noise import Schedule
 from ...walk.prediction import Condition
 from ...walk.schedules import VE, LinearPath, linear_betas, vp_schedule
 from ..text.prompts import DigitPrompts, LabelPrompts
-from ..text.words import TextPrompts, load_words
+from ..text.text_prompts import TextPrompts
+from ..text.words import load_words
 from .course import CourseUNet, CourseUNetConfig
 from .text_unet import TextUNet, text_unet_config
 from .unet import UNet, unet_config

@@ -6,7 +6,6 @@ whole, and modulates every block together with the time. All outputs are attende
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .text_encoder import TextEncoder, attention, mask_bias
 from .unet import Norm, ResBlock, TimeEmbedding, down_and_up
 
 
@@ -57,83 +57,6 @@ class TextUNetConfig:
 def text_unet_config(data: dict[str, Any]) -> TextUNetConfig:
     """Return a configuration from its JSON, in which tuples are lists."""
     return TextUNetConfig(**(data | {"channels": tuple(data["channels"]), "attention": tuple(data["attention"])}))
-
-
-def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """Compute attention with a bias.
-
-        softmax(q k^T / sqrt(D) + bias) v
-
-    It is written out for CPUs, where PyTorch's fused kernel takes twice as long for these few positions and sixteen rows, and
-    five times as long in the backward pass. The softmax is in float32, because in bfloat16 it takes longer than both products.
-
-    Args:
-        q: (N, H, Q, D) queries.
-        k: (N, H, K, D) keys.
-        v: (N, H, K, D) values.
-        bias: float32, broadcast to (N, H, Q, K).
-    """
-    if q.is_cuda:
-        return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype))
-    scores = torch.add(bias, q @ k.transpose(-1, -2), alpha=q.shape[-1] ** -0.5)
-    return torch.softmax(scores, -1).to(v.dtype) @ v
-
-
-def mask_bias(mask: Tensor) -> Tensor:
-    """Return the bias of `attention` for a mask of words: 0 where a word is seen, and -inf where it is not.
-
-    Args:
-        mask: (N, L) bool, true where there is a word.
-
-    Returns:
-        (N, 1, 1, 1 + L), with one entry more for the start token, which is always seen.
-    """
-    return F.pad(torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, -math.inf), (1, 0))[:, None, None]
-
-
-class TextEncoderLayer(nn.Module):
-    """A transformer layer that normalises first: h + attention(h), then h + perceptron(h)."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
-
-    def forward(self, h: Tensor, bias: Tensor) -> Tensor:
-        """Update the tokens h (N, L, D) by self-attention and a feed-forward layer; `bias` is -inf where there is no word."""
-        n, length, dim = h.shape
-        q, k, v = self.qkv(self.norm1(h)).reshape(n, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        h = h + self.out(attention(q, k, v, bias).transpose(1, 2).reshape(n, length, dim))
-        out: Tensor = h + self.mlp(self.norm2(h))
-        return out
-
-
-class TextEncoder(nn.Module):
-    """A transformer that maps word vectors (N, L, D) and their mask (N, L) to encoded words (N, 1 + L, text_dim).
-
-    A learned start token stands before the words and is never masked. Without any words it is the unconditional sentence, and
-    its output stands for the sentence as a whole.
-    """
-
-    def __init__(self, c: TextUNetConfig) -> None:
-        super().__init__()
-        self.words = nn.Linear(c.word_dim, c.text_dim)
-        self.start = nn.Parameter(torch.randn(1, 1, c.text_dim) * 0.02)
-        self.positions = nn.Parameter(torch.randn(1, c.max_tokens, c.text_dim) * 0.02)
-        self.layers = nn.ModuleList([TextEncoderLayer(c.text_dim, c.text_heads) for _ in range(c.text_layers)])
-        self.norm = nn.LayerNorm(c.text_dim)
-
-    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Encode word vectors (N, L, D) where the mask (N, L) is true."""
-        words = self.words(vectors) + self.positions[:, : vectors.shape[1]]
-        h = torch.cat([self.start.to(words.dtype).expand(len(words), -1, -1), words], dim=1)
-        bias = mask_bias(mask)
-        for layer in self.layers:
-            h = layer(h, bias)
-        out: Tensor = self.norm(h)
-        return out
 
 
 class Attention(nn.Module):
@@ -197,7 +120,7 @@ class TextUNet(nn.Module):
         self.config = c = config
         folded, widths = c.in_channels * c.patch**2, c.channels
         self.time = TimeEmbedding(c.embed_dim)
-        self.reader = TextEncoder(c)
+        self.reader = TextEncoder(c.word_dim, c.text_dim, c.text_layers, c.text_heads, c.max_tokens)
         self.sentence = nn.Linear(c.text_dim, c.embed_dim)
         self.stem = nn.Conv2d(folded + c.beside_channels * c.patch**2, widths[0], 3, padding=1)
         self.down, self.up, skips, width = nn.ModuleList(), nn.ModuleList(), [widths[0]], widths[0]
@@ -223,8 +146,8 @@ class TextUNet(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.attentions = [module for module in self.modules() if isinstance(module, Attention)]
         end = c.text_dim
-        for attention in self.attentions:
-            attention.columns = slice(end, end := end + attention.text.out_features)
+        for module in self.attentions:
+            module.columns = slice(end, end := end + module.text.out_features)
 
     def forward(self, x: Tensor, t: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
         """Predict (N, C, H, W) from x_t, the time t (N,) and the word vectors (N, L, D) with their mask (N, L)."""

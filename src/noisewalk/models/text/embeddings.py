@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +22,6 @@ from ..checkpoint import load_tensors
 
 LARGEST = 64 * 2**20
 """Most bytes of the embedding of a prompt; those of the largest encoders have a few MiB."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of the cache: NOISEWALK_CACHE, or the system's cache folder of the user."""
-    if own := os.environ.get("NOISEWALK_CACHE"):
-        return Path(own).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("noisewalk")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from noisewalk.errors import UserError
-from noisewalk.models.text.words import TextPrompts, WordTable
+from noisewalk.models.text.text_prompts import TextPrompts
+from noisewalk.models.text.words import WordTable
 from noisewalk.walk.prediction import Condition
 
 from .captions import SILHOUETTES, captions, held_out

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from noisewalk.models.text.words import TextPrompts
+from noisewalk.models.text.text_prompts import TextPrompts
 from noisewalk.walk.prediction import Condition
 
 from .dataset import RENDERED, Captioned, Row, World, select, shrink, with_captions

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from noisewalk.models.text.words import TextPrompts
+from noisewalk.models.text.text_prompts import TextPrompts
 from noisewalk.training.objectives import Network
 from noisewalk.walk.prediction import Condition
 

@@ -11,7 +11,8 @@ import torch
 from noisewalk.judge.pairs import PairConfig, PairNetwork
 from noisewalk.models.nets.text_unet import TextUNet, TextUNetConfig
 from noisewalk.models.nets.upscaler_unet import UPSCALER_32, UpscalerUNet
-from noisewalk.models.text.words import TextPrompts, load_words
+from noisewalk.models.text.text_prompts import TextPrompts
+from noisewalk.models.text.words import load_words
 from noisewalk.training.loop import TrainConfig
 from noisewalk.training.objectives import Objective, logit_normal_times
 from noisewalk.training.recipe_type import Recipe

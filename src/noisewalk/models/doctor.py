@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 import torch
 
-from ...errors import UserError, install
-from ..names import SITE, read_name
-from ..precision import dtype_name
-from ..text.embeddings import cache_folder
-from ..zoo import is_pipeline, load, weights_path
-from .components import ModelFolder
-from .configs import first_line
-from .deepfloyd import NAMED, NamedModel
-from .families import FAMILIES
-from .hub import cached
-from .memory import GIB, free_memory, placement
+from ..errors import UserError, install
+from ..files import cache_folder
+from .diffusers.components import ModelFolder
+from .diffusers.configs import first_line
+from .diffusers.deepfloyd import NAMED, NamedModel
+from .diffusers.families import FAMILIES
+from .diffusers.hub import cached
+from .diffusers.memory import GIB, free_memory, placement
+from .names import SITE, read_name
+from .precision import dtype_name
+from .zoo import is_pipeline, load, weights_path
 
 LIBRARIES = ("diffusers", "transformers", "accelerate", "huggingface_hub", "sentencepiece", "ftfy")
 
