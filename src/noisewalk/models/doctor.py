@@ -16,7 +16,8 @@ from .diffusers.configs import first_line
 from .diffusers.deepfloyd import NAMED, NamedModel
 from .diffusers.families import FAMILIES
 from .diffusers.hub import cached
-from .diffusers.memory import GIB, free_memory, placement
+from .diffusers.memory import GIB, placement
+from .machine import free_memory
 from .names import SITE, read_name
 from .precision import dtype_name
 from .zoo import is_pipeline, load, weights_path

@@ -8,8 +8,8 @@ from math import prod
 import torch
 
 from ..errors import UserError
+from ..models.machine import free_memory
 from ..techniques.panels import Panel
-from ..training.memory import free_memory
 
 _BYTES = 4
 _COPIES = 3
@@ -36,7 +36,7 @@ def estimate(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -
 def check_memory(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -> None:
     """Raise a `UserError` if the results of a request would not fit into the memory that is free; see `estimate`."""
     needed, free = estimate(panels, count, num, keep_states), free_memory(torch.device("cpu"))
-    if free and needed > free:
+    if needed > free:
         kept = ", or leave out the trajectory (--trajectory)" if keep_states else ""
         raise UserError(
             f"this would take about {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free; lower --num or "

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from contextlib import suppress
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..models.machine import free_memory
 from ..models.nets.course import CourseUNet
 from .loop import TrainConfig
 from .recipe_type import Recipe
@@ -51,7 +50,7 @@ def check_memory(recipe: Recipe, config: TrainConfig, device: torch.device) -> N
     if recipe.objective is None or not {"image_size", "in_channels"} <= shape.keys():
         return  # these recipes have one size, which fits
     needed, free = estimate(recipe, config.batch_size, shape["image_size"], shape["in_channels"]), free_memory(device)
-    if free and needed > free:
+    if needed > free:
         side, channels = shape["image_size"], shape["in_channels"]
         raise UserError(
             f"this training needs about {needed / 1e9:.1f} GB (batches of {config.batch_size} pictures of "
@@ -81,28 +80,3 @@ def _kept(network: nn.Module, *inputs: Tensor) -> int:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         network(*inputs)
     return sum(tensor.nbytes for tensor in seen.values())
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the free memory of a device, in bytes; 0 if that cannot be found out."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return min((free for free in (_of_machine(), _of_container()) if free), default=0)
-
-
-def _of_machine() -> int:
-    with suppress(ImportError):
-        import psutil
-
-        return int(psutil.virtual_memory().available)
-    with suppress(OSError, ValueError, AttributeError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 0
-
-
-def _of_container() -> int:
-    """Return what the limit of a container leaves (version 2 of Linux's control groups)."""
-    with suppress(OSError, ValueError):
-        groups = Path("/sys/fs/cgroup")
-        return max(1, int((groups / "memory.max").read_text()) - int((groups / "memory.current").read_text()))
-    return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from ...errors import UserError, shorten, unknown
+from ..machine import free_memory, peak_memory
 from ..precision import dtype_name
 from .classes import require
 from .components import ModelFolder
@@ -159,25 +159,6 @@ def _usual(device: torch.device) -> torch.dtype:
 def log_peak_memory(device: torch.device) -> None:
     """Log how much memory was really used."""
     log.info("peak memory %.2f GiB on %s", peak_memory(device) / GIB, device)
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the free memory of a device, in bytes."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(require("psutil").virtual_memory().available)
-
-
-def peak_memory(device: torch.device) -> int:
-    """Return the most bytes that this process has held, on the device or, on the CPU, in main memory."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    try:
-        import resource
-    except ImportError:  # Windows
-        return int(require("psutil").Process().memory_info().peak_wset)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def _best() -> str:
