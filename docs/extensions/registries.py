@@ -81,8 +81,8 @@ def call(job: Job) -> str:
         given = given and not each.kw_only
         if given or value != _default(each):
             arguments.append(_value(value, each) if given else f"{each.name}={_value(value, each)}")
-    line = f"nw.{job.verb}({', '.join(arguments)})"
-    return line if len(line) <= WIDTH else f"nw.{job.verb}(\n    " + ",\n    ".join(arguments) + ",\n)"
+    line = f"nw.{job.technique}({', '.join(arguments)})"
+    return line if len(line) <= WIDTH else f"nw.{job.technique}(\n    " + ",\n    ".join(arguments) + ",\n)"
 
 
 def command(line: str) -> str:

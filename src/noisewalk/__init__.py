@@ -25,6 +25,6 @@ def __getattr__(name: str) -> Any:
 
         if name.startswith("_") or name not in TECHNIQUES:
             raise
-        from .api import Verb
+        from .api import TechniqueFunction
 
-        return Verb(name, TECHNIQUES[name].spec)
+        return TechniqueFunction(name, TECHNIQUES[name].spec)

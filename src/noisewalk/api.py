@@ -55,8 +55,8 @@ def shown(title: str, progress: object) -> AbstractContextManager[Watch]:
     return show_progress(title) if progress else nullcontext(ignore)
 
 
-class Verb(Generic[P]):
-    """A technique as a function: `verb(model, *fields, **fields) -> Result`, with the fields of its request.
+class TechniqueFunction(Generic[P]):
+    """A technique as a function: `generate(model, *fields, **fields) -> Result`, with the fields of its request.
 
     The model is one that was loaded, or its name. A picture is a file, a PIL image, a tensor (C, H, W) or (1, C, H, W) in
     [-1, 1], or a NumPy array (H, W) or (H, W, C) of uint8.
@@ -185,12 +185,12 @@ def replay(
 load = spoken(options_checked(zoo.load, CascadeLoading, str))
 from_network = spoken(options_checked(own.from_network, OwnNetwork, torch.nn.Module))
 
-generate = Verb("generate", requests.Generate)
-forward = Verb("forward", requests.Forward)
-denoise = Verb("denoise", requests.Denoise)
-edit = Verb("edit", requests.Edit)
-inpaint = Verb("inpaint", requests.Inpaint)
-anagram = Verb("anagram", requests.Anagram)
-hybrid = Verb("hybrid", requests.Hybrid)
-factorize = Verb("factorize", requests.Factorize)
-inverse = Verb("inverse", requests.Inverse)
+generate = TechniqueFunction("generate", requests.Generate)
+forward = TechniqueFunction("forward", requests.Forward)
+denoise = TechniqueFunction("denoise", requests.Denoise)
+edit = TechniqueFunction("edit", requests.Edit)
+inpaint = TechniqueFunction("inpaint", requests.Inpaint)
+anagram = TechniqueFunction("anagram", requests.Anagram)
+hybrid = TechniqueFunction("hybrid", requests.Hybrid)
+factorize = TechniqueFunction("factorize", requests.Factorize)
+inverse = TechniqueFunction("inverse", requests.Inverse)

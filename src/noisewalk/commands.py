@@ -29,7 +29,7 @@ class Job:
     """A parsed command line of a technique.
 
     Args:
-        verb: which technique.
+        technique: which technique.
         spec: what to make.
         model: name of the model to make it with.
         out: where to, a .png file or a folder; None for `place`.
@@ -38,7 +38,7 @@ class Job:
         show_t: timesteps of the states in a filmstrip; () for evenly spaced ones.
     """
 
-    verb: str
+    technique: str
     spec: Request
     model: str
     out: Path | None
@@ -66,16 +66,16 @@ def chosen(model: str, spec: Request) -> str:
     return model_for(prompts)
 
 
-def technique_command(verb: str) -> type[Any]:
+def technique_command(technique: str) -> type[Any]:
     """The flags of a technique: its request, where to put the result, and how to load the model."""
-    return command_line(TECHNIQUES[verb].spec, Output, CascadeLoading)
+    return command_line(TECHNIQUES[technique].spec, Output, CascadeLoading)
 
 
-def job(verb: str, command: Any) -> Job:
+def job(technique: str, command: Any) -> Job:
     """A parsed technique command as a `Job`."""
-    made, output = part(command, TECHNIQUES[verb].spec), part(command, Output)
+    made, output = part(command, TECHNIQUES[technique].spec), part(command, Output)
     loading = asdict(part(command, CascadeLoading))
-    return Job(verb, made, chosen(output.model, made), output.out, output.trajectory, loading, output.show_t)
+    return Job(technique, made, chosen(output.model, made), output.out, output.trajectory, loading, output.show_t)
 
 
 def place(job: Job, weights: str) -> Path:
@@ -84,7 +84,7 @@ def place(job: Job, weights: str) -> Path:
     Args:
         weights: fingerprint of the model's weights.
     """
-    return Path("out") / default_name(job.verb, job.spec, job.model, weights, job.loading)
+    return Path("out") / default_name(job.technique, job.spec, job.model, weights, job.loading)
 
 
 LISTED = {"--steps": "steps", "--guidance-scale": "guidance"}
@@ -107,7 +107,7 @@ class Variant:
     arguments: tuple[str, ...]
 
 
-def variants(verb: str, arguments: Sequence[str]) -> list[Variant]:
+def variants(technique: str, arguments: Sequence[str]) -> list[Variant]:
     """A technique's arguments, in which several step counts, guidance scales, prompts or pictures may be given, one by one.
 
     >>> [(v.row, v.column, v.arguments) for v in variants("generate", ["7", "--steps", "10", "20"])]
@@ -115,8 +115,8 @@ def variants(verb: str, arguments: Sequence[str]) -> list[Variant]:
     """
     first = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     placed, rest = list(arguments[:first]), list(arguments[first:])
-    rows = [[word] for word in placed] if verb in SEVERAL and len(placed) > 1 else [placed]
-    made = [Variant(Path(row[0]).name if SEVERAL.get(verb) is Path else row[0], "", tuple(row)) for row in rows if row]
+    rows = [[word] for word in placed] if technique in SEVERAL and len(placed) > 1 else [placed]
+    made = [Variant(Path(row[0]).name if SEVERAL.get(technique) is Path else row[0], "", tuple(row)) for row in rows if row]
     made = made if len(made) > 1 else [Variant("", "", tuple(placed))]
     at = 0
     while at < len(rest):
@@ -141,13 +141,13 @@ def _with(variant: Variant, flag: str, values: Sequence[str], listed: bool) -> V
 
 def parse_technique(line: str) -> Job:
     """A technique's command line, as one would type it after `noisewalk`."""
-    verb, *rest = shlex.split(line)
-    if verb not in TECHNIQUES:
-        raise unknown("technique", verb, TECHNIQUES)
-    return job(verb, parse(technique_command(verb), rest, f"noisewalk {verb}"))
+    technique, *rest = shlex.split(line)
+    if technique not in TECHNIQUES:
+        raise unknown("technique", technique, TECHNIQUES)
+    return job(technique, parse(technique_command(technique), rest, f"noisewalk {technique}"))
 
 
-def default_name(verb: str, spec: Request, *also: object) -> str:
+def default_name(technique: str, spec: Request, *also: object) -> str:
     """A folder name that begins with what a person can read, and ends with a digest of the whole request.
 
     Args:
@@ -162,13 +162,13 @@ def default_name(verb: str, spec: Request, *also: object) -> str:
         value = getattr(spec, f.name)
         if f.metadata.get("positional") or f.name == "prompt":
             words += [Path(v).stem if f.metadata.get("role") else v for v in ([value] if isinstance(value, str) else value)]
-    return f"{slug(' '.join([verb, *words]))}-seed{spec.seed}-{digest(verb, spec, *also)}"
+    return f"{slug(' '.join([technique, *words]))}-seed{spec.seed}-{digest(technique, spec, *also)}"
 
 
-def digest(verb: str, spec: Request, *also: object) -> str:
+def digest(technique: str, spec: Request, *also: object) -> str:
     """Eight characters that differ between any two requests: of all settings, and of what the input files hold."""
     held = {f.name: _held(getattr(spec, f.name), f.metadata.get("role")) for f in fields(spec)}
-    text = json.dumps([verb, held, also], default=repr, sort_keys=True)
+    text = json.dumps([technique, held, also], default=repr, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

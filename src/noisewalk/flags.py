@@ -49,13 +49,13 @@ def part(command: object, request: type[D], without: Collection[str] = ()) -> D:
     return request(**{name: getattr(command, name) for name in known})
 
 
-def read(request: type[D], arguments: Sequence[str], verb: str) -> D:
+def read(request: type[D], arguments: Sequence[str], command: str) -> D:
     """The request of a command line, checked.
 
     Raises:
         UserError: the arguments do not fit.
     """
-    return checked(part(parse(command_line(request), arguments, f"noisewalk {verb}"), request))
+    return checked(part(parse(command_line(request), arguments, f"noisewalk {command}"), request))
 
 
 def parse(kind: type[D], arguments: Sequence[str], prog: str) -> D:

@@ -17,7 +17,7 @@ from noisewalk.commands import parse_technique
 from noisewalk.images import PICTURES, encode_png
 from noisewalk.techniques import TECHNIQUES
 
-UNKNOWN_VERB = {"verb": "x", "model": {"name": "digits", "weights": ""}, "spec": {}, "picture": {"kind": "figure"}}
+UNKNOWN_TECHNIQUE = {"verb": "x", "model": {"name": "digits", "weights": ""}, "spec": {}, "picture": {"kind": "figure"}}
 DIGIT, MASK = str(PICTURES / "digit-4.png"), str(PICTURES / "mask-top.png")
 
 
@@ -26,7 +26,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_verb_writes_its_pictures_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_technique_writes_its_pictures_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
         ["generate", "a handwritten seven", "--num", "2", "--steps", "4", "--trajectory"],
         ["forward", DIGIT, "--t", "250", "500", "750"],
@@ -104,10 +104,10 @@ def test_models_are_listed_with_their_quality(capsys: pytest.CaptureFixture[str]
 
 
 def test_defaults_on_the_command_line_are_those_of_the_spec() -> None:
-    for verb, arguments in {"generate": "7", "edit": DIGIT, "inpaint": f"{DIGIT} {MASK}", "anagram": "6 9"}.items():
-        job = parse_technique(f"{verb} {arguments}")
-        positional = [("6", "9")] if verb == "anagram" else arguments.split()
-        assert job.spec == TECHNIQUES[verb].spec(*positional)
+    for technique, arguments in {"generate": "7", "edit": DIGIT, "inpaint": f"{DIGIT} {MASK}", "anagram": "6 9"}.items():
+        job = parse_technique(f"{technique} {arguments}")
+        positional = [("6", "9")] if technique == "anagram" else arguments.split()
+        assert job.spec == TECHNIQUES[technique].spec(*positional)
 
 
 def _foreign_png() -> str:
@@ -150,7 +150,7 @@ def _wrong_mask() -> str:
         (lambda: ["replay", _foreign_png()], "has no noisewalk metadata"),
         (lambda: ["replay", _damaged_record([1])], "metadata of damaged.png is damaged"),
         (
-            lambda: ["replay", _damaged_record(UNKNOWN_VERB)],
+            lambda: ["replay", _damaged_record(UNKNOWN_TECHNIQUE)],
             "unknown technique 'x'",
         ),
         (lambda: ["train", "flwo"], "unknown objective 'flwo'; did you mean 'flow'?"),
@@ -211,10 +211,10 @@ def test_ctrl_c_keeps_what_was_finished_and_exits_130(tmp_path: Path) -> None:
         "from noisewalk import cli\n"
         "from noisewalk.run import make as making\n"
         "run = making.run\n"
-        "def interrupted(verb, spec, model, watch, **rest):\n"
+        "def interrupted(technique, spec, model, watch, **rest):\n"
         "    def press(done, total):\n"
         "        if done == 14: os.kill(os.getpid(), signal.SIGINT)\n"
-        "    return run(verb, spec, model, press, **rest)\n"
+        "    return run(technique, spec, model, press, **rest)\n"
         "making.run = interrupted\n"
         "sys.exit(cli.main(['generate', '7', '--num', '150', '--steps', '6', '--out', 'many']))\n"
     )

@@ -107,8 +107,8 @@ def test_an_upsampled_inpainting_can_be_replayed_without_its_pictures(run: Said,
     assert (status, "every pixel agrees" in out) == (0, True)
 
 
-@pytest.mark.parametrize("verb", ["generate", "edit", "inpaint"])
-def test_two_upsampling_stages_from_end_to_end(run: Said, root: Path, stage1: Path, verb: str) -> None:
+@pytest.mark.parametrize("technique", ["generate", "edit", "inpaint"])
+def test_two_upsampling_stages_from_end_to_end(run: Said, root: Path, stage1: Path, technique: str) -> None:
     """16 to 32 to 128 pixels, the last in latents: drawn, saved, opened by others, and made again from the file alone."""
     Image.effect_noise((128, 128), 60).convert("RGB").save("picture.png")
     mask = Image.new("L", (128, 128), 0)
@@ -119,7 +119,7 @@ def test_two_upsampling_stages_from_end_to_end(run: Said, root: Path, stage1: Pa
         "edit": ("picture.png", "--prompt", "a fox", "--start", 1),
         "inpaint": ("picture.png", "mask.png", "--prompt", "a fox", "--num-resamples", 1),
     }
-    line = (verb, *asked[verb], "--model", stage1, "--upscaler", tiny.saved("if-2", root), tiny.saved("x4", root))
+    line = (technique, *asked[technique], "--model", stage1, "--upscaler", tiny.saved("if-2", root), tiny.saved("x4", root))
     end = ("--upsample", 2, "--upsample-steps", 2, 2, "--noise-level", 50, 20, "--steps", 2, "--num", 2, "--out", "made")
     status, out, said = run(*line, *end)
     assert status == 0, said
@@ -228,11 +228,11 @@ def test_inpainting_on_latents_keeps_whole_cells(root: Path) -> None:
 def test_the_courses_experiments_are_command_lines(seed: int) -> None:
     document = read_document(BUNDLED / "course.md", {"seed": str(seed)})
     jobs = [command.job for block in document.blocks.values() for command in block.commands]
-    assert {job.verb for job in jobs} == {"generate", "forward", "denoise", "edit", "inpaint", "anagram", "hybrid"}
+    assert {job.technique for job in jobs} == {"generate", "forward", "denoise", "edit", "inpaint", "anagram", "hybrid"}
     assert {job.spec.seed for job in jobs} == {seed}
-    edits = [job.spec for job in jobs if job.verb == "edit"]
+    edits = [job.spec for job in jobs if job.technique == "edit"]
     assert all((s.start, s.guidance_scale, s.threshold) == ((1, 3, 5, 7, 10, 20), 7, "none") for s in edits)
-    walks = [job.spec for job in jobs if job.verb != "forward"]  # a photo "of high quality" is no neutral prompt
+    walks = [job.spec for job in jobs if job.technique != "forward"]  # a photo "of high quality" is no neutral prompt
     assert {spec.negative_prompt for spec in walks} == {""}
 
 
@@ -463,7 +463,7 @@ def test_the_courses_experiments_can_be_made(at_64: tuple[Path, Path], tmp_path:
         panels = []
         for command in fence.commands:
             asked = ask(command)
-            panels += TECHNIQUES[asked.job.verb].panels(prepare(asked.job.spec, asked.model))
+            panels += TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model))
         walked = next((panel for panel in panels if panel.steps > 1), panels[-1])
         assert bool(next(walked.walk())[1].x_t.isfinite().all()), fence.line
 

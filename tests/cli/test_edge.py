@@ -66,18 +66,18 @@ def run(*arguments: str, out: object = subprocess.PIPE, **env: str) -> subproces
 
 
 def test_the_table_of_commands_is_whole() -> None:
-    assert all(callable(command(verb)) for verb in EVERY)
+    assert all(callable(command(name)) for name in EVERY)
 
 
-@pytest.mark.parametrize("verb", ["", *EVERY, "search anagram"])
-def test_help_loads_no_torch(verb: str) -> None:
+@pytest.mark.parametrize("name", ["", *EVERY, "search anagram"])
+def test_help_loads_no_torch(name: str) -> None:
     code = (
         "import atexit, sys\n"
         "def told():\n"
         "    print('loaded:', [name for name in ('torch', 'numpy', 'PIL', 'safetensors') if name in sys.modules])\n"
         "atexit.register(told)\n"
         "from noisewalk.__main__ import run\n"
-        f"sys.argv = ['noisewalk', *{verb.split()}, '--help']\n"
+        f"sys.argv = ['noisewalk', *{name.split()}, '--help']\n"
         "sys.exit(run())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
@@ -86,13 +86,13 @@ def test_help_loads_no_torch(verb: str) -> None:
 
 
 @pytest.mark.parametrize("kind", NASTY)
-@pytest.mark.parametrize("verb", EVERY)
-def test_what_the_system_refuses_is_one_line(verb: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", EVERY)
+def test_what_the_system_refuses_is_one_line(name: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A name too long, bytes that are no text, a null character, and files that are not what they should be."""
-    few = FEW.get(verb, []) if verb in OWN else ["--steps", "0"]
-    for line in ([verb, *few, NASTY[kind]], [verb, *few, "--out", NASTY[kind]], [verb, *few, "--model", NASTY[kind]]):
-        assert main(line) in ((1, 2) if verb == "doctor" else (2,)), line
-        if verb == "doctor":
+    few = FEW.get(name, []) if name in OWN else ["--steps", "0"]
+    for line in ([name, *few, NASTY[kind]], [name, *few, "--out", NASTY[kind]], [name, *few, "--model", NASTY[kind]]):
+        assert main(line) in ((1, 2) if name == "doctor" else (2,)), line
+        if name == "doctor":
             continue
         said = capsys.readouterr().err
         assert said.startswith("noisewalk: ")
@@ -197,7 +197,7 @@ def test_help_fits_into_any_width(columns: str, capsys: pytest.CaptureFixture[st
 def test_help_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"  {verb} " in shown for verb in EVERY)
+    assert all(f"  {name} " in shown for name in EVERY)
     with pytest.raises(SystemExit):
         main(["help", "replay"])
     assert "usage: noisewalk replay" in capsys.readouterr().out
@@ -262,12 +262,12 @@ def test_another_ending_is_refused_before_the_work(line: str, ending: str, capsy
 
 
 def test_every_command_that_writes_is_asked_for_another_ending() -> None:
-    writers = {verb for verb in OWN if "--out" in _help(verb)}
+    writers = {name for name in OWN if "--out" in _help(name)}
     assert writers == {line.split()[0] for line in ENDINGS} - set(TECHNIQUES)
 
 
-def _help(verb: str) -> str:
-    return run(verb, *(["generate"] if verb == "search" else []), "--help").stdout
+def _help(name: str) -> str:
+    return run(name, *(["generate"] if name == "search" else []), "--help").stdout
 
 
 def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ SMALL = {"num": "01", "num_resamples": "12", "steps": "12", "upsample": "01", "u
 """Options whose large values are allowed and would only take long: their values come from here or are refused."""
 REFUSED = ("0", "-1", "nan", "x", "", "99999999999999999999999")
 
-COMMANDS: dict[str, Any] = {verb: technique_command(verb) for verb in TECHNIQUES}
-COMMANDS |= {verb: row.spec for verb, row in OWN.items() if verb not in ("search", "studio")}
-COMMANDS |= {f"search {verb}": search_command(verb) for verb in ("generate", "anagram")}
+COMMANDS: dict[str, Any] = {technique: technique_command(technique) for technique in TECHNIQUES}
+COMMANDS |= {technique: row.spec for technique, row in OWN.items() if technique not in ("search", "studio")}
+COMMANDS |= {f"search {technique}": search_command(technique) for technique in ("generate", "anagram")}
 
 ALWAYS: dict[str, dict[str, tuple[str, ...]]] = {
     "encode": {"offline": (), "model": ("digits",)},

@@ -55,11 +55,11 @@ def test_five_techniques_give_the_pictures_of_the_python_functions(studio: Any, 
             lambda: nw.inpaint("digits", three, mask, prompt="8", num_resamples=1, steps=5),
         ),
     }
-    for verb, (arguments, expected) in asked.items():
-        path, command = client.predict(**arguments, api_name=f"/{verb}")
-        assert same(path, expected()), verb
-        assert command.startswith(f"noisewalk {verb} ")
-        assert parse_record(Path(path).read_bytes(), verb).verb == verb
+    for technique, (arguments, expected) in asked.items():
+        path, command = client.predict(**arguments, api_name=f"/{technique}")
+        assert same(path, expected()), technique
+        assert command.startswith(f"noisewalk {technique} ")
+        assert parse_record(Path(path).read_bytes(), technique).verb == technique
 
 
 def test_fifty_clients_at_once(studio: Any, tmp_path: Path) -> None:

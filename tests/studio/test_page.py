@@ -41,18 +41,18 @@ def choose(page: Any, ident: str, text: str) -> None:
     box.press("Enter")
 
 
-def viewer(page: Any, verb: str, phase: str = "done") -> Any:
+def viewer(page: Any, technique: str, phase: str = "done") -> Any:
     """The viewer of a technique, once it is in a phase."""
-    page.wait_for_selector(f"#{verb}-viewer .nw[data-phase='{phase}'], #{verb}-viewer .nw[data-phase='error']")
-    found = page.locator(f"#{verb}-viewer .nw")
+    page.wait_for_selector(f"#{technique}-viewer .nw[data-phase='{phase}'], #{technique}-viewer .nw[data-phase='error']")
+    found = page.locator(f"#{technique}-viewer .nw")
     assert found.get_attribute("data-phase") == phase, found.inner_text()
     return found
 
 
-def run(page: Any, verb: str) -> Any:
+def run(page: Any, technique: str) -> Any:
     """Run a technique to its end; its viewer."""
-    page.click(f"#{verb}-run")
-    return viewer(page, verb)
+    page.click(f"#{technique}-run")
+    return viewer(page, technique)
 
 
 def shot(page: Any, name: str) -> None:
@@ -75,10 +75,10 @@ def png_of(entry: dict[str, Any]) -> bytes:
     return base64.b64decode(entry["png"].partition(",")[2])
 
 
-def draw(page: Any, verb: str, *strokes: tuple[float, float, float, float]) -> None:
+def draw(page: Any, technique: str, *strokes: tuple[float, float, float, float]) -> None:
     """Strokes on a canvas, in shares of its size."""
-    page.locator(f"#{verb}-pad .nw-stack").scroll_into_view_if_needed()
-    box = page.locator(f"#{verb}-pad .nw-stack").bounding_box()
+    page.locator(f"#{technique}-pad .nw-stack").scroll_into_view_if_needed()
+    box = page.locator(f"#{technique}-pad .nw-stack").bounding_box()
     for x, y, to_x, to_y in strokes:
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         page.mouse.down()
@@ -203,20 +203,20 @@ def test_the_lab_compares_three_methods_at_the_level_of_a_slider(tab: Any, tmp_p
     shot(tab, "denoise")
 
 
-@pytest.mark.parametrize("verb", ["forward", "factorize", "inverse"])
-def test_the_other_techniques(tab: Any, tmp_path: Path, verb: str) -> None:
-    tab_of(tab, verb)
-    if verb == "factorize":
+@pytest.mark.parametrize("technique", ["forward", "factorize", "inverse"])
+def test_the_other_techniques(tab: Any, tmp_path: Path, technique: str) -> None:
+    tab_of(tab, technique)
+    if technique == "factorize":
         fill(tab, "factorize-prompts-1", "8")
         fill(tab, "factorize-prompts-2", "3")
     else:
         nw.generate("digits", "3").images[0].save(tmp_path / "three.png")
-        tab.locator(f"#{verb}-pad input[type=file]").set_input_files(str(tmp_path / "three.png"))
+        tab.locator(f"#{technique}-pad input[type=file]").set_input_files(str(tmp_path / "three.png"))
         tab.wait_for_selector("text=A picture of 28 x 28 pixels")
-    if verb == "inverse":
+    if technique == "inverse":
         fill(tab, "inverse-prompt", "8")
-    assert run(tab, verb).locator(".nw-shown img").count() >= 1
-    shot(tab, verb)
+    assert run(tab, technique).locator(".nw-shown img").count() >= 1
+    shot(tab, technique)
 
 
 def test_a_search_fills_its_gallery_and_opens_a_seed(tab: Any) -> None:
@@ -325,9 +325,9 @@ def test_a_failure_is_a_sentence(tab: Any) -> None:
     assert "--num may be at most 16 pictures" in tab.locator("#generate-viewer").inner_text()
 
 
-@pytest.mark.parametrize("verb", TECHNIQUES)
-def test_every_technique_has_a_lesson(verb: str) -> None:
-    text = lesson(verb)
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_every_technique_has_a_lesson(technique: str) -> None:
+    text = lesson(technique)
     assert text.count("data-term") > 3
     assert text.count(". ") >= 1
 

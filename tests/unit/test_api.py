@@ -32,13 +32,13 @@ def arguments(spec: type) -> tuple[object, ...]:
     return tuple(kinds[f.metadata.get("role") or f.type] for f in fields(spec) if f.metadata.get("positional"))
 
 
-SPECS = {verb: arguments(technique.spec) for verb, technique in TECHNIQUES.items()}
+SPECS = {technique: arguments(row.spec) for technique, row in TECHNIQUES.items()}
 """A law that is parametrised over these holds for every row of the registry."""
 
 
-def few_steps(verb: str, steps: int) -> dict[str, int]:
+def few_steps(technique: str, steps: int) -> dict[str, int]:
     """A short walk, unless the technique has a grid of its own, or no walk."""
-    known = {f.name: f.default for f in fields(TECHNIQUES[verb].spec)}
+    known = {f.name: f.default for f in fields(TECHNIQUES[technique].spec)}
     return {"steps": steps} if known.get("steps", 0) is None else {}
 
 
@@ -57,13 +57,13 @@ def test_a_picture_does_not_depend_on_the_batch_it_is_made_in(step_rule: str, si
     assert torch.equal(together, alone)
 
 
-@pytest.mark.parametrize("verb", ["generate", "denoise", "inpaint", "anagram", "hybrid"])
-def test_guidance_limited_to_an_interval(model: nw.Pretrained, verb: str) -> None:
+@pytest.mark.parametrize("technique", ["generate", "denoise", "inpaint", "anagram", "hybrid"])
+def test_guidance_limited_to_an_interval(model: nw.Pretrained, technique: str) -> None:
     """To all of the walk: as without a limit. To none of it: as guidance 1, whatever the technique. To a part: neither."""
 
     def drawn(**options: object) -> torch.Tensor:
-        settings = {"prompt": "9"} if verb in ("denoise", "inpaint") else {}
-        return getattr(nw, verb)(model, *SPECS[verb], steps=5, grid="linspace", **(settings | options)).tensor
+        settings = {"prompt": "9"} if technique in ("denoise", "inpaint") else {}
+        return getattr(nw, technique)(model, *SPECS[technique], steps=5, grid="linspace", **(settings | options)).tensor
 
     everywhere, nowhere, part = (drawn(guidance_scale=4, guidance_interval=i) for i in ((0, 999), (0, 1), (300, 700)))
     assert torch.equal(everywhere, drawn(guidance_scale=4))
@@ -103,14 +103,19 @@ def test_a_single_value_stands_for_a_sequence_of_one(model: nw.Pretrained) -> No
 
 
 def fields_of_numbers() -> list[tuple[str, str]]:
-    """(verb, field) of every field with bounds."""
-    return [(verb, f.name) for verb, t in TECHNIQUES.items() for f in fields(t.spec) if f.metadata.get("least") is not None]
+    """(technique, field) of every field with bounds."""
+    return [
+        (technique, f.name)
+        for technique, t in TECHNIQUES.items()
+        for f in fields(t.spec)
+        if f.metadata.get("least") is not None
+    ]
 
 
-@pytest.mark.parametrize(("verb", "name"), fields_of_numbers())
-def test_every_number_has_a_type_and_bounds_that_name_it(verb: str, name: str) -> None:
+@pytest.mark.parametrize(("technique", "name"), fields_of_numbers())
+def test_every_number_has_a_type_and_bounds_that_name_it(technique: str, name: str) -> None:
     """The same for a value given in Python and one read from a record, on every field there is."""
-    asked = TECHNIQUES[verb].spec(*SPECS[verb])
+    asked = TECHNIQUES[technique].spec(*SPECS[technique])
     wrong = (
         "many",
         b"4",
@@ -171,14 +176,14 @@ def test_a_model_may_be_given_by_its_name(model: nw.Pretrained) -> None:
     assert torch.equal(nw.generate("digits", "7", steps=2).tensor, nw.generate(model, "7", steps=2).tensor)
 
 
-@pytest.mark.parametrize("verb", SPECS)
-def test_pictures_made_in_parts_are_those_made_together(model: nw.Pretrained, verb: str) -> None:
+@pytest.mark.parametrize("technique", SPECS)
+def test_pictures_made_in_parts_are_those_made_together(model: nw.Pretrained, technique: str) -> None:
     """All panels, those that are shown for comparison too; the last part holds one picture.
 
     Not to the bit: the blur of a hybrid is a convolution, whose kernel may depend on the number of rows.
     """
-    spec = TECHNIQUES[verb].spec(*SPECS[verb], num=5, **few_steps(verb, 4))
-    together, parts = run(verb, spec, model), run(verb, spec, model, batch=2)
+    spec = TECHNIQUES[technique].spec(*SPECS[technique], num=5, **few_steps(technique, 4))
+    together, parts = run(technique, spec, model), run(technique, spec, model, batch=2)
     assert [panel.label for panel in parts.panels] == [panel.label for panel in together.panels]
     for part, whole in zip(parts.panels, together.panels, strict=True):
         torch.testing.assert_close(part.x, whole.x)
@@ -191,10 +196,10 @@ def test_a_picture_is_opened_once(model: nw.Pretrained) -> None:
     assert (opened.count(str(DIGIT)), opened.count(str(MASK))) == (1, 1)
 
 
-def test_every_verb_is_a_function_with_the_fields_of_its_spec(model: nw.Pretrained) -> None:
-    for verb, technique in TECHNIQUES.items():
-        wanted = ["model", *inspect.signature(technique.spec).parameters, "progress"]
-        assert list(inspect.signature(getattr(nw, verb)).parameters) == wanted
+def test_every_technique_is_a_function_with_the_fields_of_its_spec(model: nw.Pretrained) -> None:
+    for technique, row in TECHNIQUES.items():
+        wanted = ["model", *inspect.signature(row.spec).parameters, "progress"]
+        assert list(inspect.signature(getattr(nw, technique)).parameters) == wanted
 
 
 def test_the_documented_call(model: nw.Pretrained) -> None:
@@ -213,9 +218,9 @@ def test_the_digits_model_draws_what_it_is_asked_for(model: nw.Pretrained) -> No
     assert agree.float().mean() >= 0.97  # 2,000 samples are measured in bench/digits_quality.py
 
 
-@pytest.mark.parametrize("verb", SPECS)
-def test_every_picture_can_be_replayed_from_its_own_metadata(model: nw.Pretrained, tmp_path: Path, verb: str) -> None:
-    files = getattr(nw, verb)(model, *SPECS[verb], num=2, seed=3, **few_steps(verb, 5)).save(tmp_path)
+@pytest.mark.parametrize("technique", SPECS)
+def test_every_picture_can_be_replayed_from_its_own_metadata(model: nw.Pretrained, tmp_path: Path, technique: str) -> None:
+    files = getattr(nw, technique)(model, *SPECS[technique], num=2, seed=3, **few_steps(technique, 5)).save(tmp_path)
     assert len(files) == len({*files}) > 2
     for file in (files[0], files[-1]):  # the figure and the last picture
         again = nw.replay(file)
@@ -242,8 +247,8 @@ def test_replay_notices_a_changed_pixel_and_other_weights(model: nw.Pretrained, 
 def test_a_spec_survives_json_pictures_included(model: nw.Pretrained) -> None:
     from noisewalk.run.prepare import prepare
 
-    for verb, arguments in SPECS.items():
-        spec = prepare(TECHNIQUES[verb].spec(*arguments), model).record
+    for technique, arguments in SPECS.items():
+        spec = prepare(TECHNIQUES[technique].spec(*arguments), model).record
         again = from_json(type(spec), json.loads(json.dumps(to_json(spec))))
         assert to_json(again) == to_json(spec)
 

@@ -48,7 +48,7 @@ def test_the_gallery_calls_what_its_command_line_asks_for(name: str, monkeypatch
         return model, TECHNIQUES[name].spec(*args, **kwargs)
 
     model, made = eval(text, {"nw": SimpleNamespace(**{name: request}), "pictures": Path()})
-    assert (job.verb, job.model) == (name, model)
+    assert (job.technique, job.model) == (name, model)
     for each in fields(job.spec):
         asked, called = getattr(job.spec, each.name), getattr(made, each.name)
         expected = Path(asked) if each.metadata.get("role") and asked else list(asked) if isinstance(asked, tuple) else asked
@@ -85,15 +85,15 @@ def commands_of(page: Path) -> list[str]:
 
 
 def parse_command(line: str) -> None:
-    verb, *rest = shlex.split(line)[1:]
-    if verb in TECHNIQUES:
-        parse_technique(shlex.join([verb, *rest]))
-    elif verb == "search" and rest:
+    name, *rest = shlex.split(line)[1:]
+    if name in TECHNIQUES:
+        parse_technique(shlex.join([name, *rest]))
+    elif name == "search" and rest:
         parse(search_command(rest[0]), rest[1:], "noisewalk search")
     elif "--resume" in rest:  # what is trained stands in the run
-        parse(command_line(OWN[verb].spec), rest, f"noisewalk {verb}")
-    elif verb not in ("help", "search"):
-        read(OWN[verb].spec, rest, verb)
+        parse(command_line(OWN[name].spec), rest, f"noisewalk {name}")
+    elif name not in ("help", "search"):
+        read(OWN[name].spec, rest, name)
 
 
 PAGES = [*sorted(DOCS.glob("**/*.md")), DOCS.parent / "README.md"]

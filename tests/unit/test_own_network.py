@@ -80,7 +80,7 @@ def test_every_technique_works_with_it(tmp_path: Path) -> None:
     ]
     for result in made:
         assert result.tensor.shape[1:] == SHAPE
-        assert result.save(tmp_path / f"{result.verb}.png")
+        assert result.save(tmp_path / f"{result.technique}.png")
 
 
 def test_what_does_not_fit_is_one_clear_line() -> None:

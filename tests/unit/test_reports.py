@@ -29,13 +29,13 @@ def test_there_are_five() -> None:
 def test_every_command_of_a_report_can_be_made(path: Path, tmp_path: Path) -> None:
     """Pictures are there, prompts are known, masks fit; and a report shows every part of the course."""
     document = read_document(path)
-    ask, verbs = Asker(document, tmp_path, "", {}), set()
+    ask, techniques = Asker(document, tmp_path, "", {}), set()
     for command in commands(document):
         if isinstance(command.job, Training):
             continue
         asked = ask(command)
-        verbs.add(asked.job.verb)
-        assert TECHNIQUES[asked.job.verb].panels(prepare(asked.job.spec, asked.model)), command.line
-    assert verbs >= {"generate", "forward", "denoise", "anagram", "hybrid"}
+        techniques.add(asked.job.technique)
+        assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model)), command.line
+    assert techniques >= {"generate", "forward", "denoise", "anagram", "hybrid"}
     shown = [(block.options.bundled, block.commands[0].job) for block in document.blocks.values() if block.options.bundled]
     assert {bundled(name, job).name for name, job in shown if isinstance(job, Training)} >= {"denoiser"}

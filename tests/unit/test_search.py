@@ -172,7 +172,7 @@ def test_a_plan_is_what_its_json_says(model: nw.Pretrained) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "spec", "rest", "complaint"),
+    ("technique", "spec", "rest", "complaint"),
     [
         ("anagram", SPEC, {"rank": "beauty"}, "unknown rank 'beauty'"),
         ("anagram", SPEC, {"early": 0.0}, "--early must be above 0"),
@@ -187,10 +187,10 @@ def test_a_plan_is_what_its_json_says(model: nw.Pretrained) -> None:
     ],
 )
 def test_searches_that_cannot_be_are_refused(
-    model: nw.Pretrained, verb: str, spec: Any, rest: dict[str, Any], complaint: str
+    model: nw.Pretrained, technique: str, spec: Any, rest: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(UserError, match=complaint):
-        make_plan(verb, spec, model, (0, 1), **rest)
+        make_plan(technique, spec, model, (0, 1), **rest)
 
 
 # What is kept

@@ -38,9 +38,9 @@ def test_without_preference_it_is_the_best_of_independent_walks() -> None:
     torch.testing.assert_close(steered.tensor[0], walks.tensor[best], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("verb", [verb for verb, row in TECHNIQUES.items() if issubclass(row.spec, Walk)])
-def test_every_walk_can_be_steered_and_replayed(verb: str, tmp_path: Path) -> None:
-    result = getattr(nw, verb)("digits", *ASKED[verb], steer=3, **FEW, **MORE.get(verb, {}))
+@pytest.mark.parametrize("technique", [technique for technique, row in TECHNIQUES.items() if issubclass(row.spec, Walk)])
+def test_every_walk_can_be_steered_and_replayed(technique: str, tmp_path: Path) -> None:
+    result = getattr(nw, technique)("digits", *ASKED[technique], steer=3, **FEW, **MORE.get(technique, {}))
     (saved,) = result.save(tmp_path / "steered.png")
     assert nw.replay(saved).agrees
 

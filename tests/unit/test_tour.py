@@ -40,8 +40,8 @@ def jobs(document: Document) -> list[tuple[Any, Job]]:
 @pytest.mark.parametrize("name", PART_A)
 def test_part_a_shows_every_technique(name: str) -> None:
     found = jobs(read_document(BUNDLED / f"{name}.md"))
-    assert {job.verb for _, job in found} == set(TECHNIQUES)
-    assert {job.verb for block, job in found if block.options.seeds} == {"anagram", "hybrid"}
+    assert {job.technique for _, job in found} == set(TECHNIQUES)
+    assert {job.technique for block, job in found if block.options.seeds} == {"anagram", "hybrid"}
 
 
 @pytest.mark.parametrize("name", PART_A)
@@ -52,7 +52,7 @@ def test_every_command_of_part_a_can_be_made(name: str, tmp_path: Path) -> None:
     for block in document.blocks.values():
         for command in block.commands:
             asked = ask(command)
-            assert TECHNIQUES[asked.job.verb].panels(prepare(asked.job.spec, asked.model)), command.line
+            assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model)), command.line
             assert asked.model is load(document.settings["model"])
 
 

@@ -66,42 +66,42 @@ def main(arguments: list[str] | None = None) -> int:
     return guarded(lambda: _main(sys.argv[1:] if arguments is None else list(arguments)))
 
 
-def command(verb: str) -> Callable[[list[str]], int]:
+def command(name: str) -> Callable[[list[str]], int]:
     """The function that runs a command, given the arguments after it.
 
     Raises:
         UserError: there is none of that name (the nearest is suggested), or tyro and rich are not installed.
     """
-    if verb not in OWN and verb not in TECHNIQUES:
-        raise unknown("command", verb, (*TECHNIQUES, *OWN, "help"))
-    name = OWN[verb].run if verb in OWN else "technique:run_technique"
+    if name not in OWN and name not in TECHNIQUES:
+        raise unknown("command", name, (*TECHNIQUES, *OWN, "help"))
+    function = OWN[name].run if name in OWN else "technique:run_technique"
     try:
-        run: Callable[..., int] = resolve_name(f"{__package__}.{name}")
+        run: Callable[..., int] = resolve_name(f"{__package__}.{function}")
     except ModuleNotFoundError as error:
         if error.name not in ("tyro", "rich"):
             raise
         raise UserError(f"the command line needs tyro and rich: {install('cli')}") from None
-    return run if verb in OWN else partial(run, verb)
+    return run if name in OWN else partial(run, name)
 
 
 def _main(arguments: list[str]) -> int:
-    verb, *rest = arguments or ["help"]
-    if verb != "--version":
+    name, *rest = arguments or ["help"]
+    if name != "--version":
         load_plugins()
-    if verb in HELP:
+    if name in HELP:
         if rest and rest[0] not in HELP:
             return _main([*rest, "--help"])
         print(overview())
         return 0
-    if verb == "--version":
+    if name == "--version":
         print(__version__)
         return 0
-    return command(verb)(rest)
+    return command(name)(rest)
 
 
 def overview() -> str:
     """Every command in a line."""
-    lines = [f"  {verb:10} {(row.spec.__doc__ or '').splitlines()[0]}" for verb, row in (TECHNIQUES | OWN).items()]
+    lines = [f"  {name:10} {(row.spec.__doc__ or '').splitlines()[0]}" for name, row in (TECHNIQUES | OWN).items()]
     return "noisewalk COMMAND ...   (noisewalk help COMMAND for its options)\n\n" + "\n".join(lines)
 
 

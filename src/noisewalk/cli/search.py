@@ -14,9 +14,9 @@ from ..techniques import TECHNIQUES
 from .terminal import file_to_write, folder_to_write, progress
 
 
-def search_command(verb: str) -> type[Any]:
+def search_command(technique: str) -> type[Any]:
     """Return the flags of a technique's request, of loading its model, and of the search."""
-    return command_line(TECHNIQUES[verb].spec, Loading, Search, without=("seed", "num"))
+    return command_line(TECHNIQUES[technique].spec, Loading, Search, without=("seed", "num"))
 
 
 def run_search(rest: list[str]) -> int:
@@ -24,12 +24,12 @@ def run_search(rest: list[str]) -> int:
     if not rest or rest[0] in ("-h", "--help"):
         print("noisewalk search TECHNIQUE ... --seeds 0:200 --top 6   (noisewalk search anagram --help for all options)")
         return 0
-    verb, *arguments = rest
-    if verb not in TECHNIQUES:
-        raise unknown("technique", verb, TECHNIQUES)
-    command = parse(search_command(verb), arguments, f"noisewalk search {verb}")
+    technique, *arguments = rest
+    if technique not in TECHNIQUES:
+        raise unknown("technique", technique, TECHNIQUES)
+    command = parse(search_command(technique), arguments, f"noisewalk search {technique}")
     asked = checked(part(command, Search))
-    spec = part(command, TECHNIQUES[verb].spec, without=[f.name for f in fields(Search)])
+    spec = part(command, TECHNIQUES[technique].spec, without=[f.name for f in fields(Search)])
     from .. import search as searching
     from ..models.zoo import load
     from ..search.engines import engine
@@ -39,14 +39,14 @@ def run_search(rest: list[str]) -> int:
     loading = part(command, Loading).changed()
     model = load(chosen(asked.model, spec), **loading)
     loading.pop("dtype", None)  # the plan has the one that was chosen
-    grid, seeds = searching.parse_grid(verb, asked.grid), searching.parse_seeds(asked.seeds)
-    plan = make_plan(verb, spec, model, seeds, grid=grid, loading=loading, **asdict(part(asked, Ranking)))
-    out = asked.out or Path("out") / f"search-{default_name(verb, spec)}"
+    grid, seeds = searching.parse_grid(technique, asked.grid), searching.parse_seeds(asked.seeds)
+    plan = make_plan(technique, spec, model, seeds, grid=grid, loading=loading, **asdict(part(asked, Ranking)))
+    out = asked.out or Path("out") / f"search-{default_name(technique, spec)}"
     folder_to_write(out, "a search")
     worker = engine(asked.engine, asked.address, asked.workers)
     search = searching.Search(plan, out, model, equipment(plan)[1])
     try:
-        with progress(f"search {verb}") as watch:
+        with progress(f"search {technique}") as watch:
             winners = search.run(worker, watch)
     except KeyboardInterrupt:
         print(f"noisewalk: stopped; the same command goes on from {out}")

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from ..run.result import Result
 
 
-def run_technique(verb: str, rest: list[str]) -> int:
+def run_technique(technique: str, rest: list[str]) -> int:
     """generate, forward, denoise, edit, inpaint, anagram, hybrid, factorize, inverse."""
-    several = variants(verb, rest)
-    jobs = [job(verb, parse(technique_command(verb), each.arguments, f"noisewalk {verb}")) for each in several]
+    several = variants(technique, rest)
+    jobs = [job(technique, parse(technique_command(technique), each.arguments, f"noisewalk {technique}")) for each in several]
     if len(jobs) > 1:
         return _compare(several, jobs)
     (wanted,) = jobs
@@ -30,8 +30,8 @@ def run_technique(verb: str, rest: list[str]) -> int:
     model = load(wanted.model, **wanted.loading)
     out = pictures_to_write(wanted.out or place(wanted, model.fingerprint))
     try:
-        with progress(verb) as watch:
-            result = run(verb, wanted.spec, model, watch, keep_states=wanted.trajectory)
+        with progress(technique) as watch:
+            result = run(technique, wanted.spec, model, watch, keep_states=wanted.trajectory)
     except Interrupted as stop:
         if stop.result is not None:
             _tell(stop.result, stop.result.save(out), out)
@@ -54,18 +54,21 @@ def _compare(several: list[Variant], jobs: list[Job]) -> int:
     if jobs[0].trajectory:
         raise UserError("--trajectory is for one request; several were asked for, by lists of values, prompts or pictures")
     models = [load(each.model, **each.loading) for each in jobs]
-    out = jobs[0].out or Path("out") / f"{jobs[0].verb}-compared-{digest(jobs[0].verb, jobs[0].spec, *jobs, *map(str, models))}"
+    out = (
+        jobs[0].out
+        or Path("out") / f"{jobs[0].technique}-compared-{digest(jobs[0].technique, jobs[0].spec, *jobs, *map(str, models))}"
+    )
     pictures_to_write(out)
     for each, model in zip(jobs, models, strict=True):
         prepare(each.spec, model)  # what cannot be made is said before the first is made
     made: list[compared.Variant] = []
-    with progress(jobs[0].verb) as watch:
+    with progress(jobs[0].technique) as watch:
         for variant, wanted, model in zip(several, jobs, models, strict=True):
 
             def part(done: int, total: int) -> None:
                 watch(100 * len(made) + 100 * done // total, 100 * len(jobs))
 
-            result = run(wanted.verb, wanted.spec, model, part, keep_states=False)
+            result = run(wanted.technique, wanted.spec, model, part, keep_states=False)
             made.append(compared.Variant(variant.row, variant.column, result))
     for file in compared.Compared(made).save(out):
         print(file)

@@ -57,7 +57,7 @@ def key(job: Job, prepared: Prepared[Any], extras: frozenset[str]) -> str:
     said = (
         FORMAT,
         __version__,
-        job.verb,
+        job.technique,
         to_json(prepared.record, digest),
         weights,
         marks,
@@ -87,12 +87,12 @@ def _make(job: Job, prepared: Prepared[Any], model: Pretrained, extras: frozense
     files: dict[str, bytes] = {}
     figure = Figure(caption(job), _notes(result), (*_rows(result, files), *_before_upsampling(result, frames, files)))
     figure = msgspec.structs.replace(figure, **_walks(frames, job.show_t, files, extras), **_played(result, figure, files))
-    if "film" in extras and job.verb in ("anagram", "hybrid"):
+    if "film" in extras and job.technique in ("anagram", "hybrid"):
         picture = next(file for file in saved if file.name != "figure.png")
         figure = msgspec.structs.replace(figure, films=(_illusion_film(picture, folder),))
-    tables = [*([_psnr_table(result)] if job.verb == "denoise" else []), *(_scores(result) if "scores" in extras else [])]
+    tables = [*([_psnr_table(result)] if job.technique == "denoise" else []), *(_scores(result) if "scores" in extras else [])]
     figure = msgspec.structs.replace(figure, tables=tuple(tables))
-    if "slider" in extras and job.verb in ("forward", "denoise"):
+    if "slider" in extras and job.technique in ("forward", "denoise"):
         figure = msgspec.structs.replace(figure, strips=(_over_t(job, model, files), *figure.strips))
     keep(folder, figure, files)
     return figure
@@ -102,7 +102,7 @@ def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: Watch) 
     """The result, and some states of the first picture of every walk."""
     clocks = [Clock(stage.model) for stage in prepared.stages]
     frames: dict[str, Frames] = {}
-    with closing(make(job.verb, job.spec, model, keep_states=False)) as events:
+    with closing(make(job.technique, job.spec, model, keep_states=False)) as events:
         for event in events:
             if isinstance(event, Stepped):
                 watch(event.done / event.total)
@@ -129,19 +129,19 @@ def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
     for number in sorted({walked.panel.row for walked in result.panels}):
         panels = [walked for walked in result.shown if walked.panel.row == number]
         given = [look for walked in panels if not walked.outcome for look in walked.captioned]
-        whole = [("the whole picture", walked.x) for walked in panels if walked.outcome and result.verb == "factorize"]
+        whole = [("the whole picture", walked.x) for walked in panels if walked.outcome and result.technique == "factorize"]
         made = whole + [look for walked in panels if walked.outcome for look in walked.captioned]
         if len(made) == 1 and not given and len(chosen) > 1:
             label, x = made[0]
-            cells = [_cell(f"seed {seed}", x[i], f"{result.verb} {label}", files) for i, seed in enumerate(chosen)]
+            cells = [_cell(f"seed {seed}", x[i], f"{result.technique} {label}", files) for i, seed in enumerate(chosen)]
             rows.append(Row("", tuple(cells)))
             continue
-        first = [_cell(label, x[0], result.verb, files) for label, x in given]
+        first = [_cell(label, x[0], result.technique, files) for label, x in given]
         if len(chosen) > 1 and first:
             rows.append(Row("given", tuple(first)))
             first = []
         for i, seed in enumerate(chosen):
-            cells = [_cell(label, x[i], f"{result.verb}, seed {seed}", files) for label, x in made]
+            cells = [_cell(label, x[i], f"{result.technique}, seed {seed}", files) for label, x in made]
             rows.append(Row(f"seed {seed}", (*first, *cells)))
     return tuple(rows)
 
@@ -204,12 +204,12 @@ def _played(result: Result, figure: Figure, files: dict[str, bytes]) -> dict[str
     if isinstance(result.spec, Hybrid):
         said = f"{result.spec.near} / {result.spec.far}"
         return {"distances": tuple(_cell(said, outcomes[0].x[i], f"seed {seed}", files) for i, seed in enumerate(chosen))}
-    if result.verb in ("edit", "inpaint", "inverse"):
+    if result.technique in ("edit", "inpaint", "inverse"):
         before = result.panels[0].panel.captioned(result.panels[0].x)[0][1][0]
         after = [
-            _cell(f"{w.label}, seed {seed}", w.x[i], result.verb, files) for w in outcomes for i, seed in enumerate(chosen)
+            _cell(f"{w.label}, seed {seed}", w.x[i], result.technique, files) for w in outcomes for i, seed in enumerate(chosen)
         ]
-        return {"compares": (Compare(_cell("before", before, result.verb, files).file, tuple(after)),)}
+        return {"compares": (Compare(_cell("before", before, result.technique, files).file, tuple(after)),)}
     return {}
 
 
@@ -252,8 +252,8 @@ def _scores(result: Result) -> list[Table]:
 
 def _over_t(job: Job, model: Pretrained, files: dict[str, bytes]) -> Strip:
     """A slider over t: the same request at more levels of noise."""
-    result = run(job.verb, replace(cast(Any, job.spec), t=OVER_T, num=1, seeds=()), model, keep_states=False)
-    if job.verb == "forward":
+    result = run(job.technique, replace(cast(Any, job.spec), t=OVER_T, num=1, seeds=()), model, keep_states=False)
+    if job.technique == "forward":
         columns = [[walked.x] for walked in result.panels if walked.outcome]
         names = ["x_t"]
     else:

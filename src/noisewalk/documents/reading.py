@@ -197,16 +197,16 @@ def _command(line: int, text: str, settings: Mapping[str, str]) -> Command:
         raise UserError(f"a quotation mark is left open ({error})") from None
     words = words[1:] if words[:1] == ["noisewalk"] else words
     words = [_filled(word, settings) for word in words]
-    verb, *rest = words or [""]
-    if verb not in TECHNIQUES and verb != "train":
-        raise unknown("command", verb, [*TECHNIQUES, "train"])
+    name, *rest = words or [""]
+    if name not in TECHNIQUES and name != "train":
+        raise unknown("command", name, [*TECHNIQUES, "train"])
     for flag in ("--out", "--resume"):
         if any(word == flag or word.startswith(f"{flag}=") for word in rest):
             raise UserError(f"the report chooses where pictures and runs are kept; leave out {flag}")
-    if verb == "train":
+    if name == "train":
         return Command(line, tuple(words), _training(rest))
     own = any(word == "--model" or word.startswith("--model=") for word in rest)
-    several = [(each, (verb, *each.arguments)) for each in variants(verb, rest)]
+    several = [(each, (name, *each.arguments)) for each in variants(name, rest)]
     made = [(v.row, v.column, Command(line, some, parse_technique(shlex.join(some)), own)) for v, some in several]
     if len(made) == 1:
         return made[0][2]

@@ -32,7 +32,8 @@ def python(job: Job, loading: dict[str, Any]) -> str:
     named = [f"{f.name}={_plain(value)!r}" for f, value in given if not f.metadata.get("positional")]
     options = "".join(f", {name}={value!r}" for name, value in loading.items())
     call = ", ".join(["model", *placed, *named])
-    return f"import noisewalk as nw\n\nmodel = nw.load({job.model!r}{options})\nnw.{job.verb}({call}).save({job.verb!r})\n"
+    made = f"nw.{job.technique}({call}).save({job.technique!r})"
+    return f"import noisewalk as nw\n\nmodel = nw.load({job.model!r}{options})\n{made}\n"
 
 
 def train_python(spec: RunSpec, minutes: float | None, folder: str) -> str:
@@ -57,7 +58,7 @@ def caption(job: Job) -> str:
         elif value != _default(f) and value not in (None, ()) and f.name not in ("seed", "num", "seeds"):
             named.append(f"{f.name.replace('_', ' ')} {_short(value)}")
     named.append(_seeds(seeds(job.spec)))
-    text = f"{job.verb} {', '.join(placed)}; {', '.join(named)}"
+    text = f"{job.technique} {', '.join(placed)}; {', '.join(named)}"
     return text if len(text) <= MOST else f"{text[:MOST]}…"
 
 

@@ -37,11 +37,13 @@ def tried(asked: Asked, seeds: Sequence[int], figures: Path, watch: Watch) -> tu
     if found is not None:
         return found, folder
     scorer = get_scorer("auto", model)
-    result = run(job.verb, spec, model, lambda done, total: watch(done / total), keep_states=False)
+    result = run(job.technique, spec, model, lambda done, total: watch(done / total), keep_states=False)
     outcomes = [walked for walked in result.panels if walked.outcome]
     views = outcomes[0].panel.prompt_views
     if len(outcomes) != 1 or not views:
-        raise UserError(f"a search ranks one picture per seed by its prompts; {job.verb} as it is asked for here has no such")
+        raise UserError(
+            f"a search ranks one picture per seed by its prompts; {job.technique} as it is asked for here has no such"
+        )
     scores = score_illusions(scorer, result.tensor, [view.look for view in views], [view.prompt for view in views])
     order = scores.alignment.argsort(descending=True, stable=True).tolist()
     ranked = tuple(Tried(seeds[i], float(scores.alignment[i]), float(scores.concealment[i])) for i in order)
@@ -49,7 +51,7 @@ def tried(asked: Asked, seeds: Sequence[int], figures: Path, watch: Watch) -> tu
     for rank, i in enumerate(order[:SHOWN]):
         files[f"tried-{rank}.png"] = encode_png(to_image(result.tensor[i]))
         said = f"seed {seeds[i]}, A {float(scores.alignment[i]):.2f}"
-        cells.append(Cell(said, f"{job.verb} {' / '.join(view.prompt for view in views)}: {said}", f"tried-{rank}.png"))
+        cells.append(Cell(said, f"{job.technique} {' / '.join(view.prompt for view in views)}: {said}", f"tried-{rank}.png"))
     made = Figure(caption(asked.job), rows=(Row("", tuple(cells)),), tried=ranked, verdict=verdict(scorer, ranked[0].alignment))
     keep(folder, made, files)
     return made, folder

@@ -88,12 +88,12 @@ class Interrupted(KeyboardInterrupt):
 
 
 def make(
-    verb: str, request: R, model: Pretrained, *, keep_states: bool = True, batch: int = 64
+    technique: str, request: R, model: Pretrained, *, keep_states: bool = True, batch: int = 64
 ) -> Generator[Event, None, None]:
     """Prepare a request and take its walks, and yield the events. Closing the generator cancels the rest.
 
     Args:
-        verb: the name of the technique.
+        technique: the name of the technique.
         request: the request.
         model: the model.
         keep_states: whether every state of the walks is kept, and not only the last ones.
@@ -102,16 +102,16 @@ def make(
     Raises:
         UserError: something in the request cannot be done; nothing has been computed then.
     """
-    yield from _events(verb, prepare(request, model), model, keep_states, batch)
+    yield from _events(technique, prepare(request, model), model, keep_states, batch)
 
 
 def run(
-    verb: str, request: R, model: Pretrained, watch: Watch | None = None, keep_states: bool = True, batch: int = 64
+    technique: str, request: R, model: Pretrained, watch: Watch | None = None, keep_states: bool = True, batch: int = 64
 ) -> Result:
     """Consume all events of `make`, and return the result.
 
     Args:
-        verb: the name of the technique.
+        technique: the name of the technique.
         request: the request.
         model: the model.
         watch: it is called with (steps made, steps in all) after every step.
@@ -125,7 +125,7 @@ def run(
     prepared = prepare(request, model)
     finished: list[Finished] = []
     try:
-        for event in _events(verb, prepared, model, keep_states, batch):
+        for event in _events(technique, prepared, model, keep_states, batch):
             match event:
                 case Stepped() if watch:
                     watch(event.done, event.total)
@@ -134,21 +134,23 @@ def run(
                 case Done():
                     return event.result
     except KeyboardInterrupt:
-        raise Interrupted(collected(verb, prepared, model, finished)) from None
+        raise Interrupted(collected(technique, prepared, model, finished)) from None
     raise AssertionError("the stream of events ended without a result")
 
 
-def _events(verb: str, prepared: Prepared[R], model: Pretrained, keep_states: bool, batch: int) -> Generator[Event, None, None]:
+def _events(
+    technique: str, prepared: Prepared[R], model: Pretrained, keep_states: bool, batch: int
+) -> Generator[Event, None, None]:
     # A picture depends on its seed alone, so pictures made in parts are those made together.
     batch = max(1, batch // max(1, getattr(prepared.request, "steer", 0)))  # a steered picture is many walks
     parts = [prepared.take(i, batch) for i in range(0, len(prepared.seeds), batch)]
-    panels = TECHNIQUES[verb].panels(parts[0])
+    panels = TECHNIQUES[technique].panels(parts[0])
     check_memory(panels, len(parts[0].seeds), len(prepared.seeds), keep_states)
     total, done = len(parts) * sum(panel.steps for panel in panels), 0
     finished: list[Finished] = []
     yield Started(total)
     for number, part in enumerate(parts):
-        for panel in TECHNIQUES[verb].panels(part) if number else panels:
+        for panel in TECHNIQUES[technique].panels(part) if number else panels:
             states: list[State] = []
             for stage, state in panel.walk():
                 if not keep_states:
@@ -159,7 +161,7 @@ def _events(verb: str, prepared: Prepared[R], model: Pretrained, keep_states: bo
             walked = FinishedPanel(panel, panel.decode(_finite(panel, states[-1])), tuple(states))
             finished.append(Finished(panel, walked, number, part.seeds))
             yield finished[-1]
-    result = collected(verb, prepared, model, finished)
+    result = collected(technique, prepared, model, finished)
     assert result is not None
     yield Done(result)
 
@@ -173,7 +175,7 @@ def _finite(panel: Panel, state: State) -> torch.Tensor:
     return state.x_t
 
 
-def collected(verb: str, prepared: Prepared[R], model: Pretrained, finished: Sequence[Finished]) -> Result | None:
+def collected(technique: str, prepared: Prepared[R], model: Pretrained, finished: Sequence[Finished]) -> Result | None:
     """The result of the panels that are finished; None if no picture is.
 
     Of several parts only whole ones count; of the first, its finished panels.
@@ -188,7 +190,7 @@ def collected(verb: str, prepared: Prepared[R], model: Pretrained, finished: Seq
     if not any(panel.outcome for panel in walked):
         return None
     made = prepared.take(0, sum(len(part[0].seeds) for part in whole))
-    return Result(verb, made.record, model, walked, tuple(stage.model.fingerprint for stage in prepared.stages[1:]))
+    return Result(technique, made.record, model, walked, tuple(stage.model.fingerprint for stage in prepared.stages[1:]))
 
 
 def _merge(parts: Sequence[Sequence[FinishedPanel]]) -> tuple[FinishedPanel, ...]:

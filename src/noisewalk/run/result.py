@@ -58,7 +58,7 @@ class Result:
     """The pictures a technique made.
 
     Attributes:
-        verb, spec, model: how; enough to make it again.
+        technique, spec, model: how; enough to make it again.
         panels: everything made and shown, in order.
         upscaler_weights: fingerprints of the upsampling stages that were walked.
         tensor: (N, C, H, W) the pictures made, data in [-1, 1], panel by panel.
@@ -68,7 +68,7 @@ class Result:
         states: the walk of the last panel.
     """
 
-    verb: str
+    technique: str
     spec: Request
     model: Pretrained
     panels: tuple[FinishedPanel, ...]
@@ -128,7 +128,8 @@ class Result:
         sizes = dict.fromkeys(f"{panel.x.shape[-1]}x{panel.x.shape[-2]}" for panel in outcomes)
         count = sum(len(panel.x) for panel in outcomes)
         pictures = f"{count} picture{'s' * (count != 1)} of {' and '.join(sizes) or 'no size'}"
-        return f"<noisewalk result of {self.verb}: {pictures}, model '{shorten(self.model.name)}', first seed {self.spec.seed}>"
+        made_by = f"model '{shorten(self.model.name)}', first seed {self.spec.seed}"
+        return f"<noisewalk result of {self.technique}: {pictures}, {made_by}>"
 
     def _repr_png_(self) -> bytes:
         return encode_png(self.figure)
@@ -158,7 +159,7 @@ class Result:
         """Return one of the result's pictures as the bytes of a PNG file that remembers how it was made."""
         model = self.model
         record = Record(
-            self.verb,
+            self.technique,
             ModelRecord(
                 recorded_name(model.name),
                 model.fingerprint,

@@ -16,7 +16,7 @@ from ..errors import UserError, shorten, unknown
 from ..techniques import TECHNIQUES
 
 
-def parse_grid(verb: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+def parse_grid(technique: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     """Grid axes as they are written: guidance_scale=1,2,4, or weights=1:1,1:2 for fields that are several numbers.
 
     Values that hold a comma or a colon themselves are written as a JSON list: prompt=["a fox, asleep", "a cat"], and
@@ -25,7 +25,7 @@ def parse_grid(verb: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, .
     Raises:
         UserError: the technique has no such field, or a value does not fit it.
     """
-    kind = TECHNIQUES[verb].spec
+    kind = TECHNIQUES[technique].spec
     hints = typing.get_type_hints(kind)
     known = [f.name for f in fields(kind) if f.name not in ("seed", "num", "seeds") and not f.metadata.get("role")]
     axes = []
@@ -33,7 +33,7 @@ def parse_grid(verb: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, .
         name, _, values = text.partition("=")
         name = name.strip("-").replace("-", "_")
         if name not in known:
-            raise unknown(f"field of {verb}", name, known)
+            raise unknown(f"field of {technique}", name, known)
         if not values:
             raise UserError(f"a grid is written field=value,value,…; '{text}' was given")
         found = _values(name, _kind(hints[name])[0], values)

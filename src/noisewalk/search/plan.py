@@ -50,7 +50,7 @@ class Plan(Ranking):
     machines a picture's last digits depend on it.
 
     Args:
-        verb: the technique.
+        technique: the technique.
         spec: what to make; it is ready for the model, and its seed and num do not matter.
         model: name and fingerprint of the model, and the dtype that it computes in.
         seeds: the seeds to try, each at every point of the grid.
@@ -58,7 +58,7 @@ class Plan(Ranking):
         loading: further options of `load` that are not the defaults; those of `HERE` may differ in a folder.
     """
 
-    verb: str
+    technique: str
     spec: Request
     model: tuple[str, str, str]
     seeds: tuple[int, ...]
@@ -105,7 +105,7 @@ class Plan(Ranking):
         """What the folder of a search is labelled with; the spec's pictures are in it."""
         spec = {key: value for key, value in to_json(self.spec).items() if key not in ("seed", "num", "seeds")}
         return {
-            "verb": self.verb,
+            "verb": self.technique,
             "model": list(self.model),
             "spec": spec,
             "grid": [[name, [list(v) if isinstance(v, tuple) else v for v in values]] for name, values in self.grid],
@@ -134,26 +134,28 @@ class Plan(Ranking):
         return Plan(data["verb"], spec, (name, weights, dtype), tuple(seeds), grid, top=top, **rest)
 
 
-def make_plan(verb: str, spec: Request, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
+def make_plan(technique: str, spec: Request, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
     """A plan of a spec as a user gives it, every point of the grid checked against the model.
 
     Raises:
         UserError: something in the spec or at a point of the grid cannot be done, or it makes several pictures a seed.
     """
     identity = (model.name, model.fingerprint, dtype_name(model.compute_dtype))
-    plan = Plan(verb, prepare(spec, model).record, identity, tuple(seeds), **rest)
+    plan = Plan(technique, prepare(spec, model).record, identity, tuple(seeds), **rest)
     for point in range(len(plan.points)):
         try:
-            panels = TECHNIQUES[verb].panels(prepare(plan.spec_of(point, [0]), model))
+            panels = TECHNIQUES[technique].panels(prepare(plan.spec_of(point, [0]), model))
         except UserError as error:
             where = ", ".join(f"{name} {value}" for name, value in plan.points[point].items())
             raise UserError(f"at {where}: {error}" if where else str(error)) from None
         outcomes = [panel for panel in panels if panel.outcome]
         if len(outcomes) != 1:
             labels = ", ".join(panel.label for panel in outcomes[:4])
-            raise UserError(f"a search ranks one picture a seed, this {verb} makes {len(outcomes)} ({labels}, …); ask for one")
+            raise UserError(
+                f"a search ranks one picture a seed, this {technique} makes {len(outcomes)} ({labels}, …); ask for one"
+            )
         if not outcomes[0].prompt_views:
-            raise UserError(f"{verb} has no prompt that its pictures could be scored for")
+            raise UserError(f"{technique} has no prompt that its pictures could be scored for")
     return plan
 
 

@@ -154,7 +154,7 @@ class Search:
         """The panel that a point's pictures are results of: it knows the ways to look at them."""
         if point not in self._panels:
             prepared = prepare(self.plan.spec_of(point, [0]), self.model)
-            self._panels[point] = next(p for p in TECHNIQUES[self.plan.verb].panels(prepared) if p.outcome)
+            self._panels[point] = next(p for p in TECHNIQUES[self.plan.technique].panels(prepared) if p.outcome)
         return self._panels[point]
 
     def _looks(self, point: int, image: Image.Image) -> list[tuple[str, Tensor]]:
@@ -169,7 +169,7 @@ class Search:
         """The title of the page: the technique, its prompts and the number of seeds."""
         made = self.plan.to_json()["spec"]
         asked = made.get("prompts") or [made[name] for name in ("far", "near", "prompt") if made.get(name)]
-        return f"{self.plan.verb}: {' / '.join(asked)}, {len(self.plan.seeds)} seeds"
+        return f"{self.plan.technique}: {' / '.join(asked)}, {len(self.plan.seeds)} seeds"
 
     def caption(self, c: Candidate) -> str:
         """A candidate in a line."""
@@ -182,7 +182,7 @@ class Search:
         results: list[tuple[Candidate, Result]] = []
         for c in winners:
             spec = self.plan.spec_of(c.point, [c.seed])
-            results.append((c, run(self.plan.verb, spec, self.model, keep_states=False)))
+            results.append((c, run(self.plan.technique, spec, self.model, keep_states=False)))
         top = self.folder / "top"
         for path in top.glob("*.png"):
             path.unlink()

@@ -45,7 +45,11 @@ def run_task(plan: Plan, task: Task, model: Pretrained, scorer: Scorer) -> Done:
     """Make the pictures of a task and score them."""
     began = time.perf_counter()
     spec = plan.spec_of(task.point, task.seeds)
-    x, views = _half(plan.verb, spec, model, plan.batch) if task.stage == "half" else _full(plan.verb, spec, model, plan.batch)
+    x, views = (
+        _half(plan.technique, spec, model, plan.batch)
+        if task.stage == "half"
+        else _full(plan.technique, spec, model, plan.batch)
+    )
     scores = _rounded(score_illusions(scorer, x, [v.look for v in views], [v.prompt for v in views]))
     order = sorted(range(len(x)), key=lambda i: sort_key(plan.rank, scores[i], task.seeds[i]))
     best = order[: plan.top] if task.stage == "full" else []
@@ -88,21 +92,21 @@ def _remembered(label: str, top: int) -> tuple[Plan, Pretrained, Scorer]:
     return plan, *equipment(plan)
 
 
-def _full(verb: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
-    result = run(verb, spec, model, keep_states=False, batch=batch)
+def _full(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
+    result = run(technique, spec, model, keep_states=False, batch=batch)
     walked = next(walked for walked in result.panels if walked.outcome)
     return walked.x.clamp(-1, 1), walked.panel.prompt_views
 
 
-def _half(verb: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
+def _half(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
     """The pictures as the model predicts them after half of the steps."""
     steps = 0
-    for event in make(verb, spec, model, keep_states=False, batch=batch):
+    for event in make(technique, spec, model, keep_states=False, batch=batch):
         if isinstance(event, Stepped) and event.panel.outcome:
             steps += 1
             if steps >= event.panel.steps // 2:
                 return event.panel.decode(event.state.x0).clamp(-1, 1), event.panel.prompt_views
-    raise AssertionError(f"{verb} made no picture")
+    raise AssertionError(f"{technique} made no picture")
 
 
 def _rounded(scores: IllusionScores) -> tuple[dict[str, Any], ...]:

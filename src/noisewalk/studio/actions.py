@@ -57,7 +57,7 @@ def walking(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
             asked = form.request(values)
             model = studio.model(name, asked)
             yield waiting("Walking …")
-            with studio.control(session_of(request)) as control, closing(walk(form.verb, asked, model, control)) as events:
+            with studio.control(session_of(request)) as control, closing(walk(form.technique, asked, model, control)) as events:
                 yield from _shown(events, control)
         except Exception as error:
             _log(error)
@@ -114,7 +114,7 @@ def searching(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
                 raise UserError(f"a search may have {studio.limits.seeds:,} seeds here, {len(numbers):,} were asked for")
             with studio.control(session_of(request)) as control:
                 model = studio.watched(studio.model(name, asked), control)
-                plan = make_plan(form.verb, asked, model, numbers, rank=rank, top=BATCH, batch=BATCH)
+                plan = make_plan(form.technique, asked, model, numbers, rank=rank, top=BATCH, batch=BATCH)
                 scorer = get_scorer(plan.scorer, model)
                 with studio.device(control):
                     for done in local(plan, plan.tasks("full"), model, scorer):
@@ -190,9 +190,11 @@ def restoring(studio: Studio, forms: dict[str, Form]) -> Callable[[Any], list[An
             _log(error)
             return [{"message": said(error)}, gr.skip(), *skipped]
         updates: list[Any] = []
-        for verb, form in forms.items():
+        for technique, form in forms.items():
             here = (
-                [record.model.name, *form.values(request)] if verb == record.verb else [gr.skip()] * (1 + len(form.components))
+                [record.model.name, *form.values(request)]
+                if technique == record.verb
+                else [gr.skip()] * (1 + len(form.components))
             )
             updates += here
         return [{"message": f"The settings are in the tab {record.verb}."}, gr.Tabs(selected=record.verb), *updates]

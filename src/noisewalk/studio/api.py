@@ -51,20 +51,22 @@ def refused(error: Exception) -> gr.Error:
 
 def endpoints(studio: Studio) -> None:
     """Make the endpoints, in the `gr.Blocks` that is open."""
-    for verb in ENDPOINTS:
+    for technique in ENDPOINTS:
         with gr.Column(visible=False):
-            offered = [f for f in fields(TECHNIQUES[verb].spec) if f.name not in LEFT_OUT]
-            inputs = [*(_input(verb, f, studio.limits) for f in offered), gr.Textbox("auto", label="model")]
+            offered = [f for f in fields(TECHNIQUES[technique].spec) if f.name not in LEFT_OUT]
+            inputs = [*(_input(technique, f, studio.limits) for f in offered), gr.Textbox("auto", label="model")]
             outputs = [gr.Image(type="filepath", label="picture"), gr.Textbox(label="command")]
-            button = gr.Button(verb)
+            button = gr.Button(technique)
         names = [*(f.name for f in offered), "model"]
-        how = {"concurrency_id": QUEUE, "concurrency_limit": 1, "api_name": verb, "api_visibility": "public"}
-        button.click(endpoint(studio, verb, offered, names), inputs, outputs, api_description=description(verb), **how)
+        how = {"concurrency_id": QUEUE, "concurrency_limit": 1, "api_name": technique, "api_visibility": "public"}
+        button.click(
+            endpoint(studio, technique, offered, names), inputs, outputs, api_description=description(technique), **how
+        )
 
 
-def endpoint(studio: Studio, verb: str, offered: list[Field[Any]], names: list[str]) -> Callable[..., tuple[str, str]]:
+def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: list[str]) -> Callable[..., tuple[str, str]]:
     """The function of an endpoint: the fields of a request -> the file of its picture, and its command."""
-    spec = TECHNIQUES[verb].spec
+    spec = TECHNIQUES[technique].spec
     pictures = [f.name for f in offered if f.metadata.get("role")]
     listed = {f.name: kind_of(spec, f.name).item for f in offered if f.name not in pictures and kind_of(spec, f.name).several}
 
@@ -78,10 +80,10 @@ def endpoint(studio: Studio, verb: str, offered: list[Field[Any]], names: list[s
             lines = {name: item for name, item in listed.items() if item is not str and name in given}
             given |= {name: numbers(name, given[name], item) for name, item in lines.items()}
             given |= {name: uploaded(given[name], studio.limits) for name in pictures if name in given}
-            asked = request_of(verb, given, studio.limits)
+            asked = request_of(technique, given, studio.limits)
             model = studio.model(name, asked)
             with studio.control() as control:
-                ended = finish(verb, asked, model, control)
+                ended = finish(technique, asked, model, control)
             if ended.result is None or ended.why:
                 raise UserError(f"{ended.why}; ask for fewer steps or pictures")
         except (UserError, Stopped) as error:
@@ -90,21 +92,21 @@ def endpoint(studio: Studio, verb: str, offered: list[Field[Any]], names: list[s
         png = result.png(PictureRecord("picture", 0) if len(result.images) == 1 else FIGURE)
         with tempfile.NamedTemporaryFile(suffix=".png", dir=studio.folder, delete=False) as file:
             file.write(png)
-        return file.name, command(verb, asked, model.name, model.defaults)
+        return file.name, command(technique, asked, model.name, model.defaults)
 
     parameters = [
         inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Any) for name in names
     ]
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    called.__name__ = verb
-    called.__doc__ = description(verb)
+    called.__name__ = technique
+    called.__doc__ = description(technique)
     return called
 
 
-def description(verb: str) -> str:
+def description(technique: str) -> str:
     """What an endpoint does, and what its parameters mean, for people and for programs that choose tools."""
-    spec = TECHNIQUES[verb].spec
-    lines = [(inspect.getdoc(spec) or verb).splitlines()[0], "", "Args:"]
+    spec = TECHNIQUES[technique].spec
+    lines = [(inspect.getdoc(spec) or technique).splitlines()[0], "", "Args:"]
     lines += [f"    {f.name}: {f.metadata['help']}" for f in fields(spec) if f.name not in LEFT_OUT]
     lines += ["    model: the name of a model that the studio offers; auto: digits if the prompts name digits, else emoji"]
     return "\n".join(lines)
@@ -114,11 +116,11 @@ def _given(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _input(verb: str, f: Field[Any], limits: Limits) -> Any:
+def _input(technique: str, f: Field[Any], limits: Limits) -> Any:
     """The parameter of a field."""
     if f.metadata.get("role"):
         return gr.File(label=f.name, type="filepath", file_count="single")
-    kind = kind_of(TECHNIQUES[verb].spec, f.name)
+    kind = kind_of(TECHNIQUES[technique].spec, f.name)
     value = None if f.default is MISSING else f.default
     if kind.several and kind.item is str:
         return gr.Dropdown([], value=list(value) if value else None, multiselect=True, allow_custom_value=True, label=f.name)

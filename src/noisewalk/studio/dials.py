@@ -42,13 +42,13 @@ class Dial:
             moved.then(walking, inputs, viewer, trigger_mode="always_last", **how)
 
 
-def dials(verb: str) -> list[Dial]:
+def dials(technique: str) -> list[Dial]:
     """The dials of a technique; most have none."""
-    if verb == "anagram":
+    if technique == "anagram":
         with gr.Row(elem_classes="fields"):
             made = tuple(gr.Slider(0, 3, 1, step=0.05, label=f"strength of prompt {i + 1}") for i in range(SLOTS))
         return [Dial(made, "weights", "prompts", strengths)]
-    if verb == "denoise":
+    if technique == "denoise":
         slider = gr.Slider(0, 999, 690, step=1, label="level of noise t", info="the three methods follow")
         return [Dial((slider,), "t", "", lambda values, _: str(int(values[0])))]
     return []

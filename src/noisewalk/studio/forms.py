@@ -51,12 +51,12 @@ class Form:
     """All controls of a technique.
 
     Args:
-        verb: name of the technique.
+        technique: name of the technique.
         controls: in the order of their components.
         limits: of a request.
     """
 
-    verb: str
+    technique: str
     controls: tuple[Control, ...]
     limits: Limits
 
@@ -80,7 +80,7 @@ class Form:
         for control in self.controls:
             here, left = left[: len(control.components)], left[len(control.components) :]
             given |= control.read(here)
-        return request_of(self.verb, given, self.limits)
+        return request_of(self.technique, given, self.limits)
 
     def values(self, request: Request) -> list[Any]:
         """The values of the components that ask for a request."""
@@ -88,36 +88,36 @@ class Form:
         return [value for control in self.controls for value in control.write(held)]
 
 
-def request_of(verb: str, given: Mapping[str, Any], limits: Limits) -> Request:
+def request_of(technique: str, given: Mapping[str, Any], limits: Limits) -> Request:
     """A request within the limits, of fields that were given.
 
     Raises:
         UserError: a field that has no default is missing, holds something else, or is above the limits.
     """
-    spec = TECHNIQUES[verb].spec
+    spec = TECHNIQUES[technique].spec
     for f in fields(spec):
         if f.default is MISSING and f.default_factory is MISSING and given.get(f.name) in (None, "", ()):
             if f.name in ("prompt", "far", "near") and f.name in given:
                 continue
-            raise UserError(f"{verb} needs {f.name}: {f.metadata['help']}")
+            raise UserError(f"{technique} needs {f.name}: {f.metadata['help']}")
     request: Request = checked(spec(**given))
     check(request, limits)
     return request
 
 
-def build(verb: str, limits: Limits) -> Form:
+def build(technique: str, limits: Limits) -> Form:
     """The controls of a technique, made in the `gr.Blocks` that is open."""
-    spec = TECHNIQUES[verb].spec
+    spec = TECHNIQUES[technique].spec
     roles = {f.name: f.metadata["role"] for f in fields(spec) if f.metadata.get("role")}
-    controls = [_pad(verb, roles, limits)] if roles else []
+    controls = [_pad(technique, roles, limits)] if roles else []
     plain = [f for f in fields(spec) if f.name not in roles]
     ordered = sorted(plain, key=lambda f: (not f.metadata.get("positional"), f.name != "prompt"))
     with gr.Row(elem_classes="fields"):
-        controls += [_control(verb, f, limits) for f in ordered if not folded(spec, f)]
+        controls += [_control(technique, f, limits) for f in ordered if not folded(spec, f)]
     if any(folded(spec, f) for f in ordered):
         with gr.Accordion("Advanced", open=False), gr.Row(elem_classes="fields"):
-            controls += [_control(verb, f, limits) for f in ordered if folded(spec, f)]
-    return Form(verb, tuple(controls), limits)
+            controls += [_control(technique, f, limits) for f in ordered if folded(spec, f)]
+    return Form(technique, tuple(controls), limits)
 
 
 def placeholders(form: Form, defaults: Defaults) -> list[Any]:
@@ -125,7 +125,7 @@ def placeholders(form: Form, defaults: Defaults) -> list[Any]:
     updates: list[Any] = []
     for control in form.controls:
         value = getattr(defaults, control.names[0], None)
-        f = next(f for f in fields(TECHNIQUES[form.verb].spec) if f.name == control.names[0])
+        f = next(f for f in fields(TECHNIQUES[form.technique].spec) if f.name == control.names[0])
         if value is None or f.default is not None:
             updates += [gr.skip() for _ in control.components]
         elif f.metadata.get("choices"):
@@ -135,10 +135,10 @@ def placeholders(form: Form, defaults: Defaults) -> list[Any]:
     return updates
 
 
-def _pad(verb: str, roles: Mapping[str, str], limits: Limits) -> Control:
+def _pad(technique: str, roles: Mapping[str, str], limits: Limits) -> Control:
     """One canvas for the picture and the mask of a technique."""
     by_role = {role: name for name, role in roles.items()}
-    canvas = pad(kind="both" if len(roles) > 1 else next(iter(roles.values())), limits=limits, elem_id=f"{verb}-pad")
+    canvas = pad(kind="both" if len(roles) > 1 else next(iter(roles.values())), limits=limits, elem_id=f"{technique}-pad")
 
     def read(values: Sequence[Any]) -> dict[str, Any]:
         given = on_pad(values[0], limits)
@@ -151,8 +151,8 @@ def _pad(verb: str, roles: Mapping[str, str], limits: Limits) -> Control:
     return Control(tuple(roles), (canvas,), read, write)
 
 
-def _control(verb: str, f: Field[Any], limits: Limits) -> Control:
-    kind, ident = kind_of(TECHNIQUES[verb].spec, f.name), f"{verb}-{f.name}"
+def _control(technique: str, f: Field[Any], limits: Limits) -> Control:
+    kind, ident = kind_of(TECHNIQUES[technique].spec, f.name), f"{technique}-{f.name}"
     label, info, choices = f.name.replace("_", " "), f.metadata["help"], list(f.metadata.get("choices") or ())
     if f.name == "views":
         choices = list(VIEWS)

@@ -32,9 +32,9 @@ def page(studio: Studio) -> gr.Blocks:
         teaching = gr.Checkbox(True, label="Teaching mode: equations that follow the walk")
         teaching.change(None, teaching, js="(on) => { document.body.classList.toggle('nw-plain', !on); }", **PRIVATE)
         with gr.Tabs() as tabs:
-            for verb in TECHNIQUES:
-                with gr.Tab(verb, id=verb):
-                    forms[verb] = technique(studio, verb)
+            for technique in TECHNIQUES:
+                with gr.Tab(technique, id=technique):
+                    forms[technique] = technique_tab(studio, technique)
             with gr.Tab("train", id="train"):
                 training(studio)
             with gr.Tab("history", id="history"):
@@ -54,20 +54,20 @@ def heading() -> str:
     )
 
 
-def technique(studio: Studio, verb: str) -> tuple[Form, Any]:
+def technique_tab(studio: Studio, technique: str) -> tuple[Form, Any]:
     """The tab of a technique; its form and the list of models."""
-    with gr.Column(elem_classes="technique", elem_id=f"technique-{verb}"):
-        gr.HTML(lesson(verb))
+    with gr.Column(elem_classes="technique", elem_id=f"technique-{technique}"):
+        gr.HTML(lesson(technique))
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 model = models(studio)
-                form = build(verb, studio.limits)
+                form = build(technique, studio.limits)
                 with gr.Row():
-                    run = gr.Button("Run", variant="primary", elem_id=f"{verb}-run")
-                    stop = gr.Button("Stop", elem_id=f"{verb}-stop")
+                    run = gr.Button("Run", variant="primary", elem_id=f"{technique}-run")
+                    stop = gr.Button("Stop", elem_id=f"{technique}-stop")
             with gr.Column(scale=6, min_width=320):
-                viewer = scripted("noisewalkViewer", {}, elem_id=f"{verb}-viewer")
-                made = dials(verb)
+                viewer = scripted("noisewalkViewer", {}, elem_id=f"{technique}-viewer")
+                made = dials(technique)
                 if any(form.named(name) for name in ("prompt", "prompts", "far")):
                     search(studio, form, model)
         inputs, walking = [model, *form.components], actions.walking(studio, form)
@@ -88,19 +88,19 @@ def models(studio: Studio) -> Any:
 
 def search(studio: Studio, form: Form, model: Any) -> None:
     """A search of seeds with the settings of a form: a gallery that fills and is sorted while it runs."""
-    verb = form.verb
+    technique = form.technique
     with gr.Accordion("Search the seeds, and suggest partners", open=False):
         with gr.Row(elem_classes="fields"):
             seeds = gr.Textbox("0:16", label="seeds", info="0:16, or 1,5,9", lines=1, max_lines=1)
             rank = gr.Dropdown(["alignment", "concealment", "margin"], value="alignment", label="rank by")
         with gr.Row():
-            go = gr.Button("Search", elem_id=f"{verb}-search")
+            go = gr.Button("Search", elem_id=f"{technique}-search")
             stop = gr.Button("Stop the search")
-        gallery = scripted("noisewalkGallery", {}, elem_id=f"{verb}-gallery")
+        gallery = scripted("noisewalkGallery", {}, elem_id=f"{technique}-gallery")
         go.click(actions.searching(studio, form), [seeds, rank, model, *form.components], gallery, trigger_mode="once", **ALONE)
         stop.click(actions.stopping(studio), None, None, queue=False, **PRIVATE)
         gallery.open(actions.opened, gallery, [*form.named("seed"), *form.named("num")], **PRIVATE).then(
-            None, None, None, js=f"() => document.querySelector('#{verb}-run').click()", **PRIVATE
+            None, None, None, js=f"() => document.querySelector('#{technique}-run').click()", **PRIVATE
         )
         if form.named("prompts") and form.named("views"):
             suggest = gr.Button("Suggest partners for the first prompt")
@@ -138,6 +138,9 @@ def history(studio: Studio, tabs: Any, forms: dict[str, tuple[Form, Any]]) -> No
     kept = scripted("noisewalkHistory", {}, most=studio.limits.upload, elem_id="history")
     targets = [part for form, model in forms.values() for part in (model, *form.components)]
     kept.restore(
-        actions.restoring(studio, {verb: form for verb, (form, _) in forms.items()}), kept, [kept, tabs, *targets], **ALONE
+        actions.restoring(studio, {technique: form for technique, (form, _) in forms.items()}),
+        kept,
+        [kept, tabs, *targets],
+        **ALONE,
     )
     kept.ask(actions.asking(studio), kept, kept, **ALONE)

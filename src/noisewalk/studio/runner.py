@@ -92,7 +92,7 @@ def watched(model: Pretrained, control: Control) -> Pretrained:
 
 
 def walk(
-    verb: str, request: R, model: Pretrained, control: Control
+    technique: str, request: R, model: Pretrained, control: Control
 ) -> Generator[Started | Stepped | Finished | Ended, None, None]:
     """The events of a request, the last of which is `Ended`. Closing the generator frees the device.
 
@@ -104,7 +104,7 @@ def walk(
         control.began = time.monotonic()  # waiting does not count
         prepared = prepare(request, watched(model, control))
         try:
-            for event in make(verb, prepared.record, watched(model, control)):
+            for event in make(technique, prepared.record, watched(model, control)):
                 if isinstance(event, Done):
                     yield Ended(replace(event.result, model=model))
                     return
@@ -112,17 +112,17 @@ def walk(
                     finished.append(event)
                 yield event
         except Stopped as stop:
-            result = collected(verb, prepared, model, finished)
+            result = collected(technique, prepared, model, finished)
             yield Ended(result, str(stop))
 
 
-def finish(verb: str, request: R, model: Pretrained, control: Control) -> Ended:
+def finish(technique: str, request: R, model: Pretrained, control: Control) -> Ended:
     """The end of a request that nobody watches.
 
     Raises:
         UserError: something in the request cannot be done; nothing has been computed then.
     """
-    with closing(walk(verb, request, model, control)) as events:
+    with closing(walk(technique, request, model, control)) as events:
         return next(event for event in events if isinstance(event, Ended))
 
 

@@ -31,17 +31,17 @@ def entry(result: Result, png: str, small: str, index: int | None) -> dict[str, 
     return {
         "png": png,
         "small": small,
-        "verb": result.verb,
+        "verb": result.technique,
         "seed": seed,
-        "title": title(result.verb, result.spec),
-        "command": command(result.verb, result.spec, name, result.model.defaults),
-        "python": python(result.verb, result.spec, name, result.model.defaults),
+        "title": title(result.technique, result.spec),
+        "command": command(result.technique, result.spec, name, result.model.defaults),
+        "python": python(result.technique, result.spec, name, result.model.defaults),
     }
 
 
-def title(verb: str, request: Request) -> str:
+def title(technique: str, request: Request) -> str:
     """A request in a few words."""
-    return f"{verb}: {' / '.join(texts(request))}" if any(texts(request)) else verb
+    return f"{technique}: {' / '.join(texts(request))}" if any(texts(request)) else technique
 
 
 def texts(request: Request) -> list[str]:
@@ -50,7 +50,7 @@ def texts(request: Request) -> list[str]:
     return [text for each in held for text in ((each,) if isinstance(each, str) else each)]
 
 
-def command(verb: str, request: Request, model: str, defaults: Defaults, names: Mapping[str, str] | None = None) -> str:
+def command(technique: str, request: Request, model: str, defaults: Defaults, names: Mapping[str, str] | None = None) -> str:
     """The command that makes the same pictures.
 
     Args:
@@ -73,11 +73,11 @@ def command(verb: str, request: Request, model: str, defaults: Defaults, names: 
             flags.append(shlex.join([f"--{f.name.replace('_', '-')}", *parts]))
     flags.append(shlex.join(["--model", model]))
     if any(part.startswith("-") for part in positional):
-        return " ".join(["noisewalk", verb, *flags, "--", shlex.join(positional)])
-    return " ".join(["noisewalk", verb, shlex.join(positional), *flags])
+        return " ".join(["noisewalk", technique, *flags, "--", shlex.join(positional)])
+    return " ".join(["noisewalk", technique, shlex.join(positional), *flags])
 
 
-def python(verb: str, request: Request, model: str, defaults: Defaults) -> str:
+def python(technique: str, request: Request, model: str, defaults: Defaults) -> str:
     """The same as a script.
 
     >>> from noisewalk.techniques.generate import Generate
@@ -94,7 +94,7 @@ def python(verb: str, request: Request, model: str, defaults: Defaults) -> str:
     call = ", ".join([f'"{model}"', *arguments])
     single = len(seeds(request)) == 1
     where = '"picture.png"' if single else '"pictures"'
-    return f"import noisewalk as nw\n\nresult = nw.{verb}({call})\nresult.save({where})"
+    return f"import noisewalk as nw\n\nresult = nw.{technique}({call})\nresult.save({where})"
 
 
 def report(records: Sequence[tuple[Record, Defaults]]) -> tuple[str, bytes]:

@@ -31,11 +31,11 @@ TERMS = (
 _PATTERN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in TERMS))
 
 
-def lesson(verb: str) -> str:
+def lesson(technique: str) -> str:
     """HTML: the equation with its terms marked, two sentences, and a line that follows the walk."""
-    first, equation = sentences(verb)
+    first, equation = sentences(technique)
     return (
-        f"<div class='nw-teach'><p>{html.escape(first)} {html.escape(SECOND.get(verb, GENERAL))}</p>"
+        f"<div class='nw-teach'><p>{html.escape(first)} {html.escape(SECOND.get(technique, GENERAL))}</p>"
         f"<code class='nw-equation'>{marked(equation)}</code>"
         "<p>Underlined: <span class='nw-equation'>"
         "<span data-term='level'>the level</span>, <span data-term='prediction'>the prediction</span>, "
@@ -43,9 +43,9 @@ def lesson(verb: str) -> str:
     )
 
 
-def sentences(verb: str) -> tuple[str, str]:
+def sentences(technique: str) -> tuple[str, str]:
     """The first sentence of a technique, and its equation."""
-    text = inspect.getdoc(TECHNIQUES[verb].spec) or verb
+    text = inspect.getdoc(TECHNIQUES[technique].spec) or technique
     first, _, rest = text.partition("\n\n")
     return " ".join(first.split()), rest.split("\n\n")[0]
 

@@ -67,7 +67,7 @@ def ended(result: Result | None, why: str, control: Control, seconds: float) -> 
         "message": f"{why}; what is finished is kept" if why else "",
         "shown": exhibits(result),
         "walks": [walked(panel) for panel in result.panels if len(panel.states) > 1],
-        "far": picture_url(result.shown[-1].x[0].clamp(-1, 1)) if result.verb in ("hybrid", "inverse") else "",
+        "far": picture_url(result.shown[-1].x[0].clamp(-1, 1)) if result.technique in ("hybrid", "inverse") else "",
         "entries": entries(result),
     }
 
