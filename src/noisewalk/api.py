@@ -24,7 +24,7 @@ from .models.pretrained import Pretrained
 from .requests import CascadeLoading, OwnNetwork
 from .run import replay as replaying
 from .run.make import run
-from .run.progress import Watch, ignore
+from .run.progress import Progress, ignore
 from .run.progress import progress as show_progress
 from .run.result import Result
 from .techniques import TECHNIQUES, requests
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def spoken(function: Callable[P, R]) -> Callable[P, R]:
+def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """The function, whose messages name keywords instead of flags; wrong arguments are a `UserError` too."""
 
     @functools.wraps(function)
@@ -48,7 +48,7 @@ def spoken(function: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
-def shown(title: str, progress: object) -> AbstractContextManager[Watch]:
+def shown(title: str, progress: object) -> AbstractContextManager[Progress]:
     """The progress that a user asked for."""
     if not isinstance(progress, bool):
         raise UserError(f"progress must be True or False, {progress!r:.60} was asked for")
@@ -76,7 +76,7 @@ class TechniqueFunction(Generic[P]):
     def __call__(self, model: Pretrained | str, /, *args: Any, progress: bool, **kwargs: Any) -> Result: ...
     def __call__(self, model: Any = None, /, *args: Any, **kwargs: Any) -> Result:
         """Make the pictures; a terminal or a notebook shows the progress unless `progress` is False."""
-        return spoken(self._make)((model, *args), kwargs)
+        return naming_keywords(self._make)((model, *args), kwargs)
 
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
         given = bound(self.name, self, args, kwargs)
@@ -161,10 +161,10 @@ def options_checked(function: Callable[P, R], request: type[CascadeLoading | Own
     return called
 
 
-@spoken
+@naming_keywords
 def replay(
     path: str | Path,
-    watch: Watch | None = None,
+    watch: Progress | None = None,
     model: str | Path | Pretrained | None = None,
     *,
     progress: bool = True,
@@ -182,8 +182,8 @@ def replay(
         return replaying.replay(path, watch or bar, model)
 
 
-load = spoken(options_checked(zoo.load, CascadeLoading, str))
-from_network = spoken(options_checked(own.from_network, OwnNetwork, torch.nn.Module))
+load = naming_keywords(options_checked(zoo.load, CascadeLoading, str))
+from_network = naming_keywords(options_checked(own.from_network, OwnNetwork, torch.nn.Module))
 
 generate = TechniqueFunction("generate", requests.Generate)
 forward = TechniqueFunction("forward", requests.Forward)

@@ -24,8 +24,8 @@ from safetensors.torch import load_file, save_file
 import noisewalk as nw
 from noisewalk.cli.main import main
 from noisewalk.documents import site
-from noisewalk.documents.asking import Asker
 from noisewalk.documents.reading import read_document
+from noisewalk.documents.resolving import CommandResolver
 from noisewalk.documents.site import BUNDLED
 from noisewalk.models import zoo
 from noisewalk.models.diffusers import memory
@@ -458,7 +458,7 @@ def at_64(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_the_courses_experiments_can_be_made(at_64: tuple[Path, Path], tmp_path: Path) -> None:
     """Every command of the document has pictures, masks, lengths and grids that fit, and a walk of every fence takes a step."""
     document = read_document(BUNDLED / "course.md", {"upsample": "1"})
-    ask = Asker(document, tmp_path, str(at_64[0]), {"upscaler": (str(at_64[1]),)})
+    ask = CommandResolver(document, tmp_path, str(at_64[0]), {"upscaler": (str(at_64[1]),)})
     for fence in document.blocks.values():
         panels = []
         for command in fence.commands:

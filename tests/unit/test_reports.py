@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from noisewalk.documents.asking import Asker
 from noisewalk.documents.reading import Command, Document, Training, read_document
+from noisewalk.documents.resolving import CommandResolver
 from noisewalk.documents.runs import bundled
 from noisewalk.run.prepare import prepare
 from noisewalk.techniques import TECHNIQUES
@@ -29,7 +29,7 @@ def test_there_are_five() -> None:
 def test_every_command_of_a_report_can_be_made(path: Path, tmp_path: Path) -> None:
     """Pictures are there, prompts are known, masks fit; and a report shows every part of the course."""
     document = read_document(path)
-    ask, techniques = Asker(document, tmp_path, "", {}), set()
+    ask, techniques = CommandResolver(document, tmp_path, "", {}), set()
     for command in commands(document):
         if isinstance(command.job, Training):
             continue

@@ -31,10 +31,10 @@ def with_labels(result: Result, *labels: str) -> Result:
 def test_panels_of_one_slug_are_different_files(model: nw.Pretrained, tmp_path: Path, labels: tuple[str, str]) -> None:
     result = nw.edit(model, nw.generate(model, "7", steps=2).image, prompt="3", start=(0, 1), steps=2, num=2)
     result = with_labels(result, *labels)
-    outcomes = [panel for panel in result.panels if panel.outcome]
+    outputs = [panel for panel in result.panels if panel.is_output]
     files = result.save(tmp_path, trajectory=True)
     walks = [panel for panel in result.panels if len(panel.states) > 1]
-    assert len(outcomes) == 2
+    assert len(outputs) == 2
     assert len(set(files)) == len(files) == 1 + 2 * 2 + 2 * len(walks)
     assert all(file.is_file() for file in files)
     pictures = [read_record(file).picture.index for file in files if file.suffix == ".png" and "seed" in file.name]

@@ -12,9 +12,9 @@ import pytest
 from noisewalk.cli.main import main
 from noisewalk.commands import Job, part, read
 from noisewalk.documents import runs, site
-from noisewalk.documents.asking import Asker
 from noisewalk.documents.build import Request, build
 from noisewalk.documents.reading import Document, Training, read_document
+from noisewalk.documents.resolving import CommandResolver
 from noisewalk.documents.runs import bundled
 from noisewalk.documents.site import BUNDLED
 from noisewalk.models.zoo import load
@@ -48,7 +48,7 @@ def test_part_a_shows_every_technique(name: str) -> None:
 def test_every_command_of_part_a_can_be_made(name: str, tmp_path: Path) -> None:
     """Its pictures are there, its prompts are known, and its lengths and grids fit the model."""
     document = read_document(BUNDLED / f"{name}.md")
-    ask = Asker(document, tmp_path, "", {})
+    ask = CommandResolver(document, tmp_path, "", {})
     for block in document.blocks.values():
         for command in block.commands:
             asked = ask(command)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import check_file, check_folder
-from ..run.progress import Watch, tenths
+from ..run.progress import Progress, tenths
 from ..run.progress import progress as shown
 from .edge import say, working
 
@@ -66,7 +66,7 @@ def pictures_to_write(out: Path) -> Path:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Watch]:
+def progress(title: str) -> Iterator[Progress]:
     """Progress on standard error: a bar that is gone when all is done, or a line every 10 % if that is not a terminal."""
     working()
     with shown(title, tenths(title, say)) as watch:

@@ -11,15 +11,14 @@ from urllib.parse import unquote
 from ..errors import UserError, from_outside
 from ..files import write_atomic
 from ..lock import held
-from . import making, markdown, runs, saying, searching
-from .asking import Asked, Asker
+from ..run.progress import Progress, ignore
+from . import captions, making, markdown, runs, searching
 from .merging import Compared, together
 from .page import Shown, block, embedded, page
 from .reading import Block, Command, Document, Training
+from .resolving import CommandResolver, ResolvedCommand
 from .store import Figure
 
-Watch = Callable[[int, int], None]
-"""(done, in all)."""
 USUAL = frozenset({"figure", "walk", "table", "samples", "loss", "film", "slider"})
 """What is shown of a fence that does not say; a figure holds no more of it than suits its command."""
 SHARES = 100
@@ -61,7 +60,7 @@ class Report:
     failed: Sequence[str]
 
 
-def build(document: Document, request: Request, watch: Watch = lambda done, total: None) -> Report:
+def build(document: Document, request: Request, watch: Progress = ignore) -> Report:
     """Make a report. Stopped in any way, what was made is kept, and the same call goes on from there.
 
     Raises:
@@ -75,13 +74,13 @@ def build(document: Document, request: Request, watch: Watch = lambda done, tota
 class _Builder:
     document: Document
     request: Request
-    watch: Watch
+    watch: Progress
     done: int = 0
     failed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         document, request = self.document, self.request
-        self.asker = Asker(document, request.out, request.model, request.loading)
+        self.resolver = CommandResolver(document, request.out, request.model, request.loading)
         self.figures = request.out / "figures"
         self.total = SHARES * sum(len(block.commands) for block in document.blocks.values())
 
@@ -122,7 +121,7 @@ class _Builder:
             where = f"{self.document.path}:{command.line}"
             self.failed.append(where)
             said = str(error) if isinstance(error, UserError) else from_outside(error) or f"{type(error).__name__}: {error}"
-            line = saying.command_line(command.words)
+            line = captions.command_line(command.words)
             return [Shown(None, self.request.out, USUAL, command=line, error=f"{where}: {' '.join(said.split())}")]
         finally:
             self.done = before + SHARES
@@ -139,24 +138,24 @@ class _Builder:
             return self.trained(command, command.job, each)
         if command.compared:
             return self.compared(command, each)
-        asked = self.asker(command)
-        figure, folder = making.figure_of(asked.job, asked.model, options.shows, self.figures, self.part)
-        return Shown(figure, folder, shows, "", figure.caption, figure.note, asked.line, asked.python)
+        resolved = self.resolver(command)
+        figure, folder = making.figure_of(resolved.job, resolved.model, options.shows, self.figures, self.part)
+        return Shown(figure, folder, shows, "", figure.caption, figure.note, resolved.line, resolved.python)
 
     def compared(self, command: Command, each: Block) -> Shown:
         """The figure of a command with lists: that of every request it stands for, put into rows and columns."""
         shows, made, begun = each.options.shows, list[Compared](), self.done
         for i, (row, column, one) in enumerate(command.compared):
-            asked = self.asker(one)
+            resolved = self.resolver(one)
 
             def part(share: float, i: int = i) -> None:
                 self.watch(begun + int((i + share) * (SHARES - 1) / len(command.compared)), self.total)
 
-            figure, folder = making.figure_of(asked.job, asked.model, shows, self.figures, part)
+            figure, folder = making.figure_of(resolved.job, resolved.model, shows, self.figures, part)
             made.append(Compared(row, column, figure, folder.name))
-        whole = asked.whole(command.words, one.words)
+        whole = resolved.whole(command.words, one.words)
         figure = together(made)
-        return Shown(figure, self.figures, shows or USUAL, "", figure.caption, figure.note, saying.command_line(whole))
+        return Shown(figure, self.figures, shows or USUAL, "", figure.caption, figure.note, captions.command_line(whole))
 
     def trained(self, command: Command, training: Training, each: Block) -> Shown:
         """The figure of a training: of a run that comes with noisewalk, or of one that is trained now, or goes on."""
@@ -167,16 +166,16 @@ class _Builder:
         folder = self.figures / f"run-{options.bundled or run.name}"
         figure = runs.figure_of(run, folder)
         out = f"runs/{options.bundled}" if options.bundled else str(run)
-        line = saying.command_line(command.words, "--out", out)
-        python = saying.train_python(training.spec, training.minutes, out)
+        line = captions.command_line(command.words, "--out", out)
+        python = captions.train_python(training.spec, training.minutes, out)
         return Shown(
-            figure, folder, options.shows or USUAL, "", saying.training_caption(training.spec), figure.note, line, python
+            figure, folder, options.shows or USUAL, "", captions.training_caption(training.spec), figure.note, line, python
         )
 
     def searched(self, each: Block) -> list[Shown]:
         """The best seeds of a fence that searches, and what else was tried if that is asked for."""
         options = each.options
-        found: list[tuple[Asked, Figure]] = []
+        found: list[tuple[ResolvedCommand, Figure]] = []
         sheets: list[Shown] = []
         failed: list[Shown] = []
         for command in each.commands:
@@ -184,25 +183,25 @@ class _Builder:
             def search(command: Command = command) -> list[Shown]:
                 if isinstance(command.job, Training):
                     raise UserError("seeds= searches pictures; a training has none to choose from")
-                asked = self.asker(command)
-                figure, folder = searching.tried(asked, options.seeds, self.figures, self.part)
-                found.append((asked, figure))
+                resolved = self.resolver(command)
+                figure, folder = searching.tried(resolved, options.seeds, self.figures, self.part)
+                found.append((resolved, figure))
                 said = f"The best of {len(options.seeds)} seeds that were tried, by the score of the worst way of looking (A)."
                 sheets.append(Shown(figure, folder, frozenset({"picture"}), "", figure.caption, said))
                 return []
 
             failed += self.tried(command, search)
         shown, shows = [], options.shows or USUAL
-        for asked, figure in searching.best(found, options.keep or 1):
-            made, folder = making.figure_of(asked.job, asked.model, options.shows, self.figures, lambda share: None)
+        for resolved, figure in searching.best(found, options.keep or 1):
+            made, folder = making.figure_of(resolved.job, resolved.model, options.shows, self.figures, lambda share: None)
             note = f"{figure.verdict} It is the best of {len(options.seeds)} seeds."
-            shown.append(Shown(made, folder, shows, "", made.caption, note, asked.line, asked.python))
+            shown.append(Shown(made, folder, shows, "", made.caption, note, resolved.line, resolved.python))
         return [*shown, *(sheets if "tried" in options.shows else []), *failed]
 
     def picture(self, address: str) -> str:
         """A picture in the prose, as the page holds it; one that cannot be read is left out, and its text stays."""
         try:
-            return embedded(self.asker.find(unquote(address)))
+            return embedded(self.resolver.find(unquote(address)))
         except UserError as error:
             self.failed.append(f"{self.document.path}: {error}")
             return ""

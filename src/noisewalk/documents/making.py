@@ -29,13 +29,13 @@ from ..techniques.requests import Anagram, Hybrid
 from ..techniques.spec import seeds, to_json
 from ..techniques.stages import Clock, Prepared
 from ..version import __version__
+from .captions import caption
 from .frames import LOSSLESS, MOST, Frames, animation, strip, webp
 from .illusions import turn
-from .saying import caption
 from .store import FORMAT, Cell, Compare, Figure, Row, Strip, Table, find, keep
 
-Watch = Callable[[float], None]
-"""Is told how much of a command is done, 0 to 1."""
+FractionDone = Callable[[float], None]
+"""A function that is called with the part of a command that is done, from 0 to 1."""
 COSTLY = frozenset({"film", "filmstrip", "scores", "slider"})
 """What a figure holds only where it is asked for."""
 MOST_PLAYED = 6
@@ -67,7 +67,7 @@ def key(job: Job, prepared: Prepared[Any], extras: frozenset[str]) -> str:
     return hashlib.sha256(msgspec.json.encode(said, enc_hook=str)).hexdigest()[:24]
 
 
-def figure_of(job: Job, model: Pretrained, extras: frozenset[str], figures: Path, watch: Watch) -> tuple[Figure, Path]:
+def figure_of(job: Job, model: Pretrained, extras: frozenset[str], figures: Path, watch: FractionDone) -> tuple[Figure, Path]:
     """The figure of a command and its folder: one that was made before, or a new one.
 
     Args:
@@ -81,7 +81,9 @@ def figure_of(job: Job, model: Pretrained, extras: frozenset[str], figures: Path
     return found, folder
 
 
-def _make(job: Job, prepared: Prepared[Any], model: Pretrained, extras: frozenset[str], folder: Path, watch: Watch) -> Figure:
+def _make(
+    job: Job, prepared: Prepared[Any], model: Pretrained, extras: frozenset[str], folder: Path, watch: FractionDone
+) -> Figure:
     result, frames = _walked(job, prepared, model, watch)
     saved = result.save(folder)
     files: dict[str, bytes] = {}
@@ -98,7 +100,7 @@ def _make(job: Job, prepared: Prepared[Any], model: Pretrained, extras: frozense
     return figure
 
 
-def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: Watch) -> tuple[Result, list[Frames]]:
+def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: FractionDone) -> tuple[Result, list[Frames]]:
     """The result, and some states of the first picture of every walk."""
     clocks = [Clock(stage.model) for stage in prepared.stages]
     frames: dict[str, Frames] = {}
@@ -106,7 +108,7 @@ def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: Watch) 
         for event in events:
             if isinstance(event, Stepped):
                 watch(event.done / event.total)
-                if event.panel.outcome and event.panel.steps > 1:
+                if event.panel.is_output and event.panel.steps > 1:
                     name = f"{event.panel.row} {event.panel.label}"
                     kept = frames.get(name) or frames.setdefault(name, Frames(event.panel, clocks[0], bool(job.show_t)))
                     if kept.steps < event.panel.steps:
@@ -128,9 +130,9 @@ def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
     chosen, rows = seeds(result.spec), list[Row]()
     for number in sorted({walked.panel.row for walked in result.panels}):
         panels = [walked for walked in result.shown if walked.panel.row == number]
-        given = [look for walked in panels if not walked.outcome for look in walked.captioned]
-        whole = [("the whole picture", walked.x) for walked in panels if walked.outcome and result.technique == "factorize"]
-        made = whole + [look for walked in panels if walked.outcome for look in walked.captioned]
+        given = [look for walked in panels if not walked.is_output for look in walked.captioned]
+        whole = [("the whole picture", walked.x) for walked in panels if walked.is_output and result.technique == "factorize"]
+        made = whole + [look for walked in panels if walked.is_output for look in walked.captioned]
         if len(made) == 1 and not given and len(chosen) > 1:
             label, x = made[0]
             cells = [_cell(f"seed {seed}", x[i], f"{result.technique} {label}", files) for i, seed in enumerate(chosen)]
@@ -193,21 +195,21 @@ def _walks(frames: Sequence[Frames], times: Sequence[int], files: dict[str, byte
 def _played(result: Result, figure: Figure, files: dict[str, bytes]) -> dict[str, Any]:
     """What one can turn, move away from or compare."""
     chosen = seeds(result.spec)[:MOST_PLAYED]
-    outcomes = [walked for walked in result.shown if walked.outcome]
+    outputs = [walked for walked in result.shown if walked.is_output]
     if isinstance(result.spec, Anagram):
         turns = []
         for i, seed in enumerate(chosen):
-            made, data = turn(f"turn-{i}", f"seed {seed}", outcomes[0].x[i], list(result.spec.views), list(result.spec.prompts))
+            made, data = turn(f"turn-{i}", f"seed {seed}", outputs[0].x[i], list(result.spec.views), list(result.spec.prompts))
             turns.append(made)
             files |= data
         return {"turns": tuple(turns)}
     if isinstance(result.spec, Hybrid):
         said = f"{result.spec.near} / {result.spec.far}"
-        return {"distances": tuple(_cell(said, outcomes[0].x[i], f"seed {seed}", files) for i, seed in enumerate(chosen))}
+        return {"distances": tuple(_cell(said, outputs[0].x[i], f"seed {seed}", files) for i, seed in enumerate(chosen))}
     if result.technique in ("edit", "inpaint", "inverse"):
         before = result.panels[0].panel.captioned(result.panels[0].x)[0][1][0]
         after = [
-            _cell(f"{w.label}, seed {seed}", w.x[i], result.technique, files) for w in outcomes for i, seed in enumerate(chosen)
+            _cell(f"{w.label}, seed {seed}", w.x[i], result.technique, files) for w in outputs for i, seed in enumerate(chosen)
         ]
         return {"compares": (Compare(_cell("before", before, result.technique, files).file, tuple(after)),)}
     return {}
@@ -224,7 +226,7 @@ def _psnr_table(result: Result) -> Table:
     original = result.panels[0].x[:1]
     found: dict[str, dict[str, str]] = {}
     for walked in result.panels:
-        if walked.outcome:
+        if walked.is_output:
             t, _, method = walked.label.partition(", ")
             found.setdefault(t, {})[method] = f"{psnr(walked.x, original):.1f} dB"
     methods = list(next(iter(found.values())))
@@ -236,7 +238,7 @@ def _scores(result: Result) -> list[Table]:
     scorer, tables = get_scorer("auto", result.model), []
     for walked in result.panels:
         views = walked.panel.prompt_views
-        if not walked.outcome or not views:
+        if not walked.is_output or not views:
             continue
         found = score_illusions(scorer, walked.x, [view.look for view in views], [view.prompt for view in views])
         own = found.matrix.diagonal(dim1=1, dim2=2)
@@ -254,7 +256,7 @@ def _over_t(job: Job, model: Pretrained, files: dict[str, bytes]) -> Strip:
     """A slider over t: the same request at more levels of noise."""
     result = run(job.technique, replace(cast(Any, job.spec), t=OVER_T, num=1, seeds=()), model, keep_states=False)
     if job.technique == "forward":
-        columns = [[walked.x] for walked in result.panels if walked.outcome]
+        columns = [[walked.x] for walked in result.panels if walked.is_output]
         names = ["x_t"]
     else:
         rows = [[w for w in result.panels if w.panel.row == row][1:] for row in range(len(OVER_T))]

@@ -16,7 +16,7 @@ from ..run.run_page import level_curve, loss_curve
 from ..run.spec import read_spec, settled
 from ..run.training import train_into
 from ..training.records import LEVELS, METRICS, read_levels, read_metrics
-from .making import Watch
+from .making import FractionDone
 from .reading import Training
 from .store import Cell, Figure, Row, Table, keep
 
@@ -46,7 +46,7 @@ def bundled(name: str, training: Training) -> Path:
     return BUNDLED / name
 
 
-def trained(training: Training, folder: Path, evaluate: int, watch: Watch) -> None:
+def trained(training: Training, folder: Path, evaluate: int, watch: FractionDone) -> None:
     """Train a run to its end, or for its minutes; measure it then, if that is asked for."""
     train_into(folder, training.spec, training.minutes, training.device, lambda done, total: watch(0.9 * done / total))
     if evaluate and not (folder / "evaluation.txt").exists():

@@ -15,32 +15,32 @@ from ..judge.reliability import verdict
 from ..judge.scorer import get_scorer
 from ..run.make import run
 from ..run.prepare import prepare
-from .asking import Asked
-from .making import Watch, key
-from .saying import caption
+from .captions import caption
+from .making import FractionDone, key
+from .resolving import ResolvedCommand
 from .store import Cell, Figure, Row, Tried, find, keep
 
 SHOWN = 12
 """Of the seeds that were tried, so many are shown, best first."""
 
 
-def tried(asked: Asked, seeds: Sequence[int], figures: Path, watch: Watch) -> tuple[Figure, Path]:
+def tried(resolved: ResolvedCommand, seeds: Sequence[int], figures: Path, watch: FractionDone) -> tuple[Figure, Path]:
     """All of some seeds, scored: the figure of a search and its folder.
 
     Raises:
         UserError: the command makes several pictures per seed, or none that can be scored.
     """
-    model, spec = asked.model, replace(asked.job.spec, seed=seeds[0], num=len(seeds), seeds=tuple(seeds))
-    job = replace(asked.job, spec=spec)
+    model, spec = resolved.model, replace(resolved.job.spec, seed=seeds[0], num=len(seeds), seeds=tuple(seeds))
+    job = replace(resolved.job, spec=spec)
     folder = figures / f"search-{key(job, prepare(spec, model), frozenset())}"
     found = find(folder)
     if found is not None:
         return found, folder
     scorer = get_scorer("auto", model)
     result = run(job.technique, spec, model, lambda done, total: watch(done / total), keep_states=False)
-    outcomes = [walked for walked in result.panels if walked.outcome]
-    views = outcomes[0].panel.prompt_views
-    if len(outcomes) != 1 or not views:
+    outputs = [walked for walked in result.panels if walked.is_output]
+    views = outputs[0].panel.prompt_views
+    if len(outputs) != 1 or not views:
         raise UserError(
             f"a search ranks one picture per seed by its prompts; {job.technique} as it is asked for here has no such"
         )
@@ -52,7 +52,9 @@ def tried(asked: Asked, seeds: Sequence[int], figures: Path, watch: Watch) -> tu
         files[f"tried-{rank}.png"] = encode_png(to_image(result.tensor[i]))
         said = f"seed {seeds[i]}, A {float(scores.alignment[i]):.2f}"
         cells.append(Cell(said, f"{job.technique} {' / '.join(view.prompt for view in views)}: {said}", f"tried-{rank}.png"))
-    made = Figure(caption(asked.job), rows=(Row("", tuple(cells)),), tried=ranked, verdict=verdict(scorer, ranked[0].alignment))
+    made = Figure(
+        caption(resolved.job), rows=(Row("", tuple(cells)),), tried=ranked, verdict=verdict(scorer, ranked[0].alignment)
+    )
     keep(folder, made, files)
     return made, folder
 
@@ -65,10 +67,10 @@ def prompts_of(job: Job) -> tuple[str, ...]:
     return tuple(prompt for each in held for prompt in ((each,) if isinstance(each, str) else each))
 
 
-def best(found: Sequence[tuple[Asked, Figure]], count: int) -> list[tuple[Asked, Figure]]:
+def best(found: Sequence[tuple[ResolvedCommand, Figure]], count: int) -> list[tuple[ResolvedCommand, Figure]]:
     """The best seed of each pair of prompts, best first, and the search that found it."""
     ranked = sorted(found, key=lambda each: -each[1].tried[0].alignment)
-    chosen: dict[tuple[str, ...], tuple[Asked, Figure]] = {}
-    for asked, figure in ranked:
-        chosen.setdefault(prompts_of(asked.job), (asked.seeded(figure.tried[0].seed), figure))
+    chosen: dict[tuple[str, ...], tuple[ResolvedCommand, Figure]] = {}
+    for resolved, figure in ranked:
+        chosen.setdefault(prompts_of(resolved.job), (resolved.seeded(figure.tried[0].seed), figure))
     return list(chosen.values())[:count]

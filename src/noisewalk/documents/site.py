@@ -12,8 +12,9 @@ from pathlib import Path
 from ..errors import UserError
 from ..files import slug, write_atomic
 from ..lock import held
+from ..run.progress import Progress
 from . import page
-from .build import Report, Request, Watch, build
+from .build import Report, Request, build
 from .markdown import unused
 from .reading import Document
 
@@ -32,7 +33,7 @@ class Entry:
     headings: Sequence[tuple[str, str]]
 
 
-def build_all(documents: Sequence[Document], request: Request, title: str, watch: Watch) -> tuple[Path, list[Report]]:
+def build_all(documents: Sequence[Document], request: Request, title: str, watch: Progress) -> tuple[Path, list[Report]]:
     """Make the reports of one document or of several; of several there is a page of contents.
 
     Returns:

@@ -22,7 +22,7 @@ class Reliability:
     right: float
     of: str
 
-    def said(self, score: float) -> str:
+    def explain(self, score: float) -> str:
         """Say in one sentence what a score of the worst way of looking means."""
         if score >= self.least:
             return (
@@ -49,5 +49,5 @@ def verdict(scorer: object, score: float) -> str:
     """
     known = getattr(scorer, "reliable", None)
     if isinstance(known, Reliability):
-        return known.said(score)
+        return known.explain(score)
     return f"The worst way of looking scores {score:.2f}; how reliable this scorer is on real pictures has not been measured."

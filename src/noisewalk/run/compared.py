@@ -87,7 +87,7 @@ def by_seed(result: Result) -> list[tuple[int, CaptionedViews]]:
         looks = [
             (label, x[i : i + 1])
             for walked in result.shown
-            if walked.outcome or i == 0
+            if walked.is_output or i == 0
             for label, x in walked.captioned
             if len(x) > i
         ]

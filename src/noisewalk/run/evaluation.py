@@ -24,11 +24,11 @@ from ..techniques.requests import Walk
 from ..training.data import from_uint8, mnist
 from . import run_page
 from . import spec as spec_file
-from .make import Watch, run
+from .make import Progress, run
 from .prepare import prepare
 
 
-def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | None = None, out: Path | None = None) -> str:
+def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Progress | None = None, out: Path | None = None) -> str:
     """Generate digits, each as often as it is in the training set, and return their measures as a table.
 
     Args:
@@ -47,7 +47,7 @@ def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Watch | Non
         return _evaluated(name, num, walk, watch, out)
 
 
-def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Watch | None, out: Path | None) -> str:
+def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Progress | None, out: Path | None) -> str:
     if num < 100:
         raise UserError(f"--num must be at least 100, {num} was asked for")
     model = load(name)
@@ -95,7 +95,9 @@ def as_often(labels: Tensor, num: int) -> Tensor:
     return torch.arange(len(counts)).repeat_interleave(counts)
 
 
-def draw_digits(model: Pretrained, asked: Tensor, walk: dict[str, Any], watch: Watch | None = None) -> tuple[Tensor, Generate]:
+def draw_digits(
+    model: Pretrained, asked: Tensor, walk: dict[str, Any], watch: Progress | None = None
+) -> tuple[Tensor, Generate]:
     """The digits `asked` (N,) for, sorted, by seeds 0 to N - 1 (any digits from a model without classes).
 
     Returns:

@@ -22,7 +22,7 @@ from ..report.frames import Writer, write_gif, write_mp4, write_webp
 from ..techniques.anagram import Anagram
 from ..techniques.hybrid import Hybrid
 from ..techniques.view_files import find_views
-from .make import Watch
+from .make import Progress
 from .record import read_record
 
 REST, CAPTION = 1.2, 34
@@ -92,7 +92,7 @@ def original(image: Image.Image) -> Tensor:
     return to_tensor(image)
 
 
-def save(film: Film, path: Path, watch: Watch | None = None) -> None:
+def save(film: Film, path: Path, watch: Progress | None = None) -> None:
     """Write a film as .gif, .webp or .mp4 (which needs PyAV), frame by frame.
 
     Raises:
@@ -104,7 +104,7 @@ def save(film: Film, path: Path, watch: Watch | None = None) -> None:
         writers[path.suffix.lower()](file, _watched(film, watch))
 
 
-def _watched(film: Film, watch: Watch | None) -> Iterator[Frame]:
+def _watched(film: Film, watch: Progress | None) -> Iterator[Frame]:
     for done, each in enumerate(film.frames, 1):
         if watch:
             watch(done, film.count)

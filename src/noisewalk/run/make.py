@@ -17,7 +17,7 @@ from ..techniques.stages import Prepared
 from ..walk.sampling import State
 from .memory import check_memory
 from .prepare import prepare
-from .progress import Watch as Watch
+from .progress import Progress as Progress
 from .result import FinishedPanel, Result
 
 R = TypeVar("R", bound=Request)
@@ -106,7 +106,12 @@ def make(
 
 
 def run(
-    technique: str, request: R, model: Pretrained, watch: Watch | None = None, keep_states: bool = True, batch: int = 64
+    technique: str,
+    request: R,
+    model: Pretrained,
+    watch: Progress | None = None,
+    keep_states: bool = True,
+    batch: int = 64,
 ) -> Result:
     """Consume all events of `make`, and return the result.
 
@@ -187,7 +192,7 @@ def collected(technique: str, prepared: Prepared[R], model: Pretrained, finished
         parts[event.part].append(event)
     whole = [part for part in parts if len(part) == len(parts[0])]
     walked = _merge([[event.walked for event in part] for part in whole])
-    if not any(panel.outcome for panel in walked):
+    if not any(panel.is_output for panel in walked):
         return None
     made = prepared.take(0, sum(len(part[0].seeds) for part in whole))
     return Result(technique, made.record, model, walked, tuple(stage.model.fingerprint for stage in prepared.stages[1:]))

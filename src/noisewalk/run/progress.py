@@ -1,4 +1,4 @@
-"""Progress of what takes longer, in a terminal or a notebook."""
+"""Progress of long computations, shown in a terminal or a notebook."""
 
 from __future__ import annotations
 
@@ -8,33 +8,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-Watch = Callable[[int, int], None]
-"""A watch is told (steps done, steps in all)."""
+Progress = Callable[[int, int], None]
+"""A function that is called with (steps done, steps in all)."""
 QUIET = 1.0
-"""Seconds in which a plain line says nothing: what is done by then needs no progress."""
+"""Seconds in which a plain line shows nothing: what is done by then needs no progress."""
 
 
 def ignore(done: int, total: int) -> None:
-    """A watch that shows nothing."""
+    """Show nothing."""
 
 
 @contextmanager
-def progress(title: str, elsewhere: Watch = ignore) -> Iterator[Watch]:
-    """A bar on standard error that is gone when all is done: rich's, or a plain line where rich cannot draw one.
+def progress(title: str, elsewhere: Progress = ignore) -> Iterator[Progress]:
+    """Show a progress bar on standard error, and remove it at the end; without rich, it is a plain line.
 
     Args:
-        title: stands before the bar.
-        elsewhere: is told instead where standard error is neither a terminal nor a notebook.
+        title: the text before the bar.
+        elsewhere: is called instead if standard error is neither a terminal nor a notebook.
+
+    Yields:
+        The function to call after each step.
     """
     notebook = in_notebook()
     if not sys.stderr.isatty() and not notebook:
         yield elsewhere
     elif find_spec("rich") and (not notebook or find_spec("ipywidgets")):
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(title, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
     else:
@@ -46,7 +50,7 @@ def progress(title: str, elsewhere: Watch = ignore) -> Iterator[Watch]:
 
 
 class _Line:
-    """A watch that rewrites one line, ten times per second at most."""
+    """Progress as one line that is rewritten, at most ten times per second."""
 
     def __init__(self, title: str) -> None:
         self.title, self.next, self.width = title, time.monotonic() + QUIET, 0
@@ -68,13 +72,19 @@ class _Line:
 
 
 def in_notebook() -> bool:
-    """Whether this is a notebook's kernel. IPython is not loaded for the answer."""
+    """Return whether this process is the kernel of a notebook, without loading IPython."""
     found = sys.modules.get("IPython")
     return found is not None and getattr(found.get_ipython(), "kernel", None) is not None
 
 
-def tenths(title: str, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Watch:
-    """A watch that says one line for every tenth of the work, and nothing in the first `QUIET` seconds."""
+def tenths(title: str, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Return a function that writes one line for every tenth of the work, and nothing in the first `QUIET` seconds.
+
+    Args:
+        title: the text at the beginning of each line.
+        say: writes a line.
+        clock: returns the time in seconds.
+    """
     began, told = 0.0, 0
 
     def watch(done: int, total: int) -> None:

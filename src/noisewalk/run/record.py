@@ -57,7 +57,7 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """Which picture of a result: the figure, or outcome number `index`."""
+    """Which picture of a result: the figure, or output number `index`."""
 
     kind: Literal["figure", "picture"]
     index: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None

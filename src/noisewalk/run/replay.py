@@ -17,7 +17,7 @@ from ..techniques.requests import Request
 from ..techniques.spec import seeds
 from ..techniques.view_files import FILE, has_changed, split_name
 from .locate import locate_model, locate_upscalers
-from .make import Watch, run
+from .make import Progress, run
 from .prepare import prepare
 from .record import Record
 from .record import read_record as read_record
@@ -48,7 +48,7 @@ class Replay:
         return self.max_difference == 0
 
 
-def replay(path: str | Path, watch: Watch | None = None, model: str | Path | Pretrained | None = None) -> Replay:
+def replay(path: str | Path, watch: Progress | None = None, model: str | Path | Pretrained | None = None) -> Replay:
     """Make a saved picture again, and compare it pixel by pixel.
 
     Args:
@@ -103,7 +103,7 @@ def _changed_upscalers(record: Record, result: Result) -> Iterator[str]:
 def _check_index(record: Record, spec: Request, model: Pretrained, path: str | Path) -> None:
     """Before anything is computed: whether the result will have such a picture."""
     panels = TECHNIQUES[record.verb].panels(prepare(spec, model))
-    count = len(seeds(spec)) * sum(panel.outcome for panel in panels)
+    count = len(seeds(spec)) * sum(panel.is_output for panel in panels)
     index = record.picture.index
     if record.picture.kind == "picture" and (index is None or index >= count):
         raise UserError(f"the noisewalk metadata of {path} is damaged: it is picture {index} of a result of {count} pictures")

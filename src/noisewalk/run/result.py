@@ -43,9 +43,9 @@ class FinishedPanel:
         return self.panel.label
 
     @property
-    def outcome(self) -> bool:
+    def is_output(self) -> bool:
         """Whether it is one of the pictures that were asked for."""
-        return self.panel.outcome
+        return self.panel.is_output
 
     @property
     def captioned(self) -> CaptionedViews:
@@ -77,16 +77,16 @@ class Result:
     @property
     def tensor(self) -> Tensor:
         """(N, C, H, W) the pictures that were made, in [-1, 1], panel by panel."""
-        outcomes = [panel.x for panel in self.panels if panel.outcome]
-        sizes = dict.fromkeys("x".join(map(str, x.shape[2:])) for x in outcomes)
+        outputs = [panel.x for panel in self.panels if panel.is_output]
+        sizes = dict.fromkeys("x".join(map(str, x.shape[2:])) for x in outputs)
         if len(sizes) > 1:
             raise UserError(f"this result has pictures of {' and '.join(sizes)} pixels; take them one by one from its `panels`")
-        return torch.cat(outcomes).clamp(-1, 1)
+        return torch.cat(outputs).clamp(-1, 1)
 
     @property
     def images(self) -> list[Image.Image]:
         """The pictures that were made, as PIL pictures, with the model's watermark if it was asked for."""
-        return [to_image(x) for panel in self.shown if panel.outcome for x in panel.x]
+        return [to_image(x) for panel in self.shown if panel.is_output for x in panel.x]
 
     @cached_property
     def shown(self) -> tuple[FinishedPanel, ...]:
@@ -94,7 +94,7 @@ class Result:
         if not (self.model.parts and self.model.parts.post_processing.watermark):
             return self.panels
         stamped = self.model.parts.post_processing.stamped
-        return tuple(replace(walked, x=stamped(walked.x)) if walked.outcome else walked for walked in self.panels)
+        return tuple(replace(walked, x=stamped(walked.x)) if walked.is_output else walked for walked in self.panels)
 
     @property
     def image(self) -> Image.Image:
@@ -124,9 +124,9 @@ class Result:
         return self.model.parts.post_processing.flagged([to_image(x) for x in self.tensor]) if self.model.parts else None
 
     def __repr__(self) -> str:
-        outcomes = [panel for panel in self.panels if panel.outcome]
-        sizes = dict.fromkeys(f"{panel.x.shape[-1]}x{panel.x.shape[-2]}" for panel in outcomes)
-        count = sum(len(panel.x) for panel in outcomes)
+        outputs = [panel for panel in self.panels if panel.is_output]
+        sizes = dict.fromkeys(f"{panel.x.shape[-1]}x{panel.x.shape[-2]}" for panel in outputs)
+        count = sum(len(panel.x) for panel in outputs)
         pictures = f"{count} picture{'s' * (count != 1)} of {' and '.join(sizes) or 'no size'}"
         made_by = f"model '{shorten(self.model.name)}', first seed {self.spec.seed}"
         return f"<noisewalk result of {self.technique}: {pictures}, {made_by}>"
@@ -184,20 +184,20 @@ class Result:
         return Safety(flagged is not None, flagged, self.model.parts.post_processing.watermark)
 
     def render(self, picture: PictureRecord) -> Image.Image:
-        """Return the picture that a record names: the figure, or outcome number `index`, enlarged."""
+        """Return the picture that a record names: the figure, or output number `index`, enlarged."""
         return self.figure if picture.index is None else enlarge(self.images[picture.index])
 
     def _single(self, path: Path) -> dict[Path, bytes]:
         return {path: self.png(PictureRecord("picture", 0) if len(self.images) == 1 else FIGURE)}
 
     def _folder(self, folder: Path) -> dict[Path, bytes]:
-        outcomes = [panel for panel in self.panels if panel.outcome]
+        outputs = [panel for panel in self.panels if panel.is_output]
         slugs = (
-            [f"{name}-" for name in distinct(slug(panel.label) for panel in outcomes)]
-            if len(outcomes) > 1
-            else [""] * len(outcomes)
+            [f"{name}-" for name in distinct(slug(panel.label) for panel in outputs)]
+            if len(outputs) > 1
+            else [""] * len(outputs)
         )
-        rows = [(name, seed) for name, panel in zip(slugs, outcomes, strict=True) for seed in seeds(self.spec)[: len(panel.x)]]
+        rows = [(name, seed) for name, panel in zip(slugs, outputs, strict=True) for seed in seeds(self.spec)[: len(panel.x)]]
         names = distinct(["figure", *(f"{name}seed{seed}" for name, seed in rows)])
         pictures = [FIGURE, *(PictureRecord("picture", index) for index in range(len(rows)))]
         return {folder / f"{name}.png": self.png(what) for name, what in zip(names, pictures, strict=True)}

@@ -33,7 +33,7 @@ from ..training.runs import choose_device, run
 from ..training.stopping import stop_requests
 from ..training.workers import Workers, launched_workers
 from . import run_page
-from .make import Watch
+from .make import Progress
 from .spec import RunSpec as RunSpec
 from .spec import keep_digest, keep_spec, settled
 from .spec import read_spec as read_spec
@@ -54,7 +54,7 @@ def train_into(
     spec: RunSpec,
     minutes: float | None,
     device: str,
-    watch: Watch | None = None,
+    watch: Progress | None = None,
     option: str = "--out",
     moved: bool = False,
 ) -> str:
@@ -117,7 +117,7 @@ def _until(
     data: Dataset | None,
     minutes: float | None,
     workers: Workers,
-    watch: Watch | None,
+    watch: Progress | None,
 ) -> tuple[str, bool]:
     """Take steps until there are no more, the time is over or somebody asks to stop; how far it went, and whether asked to."""
     end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)

@@ -148,13 +148,13 @@ def make_plan(technique: str, spec: Request, model: Pretrained, seeds: Sequence[
         except UserError as error:
             where = ", ".join(f"{name} {value}" for name, value in plan.points[point].items())
             raise UserError(f"at {where}: {error}" if where else str(error)) from None
-        outcomes = [panel for panel in panels if panel.outcome]
-        if len(outcomes) != 1:
-            labels = ", ".join(panel.label for panel in outcomes[:4])
+        outputs = [panel for panel in panels if panel.is_output]
+        if len(outputs) != 1:
+            labels = ", ".join(panel.label for panel in outputs[:4])
             raise UserError(
-                f"a search ranks one picture a seed, this {technique} makes {len(outcomes)} ({labels}, …); ask for one"
+                f"a search ranks one picture a seed, this {technique} makes {len(outputs)} ({labels}, …); ask for one"
             )
-        if not outcomes[0].prompt_views:
+        if not outputs[0].prompt_views:
             raise UserError(f"{technique} has no prompt that its pictures could be scored for")
     return plan
 

@@ -22,7 +22,7 @@ from ..lock import held
 from ..models.zoo import Pretrained
 from ..run.make import run
 from ..run.prepare import prepare
-from ..run.progress import Watch, ignore
+from ..run.progress import Progress, ignore
 from ..run.result import Result
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Panel
@@ -71,7 +71,7 @@ class Search:
     def _ledger(self) -> Ledger:
         return Ledger(self.folder, self.plan, len(self._panel(0).prompt_views))
 
-    def run(self, engine: Engine = local, watch: Watch = ignore) -> list[Candidate]:
+    def run(self, engine: Engine = local, watch: Progress = ignore) -> list[Candidate]:
         """Do what is left, and return the winners, best first. Stopped in any way, what was done stays done."""
         with held(self.folder, "noisewalk search"):
             self.ledger = self._ledger()  # another process may have gone on since
@@ -102,7 +102,7 @@ class Search:
         """Return the best candidates so far, as many as are kept."""
         return self.candidates()[: self.plan.top]
 
-    def _stage(self, stage: str, engine: Engine, watch: Watch) -> None:
+    def _stage(self, stage: str, engine: Engine, watch: Progress) -> None:
         chosen = self._survivors() if stage == "full" and self.plan.early < 1 else None
         tasks = list(self.plan.tasks(stage, chosen))
         left = [task for task in tasks if task not in self.ledger.done]
@@ -154,7 +154,7 @@ class Search:
         """The panel that a point's pictures are results of: it knows the ways to look at them."""
         if point not in self._panels:
             prepared = prepare(self.plan.spec_of(point, [0]), self.model)
-            self._panels[point] = next(p for p in TECHNIQUES[self.plan.technique].panels(prepared) if p.outcome)
+            self._panels[point] = next(p for p in TECHNIQUES[self.plan.technique].panels(prepared) if p.is_output)
         return self._panels[point]
 
     def _looks(self, point: int, image: Image.Image) -> list[tuple[str, Tensor]]:

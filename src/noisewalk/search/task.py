@@ -94,7 +94,7 @@ def _remembered(label: str, top: int) -> tuple[Plan, Pretrained, Scorer]:
 
 def _full(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
     result = run(technique, spec, model, keep_states=False, batch=batch)
-    walked = next(walked for walked in result.panels if walked.outcome)
+    walked = next(walked for walked in result.panels if walked.is_output)
     return walked.x.clamp(-1, 1), walked.panel.prompt_views
 
 
@@ -102,7 +102,7 @@ def _half(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple
     """The pictures as the model predicts them after half of the steps."""
     steps = 0
     for event in make(technique, spec, model, keep_states=False, batch=batch):
-        if isinstance(event, Stepped) and event.panel.outcome:
+        if isinstance(event, Stepped) and event.panel.is_output:
             steps += 1
             if steps >= event.panel.steps // 2:
                 return event.panel.decode(event.state.x0).clamp(-1, 1), event.panel.prompt_views

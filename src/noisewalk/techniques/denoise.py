@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..guidance.components import gaussian_blur
 from ..walk.prediction import Denoiser
-from .panels import CaptionedViews, Panel, guided, level_at, noised, outcome, still, times_from, walk_panel
+from .panels import CaptionedViews, Panel, as_output, guided, level_at, noised, picture_panel, times_from, walk_panel
 from .requests import Denoise as Denoise
 from .stages import Prepared, Stage, build_denoiser
 
@@ -55,18 +55,18 @@ def _at(prepared: Prepared[Denoise], t: int) -> list[Panel]:
     made: list[Panel] = []
     if spec.method in ("blur", "all"):
         gaussian_blur(torch.zeros(1, *model.shape), spec.sigma, spec.kernel_size)  # said now, if it does not fit
-        panel = outcome(still(f"t = {t}, blur", blurred, level, shape))
+        panel = as_output(picture_panel(f"t = {t}, blur", blurred, level, shape))
         made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):
         build_denoiser(guide, stage)
-        panel = outcome(still(f"t = {t}, one-step", once, level, shape))
+        panel = as_output(picture_panel(f"t = {t}, one-step", once, level, shape))
         made.append(replace(panel, show=compared("one-step")))
     if spec.method in ("iterative", "all"):
         times = times_from(stage, t)
         show = compared(f"iterative, {len(times) - 1} steps")
         made.append(walk_panel(f"t = {t}, iterative", prepared, guide, image=image, times=times, show=show))
-    shown = still(f"noisy, t = {t}", lambda: model.to_picture(noisy()), level, shape)
-    return [still("original", image, level_at(model, 0)), shown, *made]
+    shown = picture_panel(f"noisy, t = {t}", lambda: model.to_picture(noisy()), level, shape)
+    return [picture_panel("original", image, level_at(model, 0)), shown, *made]
 
 
 def psnr(x: Tensor, reference: Tensor) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..walk.prediction import Denoiser
-from .panels import Panel, guided, level_at, outcome, still, walk_panel
+from .panels import Panel, as_output, guided, level_at, picture_panel, walk_panel
 from .requests import Edit as Edit
 from .stages import Prepared, Stage
 
@@ -41,7 +41,7 @@ def panels(prepared: Prepared[Edit]) -> list[Panel]:
     made = []
     for label, start in starts(stage):
         if start == stage.settings.steps and stage.request.strength:  # strength 0: nothing is walked, the picture stays
-            made.append(outcome(still(label, image.expand(len(prepared.seeds), *image.shape[1:]), clean)))
+            made.append(as_output(picture_panel(label, image.expand(len(prepared.seeds), *image.shape[1:]), clean)))
         else:
             made.append(walk_panel(label, prepared, guide, image=image, start=start))
-    return [still("original", image, clean), *made]
+    return [picture_panel("original", image, clean), *made]

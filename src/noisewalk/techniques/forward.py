@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ..walk.noise import NoiseLevel
-from .panels import Panel, level_at, noised, outcome, still
+from .panels import Panel, as_output, level_at, noised, picture_panel
 from .requests import Forward as Forward
 from .stages import Prepared
 
@@ -32,5 +32,5 @@ def panels(prepared: Prepared[Forward]) -> list[Panel]:
     for t in prepared.request.t:
         level = level_at(model, t)
         label = f"t = {t}: alpha {level.alpha:.3f}, sigma {level.sigma:.3f}"
-        shown.append(outcome(still(label, jump(level), level, (len(seeds), *model.shape))))
-    return [still("original", image, level_at(model, 0)), *shown]
+        shown.append(as_output(picture_panel(label, jump(level), level, (len(seeds), *model.shape))))
+    return [picture_panel("original", image, level_at(model, 0)), *shown]

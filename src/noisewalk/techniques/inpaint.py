@@ -11,7 +11,7 @@ from ..walk.constraints import pin
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import Step
-from .panels import Panel, guided, level_at, still, walk_panel
+from .panels import Panel, guided, level_at, picture_panel, walk_panel
 from .requests import Inpaint as Inpaint
 from .stages import Prepared, Stage
 
@@ -47,7 +47,7 @@ def panels(prepared: Prepared[Inpaint]) -> list[Panel]:
         return walk_panel(label, prepared, guide, wrap=wrap)
 
     clean = level_at(prepared.first.model, 0)
-    shown = [still("original", image, clean), still("to repaint", _hatched(image, keep), clean)]
+    shown = [picture_panel("original", image, clean), picture_panel("to repaint", _hatched(image, keep), clean)]
     return shown + [repainted(num_resamples) for num_resamples in prepared.request.num_resamples]
 
 

@@ -10,7 +10,7 @@ from ..walk.constraints import pin
 from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
 from ..walk.steps import Step
-from .panels import Panel, guided, level_at, still, walk_panel
+from .panels import Panel, guided, level_at, picture_panel, walk_panel
 from .requests import KEEPS
 from .requests import Inverse as Inverse
 from .stages import Prepared, Stage
@@ -53,4 +53,4 @@ def panels(prepared: Prepared[Inverse]) -> list[Panel]:
 
     clean = level_at(stage.model, 0)
     walk = walk_panel(f"{spec.keep} kept: {spec.prompt or '(any)'}", prepared, guide, wrap=wrap)
-    return [still("original", image, clean), still(f"its {spec.keep} part", part.component(image), clean), walk]
+    return [picture_panel("original", image, clean), picture_panel(f"its {spec.keep} part", part.component(image), clean), walk]

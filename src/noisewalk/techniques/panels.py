@@ -55,7 +55,7 @@ class Panel:
         label: what it is.
         stages: its walks; the last state of the last one holds the result.
         show: maps a result to the ways to look at it; None for the result itself under its label.
-        outcome: False for what is only shown for comparison (the original, the mask).
+        is_output: False for what is only shown for comparison (the original, the mask).
         row: the row of the figure that it is shown in.
         prompt_views: what the result should show.
     """
@@ -63,7 +63,7 @@ class Panel:
     label: str
     stages: tuple[StageWalk, ...]
     show: Callable[[Tensor], CaptionedViews] | None = None
-    outcome: bool = True
+    is_output: bool = True
     row: int = 0
     shared: bool = False
     prompt_views: tuple[PromptView, ...] = ()
@@ -96,7 +96,7 @@ class Panel:
         return [(self.label, x)]
 
 
-def still(label: str, picture: Tensor | Callable[[], Tensor], level: NoiseLevel, shape: Shape = ()) -> Panel:
+def picture_panel(label: str, picture: Tensor | Callable[[], Tensor], level: NoiseLevel, shape: Shape = ()) -> Panel:
     """Return a panel of a picture that needs no walk, for comparison.
 
     Args:
@@ -113,7 +113,7 @@ def still(label: str, picture: Tensor | Callable[[], Tensor], level: NoiseLevel,
 
     shared = isinstance(picture, Tensor)
     size = tuple(picture.shape) if isinstance(picture, Tensor) else shape
-    return Panel(label, (StageWalk(1, 1, size, start, lambda x: x),), outcome=False, shared=shared)
+    return Panel(label, (StageWalk(1, 1, size, start, lambda x: x),), is_output=False, shared=shared)
 
 
 def guided(stage: Stage[Walk], prompt: str) -> Denoiser:
@@ -219,9 +219,9 @@ def times_from(stage: Stage[R], timestep: int) -> Tensor:
     return torch.cat([first, rest[rest < first - 1e-9]])
 
 
-def outcome(panel: Panel) -> Panel:
+def as_output(panel: Panel) -> Panel:
     """Return a panel as one of the pictures that were asked for."""
-    return replace(panel, outcome=True, shared=False)
+    return replace(panel, is_output=True, shared=False)
 
 
 def warn_of_latents(model: Pretrained) -> None:

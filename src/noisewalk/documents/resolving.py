@@ -14,12 +14,12 @@ from ..images import PICTURES, read_file
 from ..models.pretrained import Pretrained
 from ..models.zoo import load
 from ..requests import CascadeLoading
-from . import saying
+from . import captions
 from .reading import Command, Document
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class ResolvedCommand:
     """What a command asks for.
 
     Args:
@@ -34,7 +34,7 @@ class Asked:
     words: tuple[str, ...]
     loading: Mapping[str, Any]
 
-    def seeded(self, seed: int) -> Asked:
+    def seeded(self, seed: int) -> ResolvedCommand:
         """The same, for one picture of a seed."""
         job = replace(self.job, spec=replace(self.job.spec, seed=seed, num=1, seeds=()))
         return replace(self, job=job, words=(*self.words, "--seed", str(seed)))
@@ -46,17 +46,17 @@ class Asked:
     @property
     def line(self) -> str:
         """The command line."""
-        return saying.command_line(self.words)
+        return captions.command_line(self.words)
 
     @property
     def python(self) -> str:
         """The call."""
-        return saying.python(self.job, dict(self.loading))
+        return captions.python(self.job, dict(self.loading))
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Makes `Asked`s of the commands of a document.
+class CommandResolver:
+    """Makes `ResolvedCommand`s of the commands of a document.
 
     Args:
         document: whose commands they are.
@@ -71,7 +71,7 @@ class Asker:
     loading: Mapping[str, Any]
     copied: dict[str, Path] = field(default_factory=dict)
 
-    def __call__(self, command: Command) -> Asked:
+    def __call__(self, command: Command) -> ResolvedCommand:
         """Return a command of the document as it is asked for."""
         assert isinstance(command.job, Job)
         job = command.job
@@ -89,7 +89,7 @@ class Asker:
             words += ["--model", model]
         words += self._flags(loaded, job)
         job = replace(job, spec=replace(job.spec, **changed), model=model, loading=loading)
-        return Asked(job, loaded, tuple(words), loading)
+        return ResolvedCommand(job, loaded, tuple(words), loading)
 
     def _flags(self, model: Pretrained, job: Job) -> list[str]:
         """How the model is loaded, as one types it; its upscalers are named where they are used."""
