@@ -32,6 +32,38 @@ _BASES = {
 """For the beginning of a component's name: the base of its class, because there are too many classes to list."""
 
 
+def require(library: str) -> Any:
+    """Import diffusers, transformers or one of their modules.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        return importlib.import_module(library)
+    except ImportError as error:
+        raise UserError(f"models in diffusers' format need {library}: {install('diffusers')}") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Switch off the progress bars and the advice of diffusers and transformers; noisewalk says what matters."""
+    require("transformers")
+    libraries = [importlib.import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
+    before = [library.get_verbosity() for library in libraries]
+    try:
+        for library in libraries:
+            library.set_verbosity_error()
+            library.disable_progress_bar()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for library, level in zip(libraries, before, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()
+
+
+@quiet()
 def class_of(component: str, library: str, name: str, file: Path) -> Any:
     """Return the class of a component.
 
@@ -68,37 +100,6 @@ def _unfit(component: str, library: str, name: str, file: Path, known: str) -> U
     return UserError(f"{file}: the {component} has the class {said!a}, but noisewalk knows only {known}")
 
 
-def require(library: str) -> Any:
-    """Import diffusers, transformers or one of their modules.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        return importlib.import_module(library)
-    except ImportError as error:
-        raise UserError(f"models in diffusers' format need {library}: {install('diffusers')}") from error
-
-
 def hub_cache() -> Path:
     """Return the folder in which the hub's library keeps its downloads."""
     return Path(require("huggingface_hub.constants").HF_HUB_CACHE)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Switch off the progress bars and the advice of diffusers and transformers; noisewalk says what matters."""
-    require("transformers")
-    libraries = [importlib.import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
-    before = [library.get_verbosity() for library in libraries]
-    try:
-        for library in libraries:
-            library.set_verbosity_error()
-            library.disable_progress_bar()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for library, level in zip(libraries, before, strict=True):
-            library.set_verbosity(level)
-            library.enable_progress_bar()
