@@ -82,13 +82,18 @@ def stages() -> list[Stage]:
     def picture(n: int, size: int) -> Tensor:
         return torch.randn(n, 3, size, size).contiguous(memory_format=torch.channels_last)
 
+    small, large = first.network.config.image_size, second.network.config.image_size
+
     def inputs(n: int) -> Inputs:
-        return picture(n, 32), torch.rand(n), *words(n, first)
+        return picture(n, small), torch.rand(n), *words(n, first)
 
-    def inputs_128(n: int) -> Inputs:
-        return picture(n, 128), torch.rand(n), picture(n, 128), torch.randint(0, 600, (n,)), *words(n, second)
+    def large_inputs(n: int) -> Inputs:
+        return picture(n, large), torch.rand(n), picture(n, large), torch.randint(0, 600, (n,)), *words(n, second)
 
-    return [Stage("stage I, 32x32", first, inputs, 20, 2), Stage("stage II, 128x128", second, inputs_128, 8, 1)]
+    return [
+        Stage(f"stage I, {small}x{small}", first, inputs, 20, 2),
+        Stage(f"stage II, {large}x{large}", second, large_inputs, 8, 1),
+    ]
 
 
 def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:

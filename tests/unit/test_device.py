@@ -100,7 +100,9 @@ def test_auto_takes_apples_gpu_for_large_models_and_computes_there_in_float32(mo
 
 
 def test_pictures_of_two_sizes_are_no_one_tensor() -> None:
-    result = nw.denoise(nw.load("emoji"), FOX, t=[500], upsample=1)
-    with pytest.raises(nw.UserError, match="pictures of 32x32 and 128x128 pixels; take them one by one from its `panels`"):
+    model = nw.load("emoji")
+    result, side = nw.denoise(model, FOX, t=[500], upsample=1), model.shape[-1]
+    sizes = f"{side}x{side} and {4 * side}x{4 * side}"
+    with pytest.raises(nw.UserError, match=f"pictures of {sizes} pixels; take them one by one from its `panels`"):
         _ = result.tensor
     assert len(result.images) == 3

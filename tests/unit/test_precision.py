@@ -23,12 +23,14 @@ CPU = torch.device("cpu")
 HARDWARE = fastest_dtype(CPU) == torch.bfloat16
 
 
-INPUTS = {
-    "digits": lambda n: (torch.randn(n, 1, 28, 28), torch.rand(n)),
-    "emoji": lambda n: (torch.randn(n, 3, 32, 32), torch.rand(n)),
-    "emoji-upscaler": lambda n: (torch.randn(n, 3, 128, 128), torch.rand(n), torch.randn(n, 3, 128, 128), torch.arange(n) * 30),
-}
-"""Noisy pictures, times, and what an upscaler is told besides; all but the prompt."""
+NAMES = ("digits", "emoji", "emoji-upscaler")
+
+
+def inputs(name: str, n: int) -> tuple[Tensor, ...]:
+    """Noisy pictures, their times, and for an upscaler the low-res pictures and their noise levels; all but the prompt."""
+    shape = load(str(WEIGHTS / f"{name}.safetensors")).shape
+    noisy = torch.randn(n, *shape), torch.rand(n)
+    return (*noisy, torch.randn(n, *shape), torch.arange(n) * 30) if name == "emoji-upscaler" else noisy
 
 
 def network(name: str, dtype: str) -> Callable[..., Tensor]:
@@ -51,22 +53,22 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 @pytest.mark.skipif(not HARDWARE, reason="this CPU has no bfloat16")
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("name", NAMES)
 @torch.no_grad()
 def test_in_bfloat16_a_row_is_the_same_in_every_batch(name: str, threads: int) -> None:
     torch.manual_seed(0)
-    call, given = network(name, "bfloat16"), INPUTS[name](9)
+    call, given = network(name, "bfloat16"), inputs(name, 9)
     whole = call(*given)
     for rows in (1, 2, 3, 5, 8):
         assert torch.equal(call(*(each[:rows] for each in given)), whole[:rows])
 
 
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("name", NAMES)
 @torch.no_grad()
 def test_bfloat16_is_near_float32(name: str) -> None:
     """8 significant bits: a rounding errs by 2^-9 of the number, .1 % in the mean; some tens of layers make it 1 or 2 %."""
     torch.manual_seed(0)
-    given = INPUTS[name](4)
+    given = inputs(name, 4)
     exact, rounded = network(name, "float32")(*given), network(name, "bfloat16")(*given)
     error = (rounded - exact).square().mean().sqrt() / exact.square().mean().sqrt()
     assert 1e-4 < error < 0.02

@@ -91,8 +91,8 @@ def test_words_read_once_draw_the_same_picture() -> None:
     whole = build(config).eval()
     whole.load_state_dict(tensors)
     torch.manual_seed(0)
-    x, t = torch.randn(2, 3, 32, 32), torch.tensor([0.3, 0.8])
     prompts, model = TextPrompts(load_words(), config["config"]["max_tokens"]), load("emoji", dtype="float32")
+    x, t = torch.randn(2, *model.shape), torch.tensor([0.3, 0.8])
 
     def cond(encode: TextPrompts) -> list[torch.Tensor]:
         return [torch.cat(each) for each in zip(encode("a red rocket"), encode(""), strict=True)]

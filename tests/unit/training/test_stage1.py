@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pictures.pool import pool_path, save_pool
 from pictures.recipes import STAGE_1
 from torch import Tensor
 
+from noisewalk.models.checkpoint import save_tensors
 from noisewalk.models.nets.text_unet import TextUNet
 from noisewalk.models.text.text_prompts import TextPrompts
 from noisewalk.models.text.words import load_words
@@ -37,9 +39,12 @@ def test_a_widened_first_convolution_sees_the_mean_of_the_picture() -> None:
     torch.testing.assert_close(wide, small)
 
 
-def test_stage_1_starts_from_the_bundled_weights_but_for_its_ends() -> None:
-    network = begun(lambda: TextUNet(STAGE_1), "emoji")()
-    taken, whole = count_taken(network, "emoji")
+def test_stage_1_starts_from_the_weights_of_a_model_of_half_the_size_but_for_its_ends(tmp_path: Path) -> None:
+    half, name = TextUNet(replace(STAGE_1, image_size=32, patch=2)), str(tmp_path / "half.safetensors")
+    card = {"network": "unet-text", "config": asdict(half.config), "schedule": "linear", "prediction_type": "sample"}
+    save_tensors(Path(name), dict(half.state_dict()), card)
+    network = begun(lambda: TextUNet(STAGE_1), name)()
+    taken, whole = count_taken(network, name)
     assert whole - taken == 64 * 48 * 9 + 48 * 64 * 9 + 48  # the first and the last convolution
     assert network.stem.weight.shape == (64, 48, 3, 3)  # type: ignore[union-attr]
     assert not bool(network.head.weight.any())  # type: ignore[union-attr]
