@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from pictures.begin import begun
 from pictures.upscale import Upscaling, crops
 from torch import Tensor, nn
 
@@ -114,3 +115,12 @@ def test_a_cascade_is_a_walk_then_a_walk_beside_what_it_drew(tmp_path: Path, mon
     torch.testing.assert_close(high, x, atol=2e-4, rtol=0)
     with pytest.raises(nw.UserError, match="has 1 upscaler, upsample 2 asks for more"):
         nw.generate(model, "a rocket", upsample=2)
+
+
+def test_an_upscaler_of_another_size_starts_from_all_weights(tmp_path: Path) -> None:
+    shape = replace(UPSCALER_32, channels=(16, 16, 16), embed_dim=16, text_dim=16, text_heads=2)
+    small = UpscalerUNet(shape)
+    checkpoint(tmp_path / "small.safetensors", small, "unet-upscaler", "sample")
+    large = begun(lambda: UpscalerUNet(replace(shape, image_size=256)), str(tmp_path / "small.safetensors"))()
+    for key, weight in small.state_dict().items():
+        assert torch.equal(large.state_dict()[key], weight), key

@@ -37,9 +37,10 @@ def begun(network: Callable[[], nn.Module], name: str) -> Callable[[], nn.Module
         own = made.state_dict()
         tensors, config = network_weights(weights_path(name))
         shape = config["config"]
-        if tensors["stem.weight"].shape != own["stem.weight"].shape:
+        stem = next(key for key in own if key.endswith("stem.weight"))
+        if tensors[stem].shape != own[stem].shape:
             by = getattr(made, "config").patch // shape["patch"]  # noqa: B009
-            tensors["stem.weight"] = widened(tensors["stem.weight"], by, shape["in_channels"], shape["patch"])
+            tensors[stem] = widened(tensors[stem], by, shape["in_channels"], shape["patch"])
             tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith("head.")}
         same = {key: tensor for key, tensor in tensors.items() if key in own and own[key].shape == tensor.shape}
         made.load_state_dict(own | same)
