@@ -1,12 +1,13 @@
 # make tour: set up a virtual environment and run every experiment once. make test: set up and run every test that needs no GPU.
 # make studio: set up and open the studio, a web page on this machine.
+# make gpu-check: check on a GPU, if there is one, what the tests cannot check without one, and write a page, out/gpu-check.md.
 # make docs: set up and build the documentation site, out/docs/index.html. Every picture in it is made anew.
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS := --numprocesses=logical --dist=worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: tour studio test test-fast lint docs clean
+.PHONY: tour studio test test-fast gpu-check lint docs clean
 
 tour: .venv/tour
 	$(BIN)/noisewalk tour --part all --out out/tour
@@ -19,6 +20,9 @@ test: .venv/dev
 
 test-fast: .venv/dev
 	$(BIN)/python -m pytest -q $(WORKERS) -m "not slow and not gpu"
+
+gpu-check: .venv/dev
+	$(BIN)/python bench/gpu_check.py
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -31,7 +31,8 @@ import platform
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -148,8 +149,19 @@ def public_anagram(pipe: Any, conds: list[Tensor], steps: int, dtype: torch.dtyp
     return x
 
 
-def compare(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], pairs: int, target: float) -> float:
-    """Median seconds of both, and the median of the pairs' ratios; returns ours."""
+@dataclass(frozen=True)
+class Ratio:
+    """Medians of seconds of noisewalk and of diffusers, the median of the pairs' ratios, and the ratio that is aimed at."""
+
+    name: str
+    ours: float
+    theirs: float
+    ratio: float
+    target: float
+
+
+def compare(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], pairs: int, target: float) -> Ratio:
+    """Time both in pairs, one right after the other and in turn."""
     times: dict[str, list[float]] = {"ours": [], "theirs": []}
     both = [("ours", ours), ("theirs", theirs)]
     for _, work in both:
@@ -158,10 +170,7 @@ def compare(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor],
         for which, work in both if i % 2 else reversed(both):
             times[which].append(seconds(work))
     ratio = statistics.median(a / b for a, b in zip(times["ours"], times["theirs"], strict=True))
-    mine, other = (statistics.median(times[which]) for which in ("ours", "theirs"))
-    verdict = "reached" if ratio <= target else "missed"
-    print(f"{name:<24} {mine:>8.2f} s {other:>8.2f} s {ratio:>6.3f}   target {target}: {verdict}")
-    return mine
+    return Ratio(name, statistics.median(times["ours"]), statistics.median(times["theirs"]), ratio, target)
 
 
 def seconds(work: Callable[[], Tensor]) -> float:
@@ -190,6 +199,52 @@ def rate(network: Any, conds: list[Tensor], dtype: torch.dtype, steps: int, took
     print(f"{reached / 1e9:.0f} of {peak / 1e9:.0f} GFLOP/s of matrix multiplication reached ({reached / peak:.0%})")
 
 
+@dataclass(frozen=True)
+class Contest:
+    """The same random network as both sides load it, and what it is asked."""
+
+    network: Any
+    pipe: Any
+    conds: list[Tensor]
+    steps: int
+    dtype: torch.dtype
+
+    def ratios(self, pairs: int) -> Iterator[Ratio]:
+        """Compare a guided picture, and a guided anagram with 2 and with 4 calls per step."""
+        empty, first, _ = self.conds
+        steps, dtype = self.steps, self.dtype
+
+        def ours() -> Tensor:
+            return walk(self.network, lambda e, c: cfg(c, e, 7), [empty, first], steps, dtype)
+
+        def theirs() -> Tensor:
+            kwargs = {"prompt_embeds": first, "negative_prompt_embeds": empty, "output_type": "pt", "guidance_scale": 7.0}
+            return self.pipe(num_inference_steps=steps, **kwargs).images  # type: ignore[no-any-return]
+
+        def two(e: Denoiser, a: Denoiser, b: Denoiser) -> Denoiser:
+            return combine_views([cfg(a, e, 7), cfg(b, e, 7)], [VIEWS["identity"], VIEWS["rotate180"]])
+
+        yield compare("generate", ours, theirs, pairs, 1.0)
+        for calls in (2, 4):
+            loop = partial(public_anagram, self.pipe, self.conds, steps, dtype, calls)
+            yield compare(
+                f"anagram, {calls} calls per step", lambda: walk(self.network, two, self.conds, steps, dtype), loop, pairs, 0.55
+            )
+
+
+def contest(width: int, steps: int, device: str) -> Contest:
+    """Build both sides on a device; on CUDA in bfloat16, compiled."""
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    network = build(width, device, dtype)
+    draw = torch.Generator().manual_seed(0)
+    conds = [torch.randn(1, 77, 512, generator=draw).to(device, dtype) for _ in range(3)]
+    pipe = pipeline(copy.deepcopy(network))  # as diffusers loads it
+    network = Placement(torch.device(device), dtype).to_device(network, "unet")  # as noisewalk does
+    if device == "cuda":
+        pipe.unet, network = torch.compile(pipe.unet), torch.compile(network)
+    return Contest(network, pipe, conds, steps, dtype)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--width", type=int, default=64, help="192 is IF-M's, 64 a third of it")
@@ -198,42 +253,19 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    dtype = torch.bfloat16 if options.device == "cuda" else torch.float32
-    network = build(options.width, options.device, dtype)
-    count = sum(p.numel() for p in network.parameters())
+    both = contest(options.width, options.steps, options.device)
+    count = sum(p.numel() for p in both.network.parameters())
     machine = f"{os.cpu_count()} CPUs, {torch.get_num_threads()} threads, torch {torch.__version__}, {platform.machine()}"
-    print(f"{machine}; {options.device}, {dtype}; {count / 1e6:.0f} M parameters, {options.steps} steps, {options.pairs} pairs")
-    draw = torch.Generator().manual_seed(0)
-    conds = [torch.randn(1, 77, 512, generator=draw).to(options.device, dtype) for _ in range(3)]
-    pipe = pipeline(copy.deepcopy(network))  # as diffusers loads it
-    network = Placement(torch.device(options.device), dtype).to_device(network, "unet")  # as noisewalk does
-    if options.device == "cuda":
-        pipe.unet, network = torch.compile(pipe.unet), torch.compile(network)
-    empty, first, _ = conds
-    steps = options.steps
-
-    def ours() -> Tensor:
-        return walk(network, lambda e, c: cfg(c, e, 7), [empty, first], steps, dtype)
-
-    def theirs() -> Tensor:
-        kwargs = {"prompt_embeds": first, "negative_prompt_embeds": empty, "output_type": "pt", "guidance_scale": 7.0}
-        return pipe(num_inference_steps=steps, **kwargs).images  # type: ignore[no-any-return]
-
-    def two(e: Denoiser, a: Denoiser, b: Denoiser) -> Denoiser:
-        return combine_views([cfg(a, e, 7), cfg(b, e, 7)], [VIEWS["identity"], VIEWS["rotate180"]])
-
+    print(
+        f"{machine}; {options.device}, {both.dtype}; {count / 1e6:.0f} M parameters, {both.steps} steps, {options.pairs} pairs"
+    )
     print(f"{'':<24} {'noisewalk':>10} {'diffusers':>10} {'ratio':>6}")
-    took = compare("generate", ours, theirs, options.pairs, 1.0)
-    for calls in (2, 4):
-        compare(
-            f"anagram, {calls} calls per step",
-            lambda: walk(network, two, conds, steps, dtype),
-            partial(public_anagram, pipe, conds, steps, dtype, calls),
-            options.pairs,
-            0.55,
-        )
-    if options.device == "cuda":  # a CPU's convolutions are faster than its matrix multiplication, which then says nothing
-        rate(network, conds, dtype, steps, took)
+    for i, each in enumerate(both.ratios(options.pairs)):
+        verdict = "reached" if each.ratio <= each.target else "missed"
+        times = f"{each.ours:>8.2f} s {each.theirs:>8.2f} s {each.ratio:>6.3f}"
+        print(f"{each.name:<24} {times}   target {each.target}: {verdict}")
+        if i == 0 and options.device == "cuda":  # a CPU's convolutions are faster than its matrix multiplication
+            rate(both.network, both.conds, both.dtype, both.steps, each.ours)
 
 
 if __name__ == "__main__":

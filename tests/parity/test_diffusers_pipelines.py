@@ -6,8 +6,6 @@ noisewalk goes through its public functions. diffusers draws its noise from the 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,10 @@ import pytest
 import tiny_pipelines as tiny
 import torch
 from diffusers.pipelines.z_image import pipeline_z_image
-from doubled import Doubled, doubled
+from doubled import Doubled
 from oracles import F64
 from PIL import Image
+from pipelines_in_float64 import SEED, close, streams
 from torch import Tensor
 
 import noisewalk as nw
@@ -28,7 +27,6 @@ from noisewalk.models.diffusers.pipeline import open_pipeline
 from noisewalk.walk import SeededNoise
 
 PROMPT = "a red fox, 7"
-SEED = 180
 pytestmark = pytest.mark.filterwarnings("ignore")  # of diffusers and transformers
 
 
@@ -44,38 +42,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ours(folder: Path, **options: Any) -> nw.Pretrained:
     return nw.load(str(folder), dtype=F64, **options)
-
-
-@pytest.fixture
-def theirs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """(pipeline class, folder, noises) -> the pipeline in float64, drawing from the noises, the last for all the rest."""
-
-    def make(kind: type, folder: Path, *noises: SeededNoise, **replaced: Any) -> Any:
-        doubled(monkeypatch)
-        queue = list(noises)
-
-        def draw(shape: Any, **_: Any) -> Tensor:
-            noise = queue.pop(0) if len(queue) > 1 else queue[0]
-            return noise(torch.empty(tuple(shape), dtype=F64))
-
-        for name, module in list(sys.modules.items()):
-            if name.startswith("diffusers.") and "randn_tensor" in vars(module):
-                monkeypatch.setattr(module, "randn_tensor", draw)
-        pipe = kind.from_pretrained(folder, torch_dtype=F64, **replaced)  # type: ignore[attr-defined]
-        pipe.set_progress_bar_config(disable=True)
-        return pipe
-
-    return make
-
-
-def streams(purpose: str = "init") -> tuple[SeededNoise, SeededNoise]:
-    noise = SeededNoise([SEED], purpose)
-    return noise, noise.stream("step")
-
-
-def close(mine: Tensor, other: Tensor) -> None:
-    assert mine.dtype == other.dtype == F64
-    torch.testing.assert_close(mine, other, rtol=0, atol=1e-9)
 
 
 def end(result: nw.Result) -> Tensor:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from noisewalk import UserError
-from noisewalk.models import bundled, zoo
+from noisewalk.models import bundled, trained, zoo
 from noisewalk.models.checkpoint import fingerprint, read_card, shards_of
 
 WHOLE = bundled.WEIGHTS
@@ -41,7 +41,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copyfile(card, folder / card.name)
     monkeypatch.setenv("NOISEWALK_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv(bundled.ADDRESS, raising=False)
-    for module in (bundled, zoo):
+    for module in (bundled, trained, zoo):
         monkeypatch.setattr(module, "WEIGHTS", folder)
     return folder
 

@@ -28,7 +28,7 @@ def run_technique(technique: str, rest: list[str]) -> int:
     if wanted.out:
         pictures_to_write(wanted.out)
     model = load(wanted.model, **wanted.loading)
-    out = pictures_to_write(wanted.out or place(wanted, model.fingerprint))
+    out = pictures_to_write(wanted.out or place(wanted, model.identity))
     try:
         with progress(technique) as watch:
             result = run(technique, wanted.spec, model, watch, keep_states=wanted.trajectory)

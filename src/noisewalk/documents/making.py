@@ -52,7 +52,7 @@ def key(job: Job, prepared: Prepared[Any], extras: frozenset[str]) -> str:
         kept.append(hashlib.sha256(data).hexdigest())
         return kept[-1]
 
-    weights = [(stage.model.name, stage.model.fingerprint, dtype_name(stage.model.compute_dtype)) for stage in prepared.stages]
+    weights = [(stage.model.name, stage.model.identity, dtype_name(stage.model.compute_dtype)) for stage in prepared.stages]
     marks = [bool(job.loading.get(name)) for name in ("watermark", "safety_checker")]
     said = (
         FORMAT,

@@ -96,7 +96,8 @@ class CommandResolver:
         words: list[str] = []
         for name, value in self.loading.items():
             if name != "upscaler":
-                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+                given = value if isinstance(value, tuple) else (value,)
+                words += [f"--{name.replace('_', '-')}", *([] if value is True else map(str, given))]
             elif getattr(job.spec, "upsample", None):
                 words += ["--upscaler", *model.upscalers]
         return words

@@ -14,6 +14,7 @@ from ..guidance.tables import THRESHOLDS
 from ..guidance.threshold import clip, dynamic_threshold
 from ..walk.noise import Noise, NoiseLevel, Schedule, add_noise
 from ..walk.prediction import Bound, Condition, Denoiser, Model
+from .adapters import Adapter
 from .defaults import Defaults as Defaults
 
 
@@ -47,6 +48,7 @@ class Pretrained:
         fingerprint: the first 16 hexadecimal digits of the weights' SHA-256, which the metadata of every picture keeps.
         card: data, licence, recipe, seed, steps and measured quality.
         upscalers: the names of the stages after it that the user chose; a part of the metadata.
+        adapters: the LoRA adapters that it was loaded with; a part of the metadata.
         low_res: low-resolution conditioning, see `Bound`; `Upscaler.conditioned_on` sets it.
         upscaler: loads the next stage of a cascade; None if there is none.
         unit_start: True if walks start from noise of standard deviation 1, as every diffusers pipeline does, instead of the
@@ -70,6 +72,7 @@ class Pretrained:
     fingerprint: str = ""
     card: dict[str, Any] = field(default_factory=dict)
     upscalers: tuple[str, ...] = ()
+    adapters: tuple[Adapter, ...] = ()
     low_res: Condition = ()
     upscaler: Callable[[], Upscaler] | None = None
     unit_start: bool = False
@@ -91,6 +94,11 @@ class Pretrained:
             UserError: the model does not know the prompt.
         """
         return Bound(self.model, self.encode(prompt), self.low_res)
+
+    @property
+    def identity(self) -> str:
+        """What tells its pictures from those of other models: the fingerprints of its weights and of its adapters."""
+        return self.fingerprint + "".join(f"+{each.fingerprint}:{each.scale:g}" for each in self.adapters)
 
     @property
     def walk_shape(self) -> tuple[int, int, int]:
@@ -136,7 +144,7 @@ class Pretrained:
         return eps if self.unit_start else level.sigma * eps
 
     def __repr__(self) -> str:
-        return f"<noisewalk model '{self.name}', {'x'.join(map(str, self.shape))}, weights {self.fingerprint}>"
+        return f"<noisewalk model '{self.name}', {'x'.join(map(str, self.shape))}, weights {self.identity}>"
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,34 +14,24 @@ import torch
 
 from ..errors import UserError, unknown
 from ..plugins import load_plugins
-from ..walk.schedules import LinearPath, Rescaled
+from .adapters import Adapter, read_adapters
 from .bundled import WEIGHTS as WEIGHTS
-from .bundled import left_out, present
-from .checkpoint import RUN_CHECKPOINT, fingerprint, network_weights, verified_card
+from .bundled import present
+from .checkpoint import RUN_CHECKPOINT
 from .diffusers.deepfloyd import NAMED, NamedModel, cascade
 from .diffusers.hub import locate
 from .diffusers.memory import Placement, placement
 from .diffusers.pipeline import open_pipeline
 from .names import is_repository, is_there, missing, read_name
-from .nets.build import SCHEDULES, prompts
-from .nets.from_checkpoint import CheckpointMismatch, build_from_checkpoint, read_defaults
-from .nets.prepacked import prepack
-from .nets.text_unet import TextUNet
-from .nets.upscaler_unet import UpscalerUNet
-from .network import NetworkModel
-from .precision import convert_precision, dtype_of, fastest_dtype
+from .precision import dtype_of, fastest_dtype
 from .pretrained import Defaults as Defaults
 from .pretrained import Pretrained as Pretrained
-from .pretrained import Upscaler
 from .text.prompts import DigitPrompts
-from .text.text_prompts import TextPrompts
-from .text.vocabulary import Vocabulary
+from .trained import load_upscaler as load_upscaler
+from .trained import pretrained as pretrained
+from .trained import read_checkpoint
 
 log = logging.getLogger("noisewalk")
-_CPU = torch.device("cpu")
-
-UPSCALERS = {("unet-text", 32): "emoji-upscaler.safetensors", ("unet-text", 64): "emoji-upscaler-256.safetensors"}
-"""The bundled next stage after a network, by its kind and its size in pixels."""
 
 
 def bundled() -> dict[str, dict[str, Any]]:
@@ -73,6 +63,7 @@ def load(
     name: str,
     *,
     upscaler: Sequence[str] = (),
+    lora: Sequence[str] = (),
     memory: str = "auto",
     device: str = "auto",
     dtype: torch.dtype | str = "auto",
@@ -86,6 +77,7 @@ def load(
         name: a bundled model ("digits"); the path of a .safetensors file or of a run folder that `noisewalk train` wrote; or,
             with the extra "diffusers", a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
         upscaler: hub ids or folders of the stages after the model; () for its own.
+        lora: LoRA adapters, FILE or FILE:SCALE each; what they change is summed.
         memory: see `Placement`; noisewalk's own models are small, and always whole on the device.
         device: the device to compute on. "auto" is the GPU for diffusers models, and the CPU for noisewalk's own.
         dtype: the dtype of the network, or its name. For "auto" see `Placement` for diffusers models; noisewalk's own compute
@@ -104,19 +96,21 @@ def load(
     kind = dtype_of(dtype)
     if is_pipeline(name):
         place = placement(memory, device, kind)
-        return _open(name, tuple(upscaler), place, offline, safety_checker, watermark)
+        return _open(name, tuple(upscaler), read_adapters(lora), place, offline, safety_checker, watermark)
+    if lora:
+        raise UserError(f"'{name}' takes no LoRA adapters, which are for pipelines of diffusers; leave out --lora")
     if safety_checker or watermark:
         raise UserError(f"'{name}' has no safety checker and no watermark; leave out --safety-checker and --watermark")
     path = weights_path(name)
     where = placement(memory, "cpu" if device == "auto" else device).device
     kind = kind or fastest_dtype(where)
-    model = _read(name, path.resolve(), path.stat().st_mtime_ns, where, kind)
+    model = read_checkpoint(name, path, where, kind)
     if not upscaler:
         return model
     if len(upscaler) > 1:
         raise UserError(f"only one --upscaler can follow '{name}'; {len(upscaler)} were given")
-    weights_path(upscaler[0])  # an error is raised now, and not after the first stage was walked
-    return replace(model, upscaler=partial(load_upscaler, upscaler[0], where, kind), upscalers=tuple(upscaler))
+    next_stage = weights_path(upscaler[0])  # an error is raised now, and not after the first stage was walked
+    return replace(model, upscaler=partial(load_upscaler, next_stage, where, kind), upscalers=tuple(upscaler))
 
 
 def model_for(prompts: Sequence[str]) -> str:
@@ -173,7 +167,13 @@ def is_pipeline(name: str) -> bool:
 
 @lru_cache(maxsize=2)
 def _open(
-    name: str, upscalers: tuple[str, ...], place: Placement, offline: bool, safety_checker: bool, watermark: bool
+    name: str,
+    upscalers: tuple[str, ...],
+    adapters: tuple[Adapter, ...],
+    place: Placement,
+    offline: bool,
+    safety_checker: bool,
+    watermark: bool,
 ) -> Pretrained:
     """Return a model in diffusers' format, with the stages after it."""
     known = NAMED.get(name, NamedModel(name))
@@ -181,73 +181,6 @@ def _open(
     def find(hub: str) -> Path:
         return locate(hub, offline, half=place.dtype.itemsize == 2)
 
-    model = open_pipeline(find(known.hub), name, place, safety_checker=safety_checker, watermark=watermark)
+    wanted: Any = {"adapters": adapters, "safety_checker": safety_checker, "watermark": watermark}
+    model = open_pipeline(find(known.hub), name, place, **wanted)
     return replace(cascade(model, upscalers or known.upscalers, find, place), upscalers=upscalers)
-
-
-@lru_cache(maxsize=4)
-def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torch.dtype) -> Pretrained:
-    card = verified_card(path)
-    tensors, config = network_weights(path)
-    try:
-        network = build_from_checkpoint(config, tensors)
-        model = pretrained(name, network, config, fingerprint(path), device, dtype)
-        defaults = read_defaults(card, model.defaults)
-    except (CheckpointMismatch, KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{path} is not a picture model of this version of noisewalk: {str(error).splitlines()[0]}") from error
-    encode = model.encode
-    if isinstance(encode, TextPrompts) and "known" in card:
-        vocabulary = Vocabulary(encode.table, card["known"], card.get("filler", ()))
-        encode = replace(encode, vocabulary=vocabulary)
-    return replace(model, card=card, encode=encode, defaults=defaults)
-
-
-def load_upscaler(name: str, device: torch.device, dtype: torch.dtype) -> Upscaler:
-    """Load the upscaler of a run folder or a .safetensors file, as the next stage of a cascade.
-
-    Args:
-        name: the folder or the file.
-        device: the device to compute on.
-        dtype: the dtype of the network.
-
-    Raises:
-        UserError: there is none, or its weights are missing or damaged.
-    """
-    return Upscaler(load(str(present(Path(name))), device=str(device), dtype=dtype), LinearPath())
-
-
-def pretrained(
-    name: str,
-    network: torch.nn.Module,
-    config: dict[str, Any],
-    fingerprint: str = "",
-    device: torch.device = _CPU,
-    dtype: torch.dtype = torch.float32,
-) -> Pretrained:
-    """Return a network, with the configuration of its checkpoint, as a model that makes pictures."""
-    network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    cast = convert_precision(network, dtype, name)
-    prepack(network)
-    encode, call = prompts(config), cast(network)
-    if isinstance(encode, TextPrompts) and isinstance(network, TextUNet | UpscalerUNet):
-        encode, call = replace(encode, encode_text=cast(network.encode_text), device=device), cast(network.denoise)
-    multiple = 1 if dtype == torch.bfloat16 else 4 if torch.get_num_threads() > 1 else 16
-    schedule = SCHEDULES[config["schedule"]]()
-    unit = (0.5, 0.5) if config.get("unit_range") else (1.0, 0.0)
-    shape = config["config"]
-    next_stage = WEIGHTS / UPSCALERS.get((config["network"], shape["image_size"]), "none")
-    return Pretrained(
-        name,
-        NetworkModel(call, schedule, config["prediction_type"], 0, multiple, *unit),
-        encode,
-        Rescaled(schedule, 2.0) if config.get("unit_range") else schedule,
-        (shape["in_channels"], shape["image_size"], shape["image_size"]),
-        read_defaults(config, Defaults()),
-        dark_background=shape["in_channels"] == 1,
-        fingerprint=fingerprint,
-        upscaler=partial(load_upscaler, str(next_stage), device, dtype)
-        if next_stage.is_file() or left_out(next_stage)
-        else None,
-        device=device,
-        compute_dtype=dtype,
-    )

@@ -23,6 +23,7 @@ class Loading:
         "auto", "the dtype of the network: auto (the one that the hardware is fast at), float32, bfloat16 or float16"
     )
     offline: bool = option(False, "use only what is on this machine, and do not ask the network")
+    lora: Sequence[str] = option((), "LoRA adapters for a pipeline of diffusers: .safetensors files, FILE or FILE:SCALE each")
 
     def changed(self) -> dict[str, Any]:
         """As keywords of `load`, without those that are at their defaults."""

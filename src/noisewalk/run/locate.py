@@ -90,6 +90,21 @@ def locate_upscalers(record: Record, picture: Path) -> tuple[str, ...]:
     )
 
 
+def locate_adapters(record: Record, picture: Path) -> tuple[str, ...]:
+    """What to load the model's LoRA adapters by, FILE:SCALE each.
+
+    Raises:
+        UserError: one of them is nowhere, or another file.
+    """
+    found = []
+    for each in record.model.lora:
+        path = _located(each.name, each.path, each.weights, picture, True, "put it beside the picture")
+        if _digest(Path(path)) != each.weights:
+            raise UserError(f"the adapter {path} is not the one that {picture} was made with (weights {shorten(each.weights)})")
+        found.append(f"{path}:{each.scale!r}")
+    return tuple(found)
+
+
 def _located(name: str, place: str | None, digest: str, picture: Path, own: bool, remedy: str) -> str:
     said = [read_name(text).path for text in (name, place) if text and not re.match(r"[/\\]{2}", text)]
     folders = [*picture.absolute().parents][: ABOVE + 1]

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..errors import UserError, shorten, unknown
 from ..images import encode_png, open_bytes, png, read_file
+from ..models.adapters import MOST_SCALE
 from ..models.precision import DTYPES
 from ..techniques import TECHNIQUES
 from ..techniques.requests import Request
@@ -32,6 +33,23 @@ Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=8)]
 
 
 @dataclass(frozen=True)
+class AdapterRecord:
+    """A LoRA adapter of the model.
+
+    Args:
+        name: its file's name.
+        scale: how strongly it was applied.
+        weights: its fingerprint.
+        path: where its file was, see `locate.recorded_place`.
+    """
+
+    name: Name
+    scale: Annotated[float, msgspec.Meta(ge=-MOST_SCALE, le=MOST_SCALE)]
+    weights: Name
+    path: Name = ""
+
+
+@dataclass(frozen=True)
 class ModelRecord:
     """The model a picture was made with.
 
@@ -44,6 +62,7 @@ class ModelRecord:
             have absolute paths, the oldest have none.
         upscaler_paths: the same of each upscaler.
         upscaler_weights: the fingerprint of each stage after the model that was walked, whoever chose it.
+        lora: the adapters that it was loaded with.
     """
 
     name: Name
@@ -53,6 +72,7 @@ class ModelRecord:
     path: Name | None = None
     upscaler_paths: Names = ()
     upscaler_weights: Names = ()
+    lora: Annotated[tuple[AdapterRecord, ...], msgspec.Meta(max_length=8)] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..techniques import TECHNIQUES
 from ..techniques.requests import Request
 from ..techniques.spec import seeds
 from ..techniques.view_files import FILE, has_changed, split_name
-from .locate import locate_model, locate_upscalers
+from .locate import locate_adapters, locate_model, locate_upscalers
 from .make import Progress, run
 from .prepare import prepare
 from .record import Record
@@ -81,7 +81,8 @@ def _model(record: Record, path: Path, model: str | Path | Pretrained | None) ->
         return model
     name = locate_model(record, path) if model is None else str(model)
     marked = record.safety is not None and record.safety.watermark
-    return load(name, upscaler=locate_upscalers(record, path), dtype=record.model.dtype, watermark=marked)
+    upscalers, adapters = locate_upscalers(record, path), locate_adapters(record, path)
+    return load(name, upscaler=upscalers, lora=adapters, dtype=record.model.dtype, watermark=marked)
 
 
 def _changes(record: Record, model: Pretrained, spec: Request) -> Iterator[str]:

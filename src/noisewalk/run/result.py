@@ -23,7 +23,7 @@ from ..techniques.spec import seeds
 from ..techniques.stages import Clock
 from ..walk.sampling import State
 from .locate import recorded_name, recorded_place
-from .record import FIGURE, ModelRecord, PictureRecord, Record, Safety, write
+from .record import FIGURE, AdapterRecord, ModelRecord, PictureRecord, Record, Safety, write
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +168,7 @@ class Result:
                 recorded_place(model.name),
                 tuple(recorded_place(name) for name in model.upscalers),
                 self.upscaler_weights,
+                tuple(AdapterRecord(a.path.name, a.scale, a.fingerprint, recorded_place(str(a.path))) for a in model.adapters),
             ),
             {},
             picture,

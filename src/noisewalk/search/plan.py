@@ -140,7 +140,7 @@ def make_plan(technique: str, spec: Request, model: Pretrained, seeds: Sequence[
     Raises:
         UserError: something in the spec or at a point of the grid cannot be done, or it makes several pictures a seed.
     """
-    identity = (model.name, model.fingerprint, dtype_name(model.compute_dtype))
+    identity = (model.name, model.identity, dtype_name(model.compute_dtype))
     plan = Plan(technique, prepare(spec, model).record, identity, tuple(seeds), **rest)
     for point in range(len(plan.points)):
         try:

@@ -71,8 +71,8 @@ def equipment(plan: Plan) -> tuple[Pretrained, Scorer]:
     """
     name, weights, dtype = plan.model
     model = load(name, dtype=dtype, **plan.loading)
-    if model.fingerprint != weights:
-        raise UserError(f"the model '{name}' has weights {model.fingerprint} here, the search is of {weights}")
+    if model.identity != weights:
+        raise UserError(f"the model '{name}' has weights {model.identity} here, the search is of {weights}")
     return model, get_scorer(plan.scorer, model)
 
 

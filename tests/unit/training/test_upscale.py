@@ -99,7 +99,7 @@ def test_a_cascade_is_a_walk_then_a_walk_beside_what_it_drew(tmp_path: Path, mon
     checkpoint(tmp_path / "first.safetensors", first, "unet-text", "flow_prediction")
     second = UpscalerUNet(replace(UPSCALER_32, image_size=64, **small))
     checkpoint(tmp_path / "emoji-upscaler.safetensors", second, "unet-upscaler", "sample")
-    monkeypatch.setattr("noisewalk.models.zoo.WEIGHTS", tmp_path)
+    monkeypatch.setattr("noisewalk.models.trained.WEIGHTS", tmp_path)
     model = load(str(tmp_path / "first.safetensors"), dtype="float32")
     low = nw.generate(model, "a rocket", seed=3).states[-1].x_t
     high = nw.generate(model, "a rocket", seed=3, upsample=1, noise_level=[99]).states[-1].x_t

@@ -16,7 +16,7 @@ from noisewalk.files import write_atomic
 from noisewalk.guidance import cfg
 from noisewalk.images import encode_png, to_image
 from noisewalk.models.nets.upscaler_unet import enlarge
-from noisewalk.models.zoo import load_upscaler
+from noisewalk.models.zoo import load_upscaler, weights_path
 from noisewalk.training.data import from_uint8
 from noisewalk.walk import SeededNoise, ddim, levels, linspace, sample
 
@@ -44,7 +44,7 @@ def main(
         threads: of PyTorch.
     """
     torch.set_num_threads(threads)
-    upscaler = load_upscaler(model, torch.device("cpu"), torch.float32)
+    upscaler = load_upscaler(weights_path(model), torch.device("cpu"), torch.float32)
     size = upscaler.pretrained.shape[-1]
     pictures, rows = select(size, World(), "held out")
     chosen = torch.linspace(0, len(rows) - 1, num).long()

@@ -74,19 +74,15 @@ class Placement:
         log.info("%s: about %.2f GiB of %.1f GiB free on %s, %s", name, needed, free, self.device, kind)
 
     def estimate(self, folder: ModelFolder, family: Family) -> int:
-        """Return the bytes at the peak: the text encoders or the network, which are never loaded together."""
-        parts = [
-            [family.network, *(["vae"] if family.latent else [])],
-            [p for p in family.text if p.startswith("text_encoder")],
-        ]
-        sizes = []
-        for group in parts:
-            total = 0
-            for part in group:
-                if folder.has(part) and (group is parts[0] or _weights(folder, part)):
-                    total += folder.parameters(part)
-            sizes.append(total)
-        return int(max(sizes) * self.dtype.itemsize * _WORKING)
+        """Return the bytes at the peak of all but "sequential": of the text encoders, or of the network and the autoencoder.
+
+        These two groups are never loaded together. "offload" moves the network away before the autoencoder works.
+        """
+        drawing = [folder.parameters(part) for part in (family.network, "vae")[: 1 + bool(family.latent)] if folder.has(part)]
+        encoders = [part for part in family.text if part.startswith("text_encoder") and folder.has(part)]
+        reading = sum(folder.parameters(part) for part in encoders if _weights(folder, part))
+        drawing_size = max(drawing) if self.mode == "offload" else sum(drawing)
+        return int(max(drawing_size, reading) * self.dtype.itemsize * _WORKING)
 
     def to_device(self, module: Any, part: str) -> Any:
         """Move a loaded part to where it computes.

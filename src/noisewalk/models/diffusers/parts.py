@@ -19,6 +19,7 @@ from ..text.embeddings import EmbeddingCache
 from .components import ModelFolder
 from .configs import reading
 from .families import Family
+from .lora import Loras
 from .memory import Placement
 from .post_processing import PostProcessing
 
@@ -34,12 +35,14 @@ class Parts:
         family: its family.
         place: where and in which dtype the parts compute.
         post_processing: the safety checker and the watermark.
+        loras: the LoRA adapters.
     """
 
     folder: ModelFolder
     family: Family
     place: Placement
     post_processing: PostProcessing
+    loras: Loras
     _loaded: dict[str, Any] = field(default_factory=dict)
     _prompts: dict[str, Condition] = field(default_factory=dict)
 
@@ -48,7 +51,9 @@ class Parts:
         name = self.family.network
         if name not in self._loaded:
             self.free_encoders()
-            self._loaded[name] = self.place.to_device(self.folder.load(name, self.place.dtype), self.family.network)
+            network = self.folder.load(name, self.place.dtype)
+            self.loras.apply(name, network)
+            self._loaded[name] = self.place.to_device(network, name)
         return self._loaded[name]
 
     def call_network(self, x: Tensor, t: Tensor, *cond: Tensor) -> Tensor:
@@ -93,7 +98,7 @@ class Parts:
         """Return the cache of this encoder's embeddings, and the cache of those imported for this model."""
         folder = cache_folder() / "prompts"
         try:
-            own = "-".join(self.folder.fingerprint(part) for part in self.encoder_names())
+            own = "-".join(self.folder.fingerprint(part) + self.loras.change(part) for part in self.encoder_names())
         except UserError:  # its weights are missing, but there may be imported embeddings
             own = f"no weights at {self.folder.path.resolve()}"
         return EmbeddingCache(own, folder), EmbeddingCache(f"imported for {self.folder.pipeline}, {self.width}", folder)
@@ -143,8 +148,10 @@ class Parts:
     def _encode(self, prompt: str) -> Condition:
         if "text" not in self._loaded:
             log.info("loading the text encoder of %s (its embeddings are kept in %s)", self.folder.path.name, cache_folder())
-            dtype = self.place.dtype
-            self._loaded["text"] = self.place.encoder_to_device(self.folder.encoders(self.family.text, dtype))
+            pipe = self.folder.encoders(self.family.text, self.place.dtype)
+            for part in self.encoder_names():
+                self.loras.apply(part, getattr(pipe, part))
+            self._loaded["text"] = self.place.encoder_to_device(pipe)
         pipe = self._loaded["text"]
         self.warn_of_truncation(pipe, prompt)
         assert self.family.encode is not None

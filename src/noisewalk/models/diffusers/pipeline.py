@@ -15,11 +15,13 @@ from torch import Tensor
 
 from ...errors import UserError, unknown
 from ...walk.schedules import Rescaled, WithGrid
+from ..adapters import Adapter
 from ..network import NetworkModel
 from ..pretrained import Codec, Pretrained
 from .components import ModelFolder
 from .configs import Network, reading
 from .families import FAMILIES, Family
+from .lora import Loras
 from .memory import Placement
 from .parts import Parts
 from .post_processing import PostProcessing
@@ -33,6 +35,7 @@ def open_pipeline(
     place: Placement,
     size: int | None = None,
     *,
+    adapters: tuple[Adapter, ...] = (),
     safety_checker: bool = False,
     watermark: bool = False,
 ) -> Pretrained:
@@ -43,6 +46,7 @@ def open_pipeline(
         name: the name that it was asked for by.
         place: where it computes.
         size: the side of its pictures in pixels; None for the model's own.
+        adapters: LoRA adapters, which change its network and its text encoders.
         safety_checker: see `PostProcessing`.
         watermark: see `PostProcessing`.
 
@@ -54,7 +58,7 @@ def open_pipeline(
         raise unknown("kind of pipeline", folder.pipeline, FAMILIES)
     family = FAMILIES[folder.pipeline]
     folder.component_class(family.network)
-    parts = Parts(folder, family, place, PostProcessing(folder, safety_checker, watermark))
+    parts = Parts(folder, family, place, PostProcessing(folder, safety_checker, watermark), Loras(folder, adapters))
     place.check(name, folder, family)
     config = folder.network(family.network)
     channels, codec, side = _shape(parts, config, size)
@@ -68,6 +72,7 @@ def open_pipeline(
         replace(family.defaults, step_rule=sampling.step_rule, threshold=sampling.threshold),
         fingerprint=folder.fingerprint(family.network),
         card={"what": f"{folder.pipeline} from {path}"},
+        adapters=adapters,
         parts=parts,
         unit_start=sampling.unit_start,
         codec=codec,

@@ -149,24 +149,8 @@ def _sigmas(name: str, settings: Settings) -> Sampling:
     lines = []
     if final == "sigma_min":
         lines.append(instead("final_sigmas_type", final, "its last level is walked to, but diffusers then scales by 1 / alpha"))
-    log_linear = settings.get("interpolation_type") == "log_linear"
     plain = converted(settings, 2.0, 1.0, 2) is None
-    path = RatioTable(table, logarithmic=log_linear or not plain)
-
-    def times(steps: int) -> Tensor:
-        index = spaced(name, settings, steps, num, num)
-        if log_linear:
-            ratios = torch.exp(torch.linspace(float(table[-1].log()), float(table[0].log()), steps + 1, dtype=torch.float64))
-        else:
-            level = RatioTable(table)((index + 1) / num)
-            ratios = level.sigma / level.alpha
-        other = converted(settings, float(ratios[0]), float(ratios[-1]), steps)
-        if other is None and not log_linear:
-            found = (index + 1) / num
-        else:
-            found = times_of(path, ratios[:steps] if other is None else other)
-        end = 1 / num if final == "sigma_min" else 0.0
-        return torch.cat([found, torch.tensor([end], dtype=torch.float64)])
+    path = RatioTable(table, logarithmic=settings.get("interpolation_type") == "log_linear" or not plain)
 
     def told(t: Tensor) -> Tensor:
         if kind == "continuous" and settings["prediction_type"] == "v_prediction":
@@ -175,7 +159,7 @@ def _sigmas(name: str, settings: Settings) -> Sampling:
         return (t * num - 1).clamp(0, num - 1)
 
     return Sampling(
-        WithGrid(path, times),
+        WithGrid(path, partial(_sigma_times, name, settings, path)),
         settings["prediction_type"],
         told,
         num,
@@ -184,3 +168,22 @@ def _sigmas(name: str, settings: Settings) -> Sampling:
         unit_start=settings["timestep_spacing"] == "leading",
         lines=tuple(lines),
     )
+
+
+def _sigma_times(name: str, settings: Settings, path: RatioTable, steps: int) -> Tensor:
+    """Return the times of a scheduler that counts in sigma / alpha, and the end."""
+    table, num = path.ratios, len(path.ratios)
+    index = spaced(name, settings, steps, num, num)
+    log_linear = settings.get("interpolation_type") == "log_linear"
+    if log_linear:
+        ratios = torch.exp(torch.linspace(float(table[-1].log()), float(table[0].log()), steps + 1, dtype=torch.float64))
+    else:
+        level = RatioTable(table)((index + 1) / num)
+        ratios = level.sigma / level.alpha
+    other = converted(settings, float(ratios[0]), float(ratios[-1]), steps)
+    if other is None and not log_linear:
+        found = (index + 1) / num
+    else:
+        found = times_of(path, ratios[:steps] if other is None else other)
+    end = 1 / num if settings.get("final_sigmas_type", "zero") == "sigma_min" else 0.0
+    return torch.cat([found, torch.tensor([end], dtype=torch.float64)])

@@ -22,17 +22,11 @@ def read_solver(name: str, settings: Settings, tokens: int) -> Sampling:
     abar = read_table(name, settings)
     table, num = ratios_of(abar), len(abar)
     rule, lines = _solver_rule(name, settings)
-    final = settings.get("final_sigmas_type", "sigma_min")  # DEIS has no such field, and never ends clean
-    if final not in ("zero", "sigma_min"):
-        raise UserError(f"the scheduler's final_sigmas_type '{final}' is not known; known are zero, sigma_min")
-    if settings.get("shift_terminal") and not settings["use_flow_sigmas"]:
-        raise UserError("the scheduler's shift_terminal needs use_flow_sigmas")
-    target, learned = settings["prediction_type"], settings.get("variance_type") in ("learned", "learned_range")
-    if learned and target != "epsilon":
-        raise UserError(f"the scheduler's variance_type goes with prediction_type epsilon, and not with {target}")
+    _check(settings)
+    learned = settings.get("variance_type") in ("learned", "learned_range")
     sampling = Sampling(
         DiscreteVP(abar),
-        target,
+        settings["prediction_type"],
         lambda t: t * num - 1,
         num,
         rule,
@@ -40,38 +34,62 @@ def read_solver(name: str, settings: Settings, tokens: int) -> Sampling:
         "dynamic" if settings["thresholding"] else "none",
         lines=tuple(lines),
     )
-    other = converted(settings, float(table[-1]), float(table[0]), 2)
     if settings["use_flow_sigmas"]:
-        if other is not None or target == "v_prediction":
-            raise UserError("the scheduler's use_flow_sigmas goes with neither other sigmas nor prediction_type v_prediction")
         times = partial(solver_flow_times, name, settings, tokens=tokens, first=float(table[0]))
         return replace(sampling, schedule=WithGrid(LinearPath(), times), time_conditioning=lambda t: (t * num + 1e-9).floor())
-    if other is None:
-        last = num - clipped(abar, settings.get("lambda_min_clipped"))
-        end = torch.tensor([0.0 if final == "zero" else 1 / num], dtype=torch.float64)
-
-        def plain_times(steps: int) -> Tensor:
-            return torch.cat([(spaced(name, settings, steps, num, last) + 1) / num, end])
-
-        return replace(sampling, schedule=WithGrid(DiscreteVP(abar), plain_times))
+    if converted(settings, 2.0, 1.0, 2) is None:
+        return replace(sampling, schedule=WithGrid(DiscreteVP(abar), partial(_plain_times, name, settings, abar)))
     path = RatioTable(table, logarithmic=True)
+    told = partial(_told, num=num, rounds=_rounds(name, settings))
+    return replace(sampling, schedule=WithGrid(path, partial(_times_of_sigmas, name, settings, path)), time_conditioning=told)
 
-    def times_of_sigmas(steps: int) -> Tensor:
-        spaced(name, settings, steps, num, num)  # so that as many steps as the class allows are allowed
-        ratios = converted(settings, float(table[-1]), float(table[0]), steps)
-        assert ratios is not None
-        last = {"zero": 0.0, "sigma_min": float(table[0] if name == "DPMSolverMultistepScheduler" else ratios[-1])}[final]
-        return times_of(path, torch.cat([ratios, torch.tensor([last], dtype=torch.float64)]))
 
-    rounds = settings["use_karras_sigmas"] or settings.get("use_lu_lambdas")
+def _check(settings: Settings) -> None:
+    """Raise a `UserError` for values that no scheduler has, or that do not go together."""
+    target, final = settings["prediction_type"], _final(settings)
+    if final not in ("zero", "sigma_min"):
+        raise UserError(f"the scheduler's final_sigmas_type '{final}' is not known; known are zero, sigma_min")
+    if settings.get("shift_terminal") and not settings["use_flow_sigmas"]:
+        raise UserError("the scheduler's shift_terminal needs use_flow_sigmas")
+    if settings.get("variance_type") in ("learned", "learned_range") and target != "epsilon":
+        raise UserError(f"the scheduler's variance_type goes with prediction_type epsilon, and not with {target}")
+    if settings["use_flow_sigmas"] and (converted(settings, 2.0, 1.0, 2) is not None or target == "v_prediction"):
+        raise UserError("the scheduler's use_flow_sigmas goes with neither other sigmas nor prediction_type v_prediction")
+
+
+def _final(settings: Settings) -> str:
+    return str(settings.get("final_sigmas_type", "sigma_min"))  # DEIS has no such field, and never ends clean
+
+
+def _plain_times(name: str, settings: Settings, abar: Tensor, steps: int) -> Tensor:
+    """Return the times of the table's own timesteps, and the end."""
+    num = len(abar)
+    last = num - clipped(abar, settings.get("lambda_min_clipped"))
+    end = torch.tensor([0.0 if _final(settings) == "zero" else 1 / num], dtype=torch.float64)
+    return torch.cat([(spaced(name, settings, steps, num, last) + 1) / num, end])
+
+
+def _times_of_sigmas(name: str, settings: Settings, path: RatioTable, steps: int) -> Tensor:
+    """Return the times of the sigmas that take the place of the table's, and the end."""
+    table = path.ratios
+    spaced(name, settings, steps, len(table), len(table))  # so that as many steps as the class allows are allowed
+    ratios = converted(settings, float(table[-1]), float(table[0]), steps)
+    assert ratios is not None
+    lowest = float(table[0] if name == "DPMSolverMultistepScheduler" else ratios[-1])
+    end = torch.tensor([0.0 if _final(settings) == "zero" else lowest], dtype=torch.float64)
+    return times_of(path, torch.cat([ratios, end]))
+
+
+def _rounds(name: str, settings: Settings) -> bool:
+    """Return whether a network is told the nearest timestep of a sigma, and not the one below it."""
     if name == "DPMSolverMultistepScheduler" and settings["beta_schedule"] == "squaredcos_cap_v2":
-        rounds = False
+        return False
+    return bool(settings["use_karras_sigmas"] or settings.get("use_lu_lambdas"))
 
-    def told(t: Tensor) -> Tensor:
-        index = (t * num - 1).clamp(0, num - 1)
-        return index.round() if rounds else (index + 1e-9).floor()
 
-    return replace(sampling, schedule=WithGrid(path, times_of_sigmas), time_conditioning=told)
+def _told(t: Tensor, num: int, rounds: bool) -> Tensor:
+    index = (t * num - 1).clamp(0, num - 1)
+    return index.round() if rounds else (index + 1e-9).floor()
 
 
 def _solver_rule(name: str, settings: Settings) -> tuple[str, list[str]]:
