@@ -22,6 +22,7 @@ from .classes import quiet, require
 from .components import ModelFolder
 from .configs import first_line
 
+_PARTS = ("unet", "transformer", "text_encoder", "text_encoder_2")
 _METADATA = {"r", "lora_alpha", "rank_pattern", "alpha_pattern", "target_modules", "lora_bias", "peft_type", "bias"}
 """What of an adapter's own configuration is used: how large it is, and how strong."""
 
@@ -112,8 +113,11 @@ class Loras:
             raise _another(adapter, self.folder, first_line(error)) from error
         state, alphas, metadata = found if len(found) == 3 else (found[0], None, found[1])
         strange = [key for key in state if not any(word in key for word in ("lora", ".alpha"))]
+        elsewhere = [key for key in state if key.partition(".")[0] not in _PARTS or not self.folder.has(key.partition(".")[0])]
         if strange or not state:
             raise _another(adapter, self.folder, f"it has {strange[0] if strange else 'nothing'}, which is not LoRA")
+        if elsewhere:
+            raise _another(adapter, self.folder, f"it changes {elsewhere[0].partition('.')[0]}, which there is not")
         if metadata:
             metadata = {key: value for key, value in metadata.items() if key.rpartition(".")[2] in _METADATA}
         return state, alphas, metadata or None
