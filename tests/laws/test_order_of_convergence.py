@@ -83,6 +83,7 @@ EXACT_START = {
     "plms": 2,
     "unipc-2": 3,
     "unipc-3": 4,
+    "vab": 2,
 }
 
 

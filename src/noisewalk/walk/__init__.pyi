@@ -11,6 +11,7 @@ from .grids import walk_times as walk_times
 from .linear_multistep import deis as deis
 from .linear_multistep import lms as lms
 from .linear_multistep import plms as plms
+from .linear_multistep import vab as vab
 from .multistep import dpm_solver as dpm_solver
 from .multistep import dpmpp as dpmpp
 from .multistep import unipc as unipc

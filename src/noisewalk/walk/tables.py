@@ -58,6 +58,7 @@ _lms = later("noisewalk.walk.linear_multistep:lms")
 _plms = later("noisewalk.walk.linear_multistep:plms")
 _ddim_raw = later("noisewalk.walk.steps:ddim_raw")
 _dpmpp = later("noisewalk.walk.multistep:dpmpp")
+_vab = later("noisewalk.walk.linear_multistep:vab")
 _unipc = later("noisewalk.walk.multistep:unipc")
 
 STEP_RULES: dict[str, StepRule] = {
@@ -92,6 +93,7 @@ STEP_RULES: dict[str, StepRule] = {
     "deis-3": StepRule(make=lambda: _deis(3), title="DEIS of order 3", order=2, memory=2),
     "plms": StepRule(make=_plms, title="pseudo linear multistep, of PNDM", order=2, first_calls=1, memory=3),
     "lms": StepRule(make=_lms, title="linear multistep of order 4", order=2, memory=3),
+    "vab": StepRule(make=_vab, title="Adams-Bashforth of order 2 on the velocity", order=2, memory=1),
     "lcm": StepRule(make=later("noisewalk.walk.steps:lcm"), title="x0 noised anew, for few-step models", order=0, random=True),
 }
 """Step rules by name. `euler` is `ddim`, which is Euler's method on the linear path."""
