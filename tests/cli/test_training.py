@@ -24,7 +24,8 @@ from noisewalk.cli.main import main
 from noisewalk.lock import held
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
 from noisewalk.run import training as lab
-from noisewalk.run.training import RunSpec, configure, initialized_from, read_spec, recipe_and_dataset
+from noisewalk.run.recipes import configure, initialized_from, recipe_and_dataset
+from noisewalk.run.training import RunSpec, read_spec
 from noisewalk.training.records import read_metrics
 
 
@@ -80,6 +81,41 @@ def test_every_recipe_trains_without_classes_and_draws(shapes: str, objective: s
         nw.generate(model, "dark")
 
 
+def test_a_run_with_every_choice_is_kept_goes_on_and_is_a_model(shapes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Stopped after a moment and resumed, it ends with the same weights as one that is left alone."""
+    line = [
+        "flow",
+        "--classes",
+        "--data",
+        shapes,
+        "--size",
+        "16",
+        "--epochs",
+        "40",
+        "--batch-size",
+        "4",
+        "--network-size",
+        "small",
+    ]
+    line += ["--prediction-type", "sample", "--min-snr", "5", "--coupling", "ot", "--flips", "--accumulate", "2"]
+    line += ["--samples-every", "15"]
+    assert _train(*line, "--out", "whole") == 0
+    assert _train(*line, "--out", "stopped", "--minutes", "1e-9") == 0
+    assert "1 of 120 steps" in capsys.readouterr().out
+    assert main(["train", "--resume", "stopped", "--device", "cpu"]) == 0
+    (whole, _), (resumed, _) = (load_tensors(Path(run) / RUN_CHECKPOINT) for run in ("whole", "stopped"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert {path.name for path in Path("whole/samples").glob("*samples.png")} == {
+        f"epoch-{epoch}-samples.png" for epoch in (15, 30, 40)
+    }
+    spec = read_spec(Path("whole"))
+    assert (spec.network_size, spec.prediction_type, spec.min_snr, spec.coupling) == ("small", "sample", 5.0, "ot")
+    assert nw.generate(nw.load("whole"), "dark", steps=2).tensor.isfinite().all()
+    capsys.readouterr()
+    assert _train(*line, "--out", "whole", "--min-snr", "3") == 2
+    assert "min_snr was 5.0, is 3.0" in capsys.readouterr().err
+
+
 def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: pytest.CaptureFixture[str]) -> None:
     line = ["flow", "--data", shapes, "--size", "16", "--epochs", "40", "--out", "run"]
     assert _train(*line) == 0
@@ -102,6 +138,15 @@ def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: py
         (["flow", "--data", "shapes", "--batch-size", "-1"], "--batch-size must be at least 1, -1 was asked for"),
         (["flow", "--data", "shapes/dark", "--classes"], "has 0 classes"),
         (["flow", "--data", "shapes", "--decay", "cosin"], "did you mean 'cosine'?"),
+        (["flow", "--data", "shapes", "--prediction-type", "epsilon"], "does not say what the picture is at pure noise"),
+        (["ddpm", "--data", "shapes", "--coupling", "ot"], "--coupling ot is for flow matching; the schedule is 'ddpm-1000'"),
+        (["flow", "--data", "mnist-sample", "--flips"], "--flips would mirror the digits of mnist-sample"),
+        (["flow", "--data", "shapes", "--recipe", "course", "--network-size", "large"], "--network-size is for the network"),
+        (
+            ["denoiser", "--data", "shapes", "--min-snr", "5"],
+            "--min-snr is for networks that are walked (ddpm, flow), denoiser",
+        ),
+        (["flow", "--data", "shapes", "--batch-size", "8", "--accumulate", "3"], "--accumulate must divide the 8 pictures"),
         (["flow", "--data", "shapes", "--device", "cuda"], "sees no CUDA GPU"),
         (["flow", "--data", "shapes", "--device", "meta"], "the device 'meta' was asked for, but PyTorch cannot compute there"),
     ],

@@ -8,10 +8,10 @@ from oracles import Gaussian, path_between, tape, walked
 from torch import Tensor
 
 from noisewalk import UserError
-from noisewalk.guidance import SPLITS, SplitSettings, combine_components, get_split, motion_blur
+from noisewalk.guidance import SPLITS, SplitSettings, cfg, combine_components, compose, get_split, motion_blur
 from noisewalk.guidance.parts import Part
 from noisewalk.guidance.splits import shrink_and_restore
-from noisewalk.walk import LinearPath, NoiseLevel, Prediction, ddim, pin
+from noisewalk.walk import Denoiser, LinearPath, NoiseLevel, Prediction, ddim, pin
 
 
 def settings(size: int) -> SplitSettings:
@@ -47,6 +47,19 @@ def test_one_prompt_for_all_parts_is_that_prompt(name: str) -> None:
     parts = get_split(name, settings(28))
     x0 = combine_components([ask] * len(parts), [part.component for part in parts])(x, level).x0
     torch.testing.assert_close(x0, x.tanh(), rtol=0, atol=1e-14)
+
+
+def test_scaling_is_the_composition_of_prompts() -> None:
+    """Guided prompts that share a picture by a_i are u + sum_i a_i g (c_i - u), whatever scale the shares are given on."""
+
+    def asking(factor: float) -> Denoiser:
+        return lambda x_t, level: Prediction((factor * x_t).tanh())
+
+    x, level = tape(0)(torch.empty(1, 3, 8, 8)), LinearPath()(torch.tensor(0.5, dtype=torch.float64))
+    conds, uncond = [asking(0.3), asking(0.7)], asking(0.5)
+    parts = get_split("scaling", SplitSettings(shares=(1, 3)))
+    shared = combine_components([cfg(cond, uncond, 2) for cond in conds], [part.component for part in parts])
+    torch.testing.assert_close(shared(x, level).x0, compose(conds, uncond, (0.5, 1.5))(x, level).x0, rtol=0, atol=1e-14)
 
 
 PROJECTIONS = [("colour", 0), ("colour", 1), ("mask", 0), ("circle", 0), ("left-right", 1), ("top-bottom", 0)]

@@ -15,7 +15,17 @@ from noisewalk.guidance.views import FAILURES, from_table
 from noisewalk.guidance.views.jigsaw import jigsaw_cut
 
 SHUFFLED = from_table("mine", torch.randperm(8 * 8, generator=torch.Generator().manual_seed(5)))
-EVERY = {**VIEWS, **{name: get_view(name) for name in ("jigsaw:3", "patch-permute:1", "pixel-permute:2", "colour-permute:bgr")}}
+WITH_ARGUMENTS = (
+    "inner-circle:radius=0.5",
+    "skew:factor=2.5",
+    "row-shear:factor=-3",
+    "patch-permute:patches=7,seed=2",
+    "square-hinge:squares=3",
+    "polar-rings:rings=2",
+    "rotate90+negate+jigsaw:1",
+)
+OTHERS = ("jigsaw:3", "patch-permute:1", "pixel-permute:2", "colour-permute:bgr", *WITH_ARGUMENTS)
+EVERY = {**VIEWS, **{name: get_view(name) for name in OTHERS}}
 each_view = pytest.mark.parametrize("view", EVERY.values(), ids=EVERY)
 each_size = pytest.mark.parametrize("size", [28, 32, 64, 256, 9])  # 9: an odd side has no middle to swap about
 
@@ -102,7 +112,92 @@ def test_a_view_shows_something_else(name: str, size: int) -> None:
     assert not torch.equal(EVERY[name].forward(pictures(size)), pictures(size))
 
 
-@pytest.mark.parametrize("name", ["jigsaw", "jigsaw:3", "patch-permute", "pixel-permute", "square-hinge", "polar-rings"])
+@pytest.mark.parametrize("name", WITH_ARGUMENTS)
+def test_a_view_with_arguments_is_found_again_by_its_name(name: str) -> None:
+    """The metadata of a picture holds the name alone."""
+    view, x = get_view(name), pictures(28)
+    assert view.name == name
+    assert torch.equal(get_view(view.name).forward(x), view.forward(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("inner-circle:radius=1", "inner-circle"),
+        ("skew:factor=1", "skew"),
+        ("row-shear:factor=1", "row-shear"),
+        ("patch-permute:patches=4,seed=0", "patch-permute"),
+        ("pixel-permute:seed=5", "pixel-permute:5"),
+        ("pixel-permute:side=28", "pixel-permute"),
+        ("square-hinge:squares=4", "square-hinge"),
+        ("polar-rings:rings=4", "polar-rings"),
+        ("rotate90+rotate90", "rotate180"),
+        ("skew:factor=2+skew:factor=-2", "identity"),
+    ],
+)
+def test_names_that_say_the_same_are_the_same_view(name: str, same: str) -> None:
+    x = pictures(28)
+    assert torch.equal(get_view(name).forward(x), get_view(same).forward(x))
+
+
+def test_composed_views_are_seen_through_in_their_order() -> None:
+    x = pictures(8)
+    assert torch.equal(get_view("rotate90+flip-vertical").forward(x), torch.rot90(x, 1, (2, 3)).flip(2))
+
+
+def test_pixels_move_as_blocks_in_a_cascade_that_begins_at_another_side() -> None:
+    """32 and 128 pixels, for example: a quarter of the second picture is a pixel of the first one."""
+    x = pictures(32)
+    view = get_view("pixel-permute:side=32,seed=4")
+
+    def up(x: Tensor) -> Tensor:
+        return x.repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+    assert torch.equal(view.forward(up(x)), up(view.forward(x)))
+    assert torch.equal(view.forward(x), get_view("pixel-permute:4").forward(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("inner-circle:0.5", "unknown argument of the view 'inner-circle' '0.5'; Known: radius"),
+        ("inner-circle:radius=0", "inner-circle:radius must be a number from 0.05 to 1; '0' was given"),
+        ("inner-circle:radius=nan", "inner-circle:radius must be a number from 0.05 to 1; 'nan' was given"),
+        ("patch-permute:patches=2.5", "patch-permute:patches must be a whole number from 2 to 256; '2.5' was given"),
+        ("patch-permute:patch=2", "did you mean 'patches'"),
+        ("jigsaw:x", "the view 'jigsaw:SEED' needs a whole number as its seed; 'x' was given"),
+        ("rotate90+rotat90", "did you mean 'rotate90'"),
+        ("+".join(["negate"] * 9), "at most 8 views can be composed; 9 were given"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_one_clear_line(name: str, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        get_view(name)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_pieces_must_fit_the_picture() -> None:
+    with pytest.raises(UserError, match="a picture of 8x8 pixels cannot be cut into 9 pieces in a row"):
+        get_view("patch-permute:patches=9").forward(pictures(8))
+    with pytest.raises(UserError, match="pixel-permute:side=32 needs pictures whose side is a multiple of it"):
+        get_view("pixel-permute:side=32").forward(pictures(28))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jigsaw",
+        "jigsaw:3",
+        "patch-permute",
+        "patch-permute:patches=7,seed=1",
+        "pixel-permute",
+        "square-hinge",
+        "square-hinge:squares=5",
+        "polar-rings",
+        "polar-rings:rings=3",
+    ],
+)
 def test_stages_of_a_cascade_see_the_same(name: str) -> None:
     """At 256 exactly the enlarged view of 64, or the second stage would undo the first one's puzzle."""
     x, view = pictures(64), get_view(name)

@@ -20,7 +20,8 @@ from noisewalk.documents.site import BUNDLED
 from noisewalk.models.zoo import load
 from noisewalk.requests import Train
 from noisewalk.run.prepare import prepare
-from noisewalk.run.training import RunSpec, configure, recipe_and_dataset
+from noisewalk.run.recipes import configure, recipe_and_dataset
+from noisewalk.run.training import RunSpec
 from noisewalk.techniques import TECHNIQUES
 
 PART_A = ("tour", "tour-digits")

@@ -116,9 +116,7 @@ def normalized_weights(count: int, weights: Sequence[float] | None) -> list[floa
     """
     weights = [1.0] * count if weights is None else list(weights)
     if len(weights) != count or min(weights) < 0 or not 0 < sum(weights) < float("inf"):
-        raise UserError(
-            f"an anagram of {count} prompts needs {count} weights, none negative and not all 0; {weights} were given"
-        )
+        raise UserError(f"{count} prompts need {count} weights, none negative and not all 0; {weights} were given")
     return [weight / sum(weights) for weight in weights]
 
 

@@ -34,6 +34,7 @@ class SplitSettings:
         length: for `motion`: the length of the motion in pixels, odd.
         direction: for `motion`: a key of `DIRECTIONS`.
         mask: for `mask`: (1, 1, H, W) of 0 and 1.
+        shares: for `scaling`: the weight of each part, on any scale.
     """
 
     sigmas: tuple[float, ...] = (2.0,)
@@ -41,3 +42,4 @@ class SplitSettings:
     length: int = 9
     direction: str = "diagonal"
     mask: Tensor | None = None
+    shares: tuple[float, ...] = (1.0, 1.0)

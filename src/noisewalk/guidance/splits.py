@@ -1,7 +1,7 @@
 """Ways to split a picture into parts that sum to it, and how one looks at the picture to see each part.
 
 Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024, section 3.3 (hybrid, triple
-hybrid, colour, motion), https://arxiv.org/abs/2404.11615.
+hybrid, colour, motion, masks, scaling), https://arxiv.org/abs/2404.11615.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import UserError, unknown
 from .components import band_split, colour, complement, gaussian_blur, grey, masked, motion_blur
+from .illusions import normalized_weights
 from .parts import Part, SplitSettings
 from .tables import SPLITS
 from .terms import Map
@@ -77,6 +78,22 @@ def motion(settings: SplitSettings) -> tuple[Part, ...]:
     """Split a picture into what is seen in motion, and what is only seen when it stands still."""
     blur = motion_blur(settings.length, settings.direction)
     return Part("moving", blur, blur), Part("still", complement(blur), _identity)
+
+
+def scaling(settings: SplitSettings) -> tuple[Part, ...]:
+    """Split a picture into shares of itself, part_i(x) = a_i x with a sum of 1, so that all prompts hold everywhere.
+
+    Under guidance of scale g this is `compose` with the scales a_i g.
+
+    Reference: Liu et al., *Compositional Visual Generation with Composable Diffusion Models*, 2022,
+    https://arxiv.org/abs/2206.01714.
+    """
+
+    def share(weight: float) -> Map:
+        return lambda x: weight * x
+
+    weights = normalized_weights(len(settings.shares), settings.shares)
+    return tuple(Part(f"share-{i}", share(weight), _identity) for i, weight in enumerate(weights, 1))
 
 
 def spatial(settings: SplitSettings) -> tuple[Part, ...]:

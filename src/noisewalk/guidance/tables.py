@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SPLITS: dict[str, Callable[[SplitSettings], tuple[Part, ...]]] = {
     "bands": later("noisewalk.guidance.splits:bands"),
     "colour": later("noisewalk.guidance.splits:colours"),
+    "scaling": later("noisewalk.guidance.splits:scaling"),
     "motion": later("noisewalk.guidance.splits:motion"),
     "mask": later("noisewalk.guidance.splits:spatial"),
     "left-right": later("noisewalk.guidance.splits:left_right"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..fields import argument, option, same
 from ..techniques.requests import Walk
-from ..training.tables import OBJECTIVES
+from ..training.tables import NETWORK_SIZES, OBJECTIVES, PREDICTION_TYPES, SCHEDULES
 from .loading import Loading
 
 OWN_MODEL = "a bundled model, a run folder, or a .safetensors file"
@@ -26,8 +26,8 @@ class RunSpec:
     )
     data: str = option(
         "mnist",
-        "mnist, mnist-sample (the 5,000 digits that come with noisewalk), fashion-mnist, or a folder of pictures, or of one "
-        "folder per class",
+        "mnist, mnist-sample (the 5,000 digits that come with noisewalk), fashion-mnist, cifar-10, svhn (house numbers), or a "
+        "folder of pictures, or of one folder per class",
     )
     classes: bool = option(
         False, "condition the network on the class, and drop the class of one picture in ten, so that guidance works"
@@ -45,7 +45,37 @@ class RunSpec:
     )
     seed: int = option(0, "the seed of the weights, the order of pictures, times and noise", 0, 2**63 - 1)
     network: str | None = option(None, "the network", choices=("unet-course", "unet-fast"), unset="the recipe's")
+    network_size: str | None = option(
+        None, "the width, depth and attention of the network unet-fast", choices=NETWORK_SIZES, unset="base"
+    )
+    prediction_type: str | None = option(
+        None, "what the network predicts", choices=PREDICTION_TYPES, unset="the recipe's, which is the objective's"
+    )
+    schedule: str | None = option(None, "the noise levels that are trained on", choices=SCHEDULES, unset="the recipe's")
+    min_snr: float | None = option(
+        None,
+        "weight the loss by Min-SNR with this gamma, for example 5",
+        0,
+        1e6,
+        rule=("more than 0", bool),
+        unset="no weights",
+    )
+    coupling: str = option(
+        "independent",
+        "how noise is given to the pictures of a batch: independent of them, or ot, by the optimal transport within the batch "
+        "(within each class, with --classes)",
+        choices=("independent", "ot"),
+    )
+    flips: bool = option(False, "mirror every second picture left to right, by chance; not for digits")
     batch_size: int | None = option(None, "the number of pictures per step", 1, 10**6, unset="the recipe's")
+    accumulate: int = option(1, "add up the gradients of this many parts of each batch, which needs less memory", 1, 10**6)
+    samples_every: float | None = option(
+        None,
+        "draw samples each time so many epochs have passed",
+        0.01,
+        1e6,
+        unset="after the epochs 1, 5, 10, 15, 20 and the last",
+    )
     init: str | None = option(
         None, "start from the weights of this run, bundled model or .safetensors file instead of random weights (fine-tuning)"
     )

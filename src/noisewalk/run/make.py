@@ -174,8 +174,9 @@ def _events(
 def _finite(panel: Panel, state: State) -> torch.Tensor:
     if not bool(state.x_t.isfinite().all()):
         raise UserError(
-            f"'{panel.label}' came out with values that are not finite: the model overflows in its dtype "
-            "or its weights are damaged; try --device cpu, or another model"
+            f"'{panel.label}' came out with values that are not finite: the walk diverged, as it does with a network that is "
+            "trained too little for its guidance scale, or that overflows in its dtype; lower --guidance-scale, train longer, "
+            "or try --dtype float32"
         )
     return state.x_t
 

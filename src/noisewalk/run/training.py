@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,13 @@ from ..errors import UserError
 from ..files import write_atomic
 from ..images import encode_png
 from ..lock import held
-from ..models.checkpoint import RUN_CHECKPOINT, network_weights
-from ..models.precision import fastest_dtype
-from ..models.zoo import Pretrained, pretrained, weights_path
+from ..models.checkpoint import RUN_CHECKPOINT
+from ..models.zoo import Pretrained, pretrained
 from ..training.data import from_uint8
-from ..training.datasets import Dataset, open_dataset, what_was_read
+from ..training.datasets import Dataset, what_was_read
 from ..training.loop import TrainConfig, TrainState
 from ..training.memory import check_memory
 from ..training.objectives import Objective
-from ..training.recipe import OWN_DATA, find
 from ..training.recipe_type import Recipe
 from ..training.records import LEVELS, Levels, put_levels
 from ..training.runs import choose_device, run
@@ -34,16 +31,13 @@ from ..training.stopping import stop_requests
 from ..training.workers import Workers, launched_workers
 from . import run_page
 from .make import Progress
+from .recipes import ONE_STEP, configure, initialized_from, recipe_and_dataset
 from .spec import RunSpec as RunSpec
 from .spec import keep_digest, keep_spec, settled
 from .spec import read_spec as read_spec
 
 EPOCHS = (1, 5, 10, 15, 20)
 """After which a run draws samples, besides its last."""
-
-
-ONE_STEP = ("denoiser", "pure-noise")
-"""Objectives whose networks do not walk."""
 
 
 log = logging.getLogger("noisewalk")
@@ -121,7 +115,7 @@ def _until(
 ) -> tuple[str, bool]:
     """Take steps until there are no more, the time is over or somebody asks to stop; how far it went, and whether asked to."""
     end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
-    reached, epoch, stopped = f"{folder} was done already", None, False
+    reached, stopped = f"{folder} was done already", False
     with stop_requests() as asked:
         for state in training:
             if watch and workers.main:
@@ -129,57 +123,39 @@ def _until(
             reached = f"{folder}: {state.step} of {state.total_steps} steps, loss {state.loss:.4f}"
             if stopped := workers.any(asked()):
                 break
-            now = int(state.step * config.epochs / state.total_steps)
-            enough, last = workers.any(time.monotonic() > end), state.step == state.total_steps
-            name = f"epoch-{now:02d}" if last or (now != epoch and now in EPOCHS) else "latest" if enough else ""
+            enough = workers.any(time.monotonic() > end)
+            name = sheet_name(state.step, state.total_steps, config.epochs, spec.samples_every) or ("latest" if enough else "")
             if name and recipe.objective and workers.main:
-                draw(folder, name, spec, recipe, state, data)
-            epoch = now
+                try:
+                    draw(folder, name, spec, recipe, state, data)
+                except UserError as error:  # a walk of a network that is hardly trained may diverge; the training goes on
+                    log.warning("%s: no samples after step %d: %s", folder, state.step, error)
             if enough:
                 break
     return reached, stopped
 
 
-def configure(config: TrainConfig, spec: RunSpec, device: str = "cpu") -> TrainConfig:
-    """A recipe's configuration with what the spec asks for instead; a recipe's bfloat16 only where the device multiplies it."""
-    names = ("epochs", "learning_rate", "decay", "batch_size")
-    changes: dict[str, Any] = {name: getattr(spec, name) for name in names}
-    able = config.bf16 and fastest_dtype(torch.device(device)) == torch.bfloat16  # emulated, it is slower than float32
-    changes["bf16"] = spec.dtype == "bfloat16" if spec.dtype else able
-    return replace(config, seed=spec.seed, **{k: v for k, v in changes.items() if v is not None})
+def sheet_name(step: int, total: int, epochs: float, every: float | None = None) -> str:
+    """The name of the samples that are drawn after a step, by epoch; "" if none are.
 
+    Args:
+        step: the number of steps made.
+        total: the number of steps of the run.
+        epochs: its length in epochs.
+        every: the number of epochs between two samples; None for those of `EPOCHS`.
 
-def recipe_and_dataset(spec: RunSpec) -> tuple[Recipe, Dataset | None]:
-    """The recipe and the data a spec speaks of."""
-    if spec.objective in OWN_DATA:
-        return find(spec.objective, network=spec.network), None
-    data = open_dataset(spec.data, spec.size, spec.channels)
-    if spec.batch_size and spec.batch_size > data.count:
-        raise UserError(
-            f"--batch-size must be at most the {data.count:,} pictures of {data.name}, {spec.batch_size:,} was asked for"
-        )
-    return find(spec.objective, spec.recipe, data, spec.classes, spec.network), data
-
-
-def initialized_from(name: str, recipe: Recipe) -> Recipe:
-    """A recipe whose network begins with the weights of a model: fine-tuning.
-
-    Raises:
-        UserError: there is no such model, or its network is another one.
+    >>> [sheet_name(step, 10, 5) for step in (1, 2, 3, 10)]
+    ['', 'epoch-01', '', 'epoch-05']
+    >>> [sheet_name(step, 10, 5, 1.5) for step in (2, 3, 6, 10)]
+    ['', 'epoch-01.50', 'epoch-03', 'epoch-05']
     """
-    tensors, config = network_weights(weights_path(name))
-    there = {"network": config["network"], **config["config"]}
-    here = {"network": recipe.card["network"], **json.loads(json.dumps(recipe.card["config"]))}
-    differ = [f"{key} is {there.get(key)} there and {value} here" for key, value in here.items() if there.get(key) != value]
-    if differ:
-        raise UserError(f"--init {name} is another network: {', '.join(differ)}; start from a model of the same shape")
-
-    def network() -> torch.nn.Module:
-        made = recipe.network()
-        made.load_state_dict(tensors)
-        return made
-
-    return replace(recipe, network=network)
+    before, now = (each * epochs / total for each in (step - 1, step))
+    passed = int(now / every) * every if every else int(now)
+    if step == total:
+        passed = int(now)
+    elif passed <= before or not (every or passed in EPOCHS):
+        return ""
+    return f"epoch-{passed:02.0f}" if passed == int(passed) else f"epoch-{passed:05.2f}"
 
 
 def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainState, data: Dataset | None) -> None:

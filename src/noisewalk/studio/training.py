@@ -16,8 +16,9 @@ from ..models.zoo import pretrained
 from ..report.figures import contact
 from ..requests import RunSpec
 from ..run.make import run
+from ..run.recipes import ONE_STEP, configure, recipe_and_dataset
 from ..run.spec import settled
-from ..run.training import ONE_STEP, configure, recipe_and_dataset, sheets
+from ..run.training import sheets
 from ..techniques.generate import Generate
 from ..training.loop import TrainState, start, train
 from ..training.recipe_type import Recipe

@@ -31,7 +31,7 @@ def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> t
         UserError: the split does not fit the pictures, or its mask is missing.
     """
     mask = None if white is None else F.interpolate((white > 0).float(), size=shape[-2:], mode="nearest")
-    settings = SplitSettings(tuple(spec.sigmas), spec.kernel_size, spec.length, spec.direction, mask)
+    settings = SplitSettings(tuple(spec.sigmas), spec.kernel_size, spec.length, spec.direction, mask, tuple(spec.shares))
     parts = get_split(spec.split, settings)
     for part in parts:
         part.component(torch.zeros(1, *shape[-3:]))

@@ -194,7 +194,7 @@ class Hybrid(Walk):
 
 @dataclass(frozen=True, kw_only=True)
 class Factorize(Walk):
-    """Give each part of a picture its own prompt: bands, grey and colour, moving and still, places (Geng et al. 2024).
+    """Give each part of a picture its own prompt: bands, grey and colour, moving and still, places, shares (Geng et al. 2024).
 
     x0 = sum_i part_i( model(x_t, prompt_i) ), where the parts sum to the picture.
     """
@@ -212,6 +212,9 @@ class Factorize(Walk):
     kernel_size: int = option(33, "for bands: the size of the blurs in pixels, odd", 1, 999, pixels=True)
     length: int = option(9, "for motion: its length in pixels, odd", 1, 999, pixels=True)
     direction: str = option("diagonal", "for motion: its direction", choices=DIRECTIONS)
+    shares: Sequence[float] = option(
+        (1.0, 1.0), "for scaling: the weight of each prompt, on any scale; every prompt holds for the whole picture", 0, 1e9
+    )
     mask: Source | None = field(
         default=None, metadata={"help": "for mask: a picture that is white where the first prompt should be", "role": "mask"}
     )

@@ -27,14 +27,21 @@ _PREFIX = {"train": "train", "test": "t10k"}
 _MIRRORS = {
     "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "fashion-mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "cifar-10": "https://www.cs.toronto.edu/~kriz/",
+    "svhn": "http://ufldl.stanford.edu/housenumbers/",
 }
-_MD5 = {  # of the files as their authors publish them
+HASHES = {  # of the files as their authors publish them
     "fashion-mnist": {
         "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
         "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
         "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
         "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
-    }
+    },
+    "cifar-10": {"cifar-10-binary.tar.gz": "sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
+    "svhn": {
+        "train_32x32.mat": "md5:e26dedcc434d2e4c54c9b2d4a06d8373",
+        "test_32x32.mat": "md5:eb5a983be6a315427106f1b164d9cef3",
+    },
 }
 _SHA256 = {  # of the decompressed files, so that any compression of the same digits is accepted
     "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -82,6 +89,30 @@ class LabelledPictures:
         return LabelledPictures(self.pictures.to(device), self.labels.to(device))
 
 
+@dataclass(frozen=True, eq=False)
+class Flipped:
+    """Data of which every second picture, by chance, is mirrored left to right each time that it is shown.
+
+    Args:
+        data: the data.
+    """
+
+    data: Data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
+        """Return the pictures of the rows and their conditions; the generator draws which pictures are mirrored."""
+        pictures, cond = self.data.batch(rows, generator)
+        mirrored = torch.rand(len(pictures), generator=generator, device=generator.device) < 0.5
+        return torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures), cond
+
+    def to(self, device: torch.device) -> Flipped:
+        """Return the same data on a device."""
+        return Flipped(self.data.to(device))
+
+
 def mnist(split: Split) -> LabelledPictures:
     """Return the official MNIST files: 60,000 training or 10,000 test digits, 28x28, white on black.
 
@@ -116,9 +147,7 @@ def fashion_mnist(split: Split) -> LabelledPictures:
 def _idx(name: str, split: Split) -> LabelledPictures:
     prefix = _PREFIX[split]
     try:
-        images, labels = (
-            _read_idx(_locate(name, f"{prefix}-{kind}-ubyte.gz"), name) for kind in ("images-idx3", "labels-idx1")
-        )
+        images, labels = (_read_idx(locate(name, f"{prefix}-{kind}-ubyte.gz"), name) for kind in ("images-idx3", "labels-idx1"))
     except NotFound as error:
         if name != "mnist":
             raise
@@ -140,7 +169,7 @@ def has_official_mnist() -> bool:
     """Return whether the official training digits are here or can be downloaded; a warning says why not."""
     try:
         for kind in ("images-idx3", "labels-idx1"):
-            _locate("mnist", f"train-{kind}-ubyte.gz")
+            locate("mnist", f"train-{kind}-ubyte.gz")
     except NotFound as error:
         warnings.warn(f"{error}. Until then, the 5,000 training digits that come with noisewalk are used", stacklevel=2)
         return False
@@ -156,7 +185,16 @@ def from_uint8(pictures: Tensor) -> Tensor:
     return pictures.float() / 127.5 - 1
 
 
-def _locate(name: str, file: str) -> Path:
+def locate(name: str, file: str) -> Path:
+    """Return where a file of a data set is: under NOISEWALK_DATA, in the user's cache, or downloaded to it.
+
+    Args:
+        name: the data set.
+        file: the name of the file.
+
+    Raises:
+        NotFound: it is nowhere, and cannot be downloaded.
+    """
     if root := os.environ.get("NOISEWALK_DATA"):
         for folder in (Path(root) / name, *([Path(root)] if name == "mnist" else [])):
             if (folder / file).is_file():
@@ -169,7 +207,7 @@ def _locate(name: str, file: str) -> Path:
         ) from error
     cache = pooch.os_cache("noisewalk") / name
     try:
-        return Path(pooch.retrieve(_MIRRORS[name] + file, known_hash=_MD5.get(name, {}).get(file), fname=file, path=cache))
+        return Path(pooch.retrieve(_MIRRORS[name] + file, known_hash=HASHES.get(name, {}).get(file), fname=file, path=cache))
     except (OSError, ValueError) as error:
         raise NotFound(
             f"{name} could not be downloaded ({type(error).__name__}); check the network, "

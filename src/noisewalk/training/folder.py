@@ -78,7 +78,9 @@ def read_layout(path: Path) -> Layout:
         UserError: there is no such folder, it may not be read, or it could be read in more than one way.
     """
     if not path.is_dir():
-        raise UserError(f"there is no data set '{path}'; use mnist, mnist-sample, fashion-mnist, or a folder of pictures")
+        raise UserError(
+            f"there is no data set '{path}'; use mnist, mnist-sample, fashion-mnist, cifar-10, svhn, or a folder of pictures"
+        )
     folders, files = _listed(path)
     if not folders:
         return Layout((), (tuple(files),))

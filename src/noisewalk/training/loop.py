@@ -5,22 +5,20 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..walk.prediction import Condition
 from .data import Data, from_uint8
+from .gradients import Loss as Loss
+from .gradients import add_gradients
 from .workers import Workers
-
-Loss = Callable[[Callable[..., Tensor], Tensor, Condition, torch.Generator], Tensor]
-"""Maps (network, pictures in [-1, 1], condition, generator) to (N,) losses."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class TrainConfig:
         bf16: whether the network computes in bfloat16 (weights, loss and averages stay float32); the command line uses it only
             where the hardware multiplies bfloat16.
         compile: whether the network is compiled first, on a GPU only; on a CPU it wins little and takes minutes.
+        accumulate: into how many parts a batch is divided, whose gradients are added up: less memory for the same step.
 
     Reference: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, 2019, https://arxiv.org/abs/1711.05101; Kingma &
     Ba, *Adam: A Method for Stochastic Optimization*, 2015, https://arxiv.org/abs/1412.6980.
@@ -61,6 +60,7 @@ class TrainConfig:
     seed: int = 0
     bf16: bool = True
     compile: bool = True
+    accumulate: int = 1
 
 
 class Diverged(UserError):
@@ -140,19 +140,22 @@ def train(
     """
     state.network.train()
     device = state.generator.device
-    call = (workers or Workers()).share(state.network, config.batch_size, config.compile and device.type == "cuda")
+    part = config.batch_size // config.accumulate
+    call = (workers or Workers()).share(state.network, part, config.compile and device.type == "cuda")
+
+    def computed(*inputs: Any) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16) if config.bf16 else nullcontext():
+            return loss(*inputs)
+
     while state.step < state.total_steps:
         began = time.perf_counter()
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, state.total_steps, config)
         raw, cond = data.batch(epoch_rows(state.step, len(data), config).to(device), state.generator)
         pictures = from_uint8(raw).contiguous(memory_format=memory_format(device))
-        with torch.autocast(device.type, torch.bfloat16) if config.bf16 else nullcontext():
-            value = loss(call, pictures, cond, state.generator).mean()
         state.optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        state.loss = add_gradients(computed, call, pictures, cond, state.generator, config.accumulate)
         norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.clip or math.inf)
-        state.loss = value.item()
         for name, number in (("loss", state.loss), ("gradient's norm", norm.item())):
             if not math.isfinite(number):
                 raise Diverged(f"the {name} became {number} at step {state.step}; lower --learning-rate and start again")

@@ -49,12 +49,14 @@ def check_memory(recipe: Recipe, config: TrainConfig, device: torch.device) -> N
     shape = recipe.card.get("config", {})
     if recipe.objective is None or not {"image_size", "in_channels"} <= shape.keys():
         return  # these recipes have one size, which fits
-    needed, free = estimate(recipe, config.batch_size, shape["image_size"], shape["in_channels"]), free_memory(device)
+    rows = config.batch_size // config.accumulate
+    needed, free = estimate(recipe, rows, shape["image_size"], shape["in_channels"]), free_memory(device)
     if needed > free:
         side, channels = shape["image_size"], shape["in_channels"]
         raise UserError(
-            f"this training needs about {needed / 1e9:.1f} GB (batches of {config.batch_size} pictures of "
-            f"{channels}x{side}x{side}), but {free / 1e9:.1f} GB are free on {device}; use a smaller --size or --batch-size"
+            f"this training needs about {needed / 1e9:.1f} GB ({rows} pictures of "
+            f"{channels}x{side}x{side}), but {free / 1e9:.1f} GB are free on {device}; use a smaller --size or "
+            "--batch-size, or --accumulate"
         )
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..walk.noise import NoiseLevel, Schedule
-from ..walk.prediction import Condition, to_target
+from ..walk.prediction import TARGETS, Condition, to_target
+from .coupling import coupled
 
 Times = Callable[[int, torch.Generator], Tensor]
 """Maps (N, generator) to (N,) times in [0, 1]."""
@@ -85,6 +86,27 @@ def level_on_device(schedule: Schedule, t: Tensor) -> NoiseLevel:
     return NoiseLevel(level.alpha.to(t.device, torch.float32), level.sigma.to(t.device, torch.float32))
 
 
+def min_snr_weight(level: NoiseLevel, prediction_type: str, gamma: float) -> Tensor:
+    """Return the weight of the loss at a noise level, which limits the loss of x0 where there is little noise.
+
+        w = min(SNR, gamma) / (a - b alpha / sigma)^2,     SNR = alpha^2 / sigma^2
+
+    The divisor is the ratio of the target's squared error to that of x0, for y = a x0 + b eps. So w is min(SNR, gamma) for x0,
+    min(SNR, gamma) / SNR for eps and, on a variance-preserving path, min(SNR, gamma) / (SNR + 1) for v.
+
+    Args:
+        level: the noise level.
+        prediction_type: a key of `TARGETS`.
+        gamma: the limit, above 0; the paper recommends 5.
+
+    Reference: Hang et al., *Efficient Diffusion Training via Min-SNR Weighting Strategy*, 2023, section 3.4,
+    https://arxiv.org/abs/2303.09556.
+    """
+    a, b = TARGETS[prediction_type](level)
+    ratio = level.alpha / level.sigma.clamp(min=torch.finfo(level.sigma.dtype).tiny)
+    return ratio.square().clamp(max=gamma) / (a - b * ratio) ** 2
+
+
 @dataclass(frozen=True, eq=False)
 class Objective:
     """The mean squared error of a training target, on a schedule.
@@ -98,6 +120,8 @@ class Objective:
         null: the condition that means "anything", tensors (1, ...).
         times: maps (N, generator) to the (N,) times of a batch.
         unit_range: whether to train on pictures in [0, 1], as the course does, instead of [-1, 1].
+        min_snr: the gamma of `min_snr_weight`, by which the loss is multiplied; 0 for no weights.
+        optimal_transport: whether noise is given to the pictures of a batch (of a class) by `coupled`.
     """
 
     schedule: Schedule
@@ -106,6 +130,8 @@ class Objective:
     null: Condition
     times: Times = logit_normal_times
     unit_range: bool = False
+    min_snr: float = 0.0
+    optimal_transport: bool = False
 
     def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
         """Return the loss of each picture.
@@ -121,10 +147,15 @@ class Objective:
         """
         t = self.times(len(x0), generator)
         eps = torch.randn(x0.shape, generator=generator, device=generator.device)
-        return self.loss_at(network, x0, drop_condition(cond, self.null, self.dropout, generator), t, eps)
+        if self.optimal_transport:
+            eps = coupled(x0, eps, torch.zeros_like(t) if self.dropout == 1 else cond[0])
+        losses = self.loss_at(network, x0, drop_condition(cond, self.null, self.dropout, generator), t, eps)
+        if not self.min_snr:
+            return losses
+        return losses * min_snr_weight(level_on_device(self.schedule, t), self.prediction_type, self.min_snr)
 
     def loss_at(self, network: Network, x0: Tensor, cond: Condition, t: Tensor, eps: Tensor) -> Tensor:
-        """Return (N,) losses at given times (N,) and noise (N, C, H, W); no condition is dropped."""
+        """Return (N,) losses at given times (N,) and noise (N, C, H, W); no condition is dropped, and nothing is weighted."""
         x0 = (x0 + 1) / 2 if self.unit_range else x0
         level = level_on_device(self.schedule, t[:, None, None, None])
         output = network(level.alpha * x0 + level.sigma * eps, t, *cond)

@@ -13,7 +13,7 @@ from ..errors import UserError, unknown
 from ..judge.digits import DigitReader, RandomAffine
 from ..models.nets.build import SCHEDULES, build
 from ..models.nets.course import CourseUNetConfig
-from ..models.nets.unet import UNet, UNetConfig
+from ..models.nets.unet import SIZES, UNet, UNetConfig
 from ..walk.prediction import Condition
 from . import course
 from .data import mnist
@@ -69,24 +69,29 @@ OWN_DATA: dict[str, Callable[[], Recipe]] = {"classifier": classifier}
 """Recipes that name their own data."""
 
 
-def with_network(recipe: Recipe, name: str, data: Dataset) -> Recipe:
+def with_network(recipe: Recipe, name: str, data: Dataset, size: str | None = None) -> Recipe:
     """Return a recipe with another network.
 
     Args:
         recipe: the recipe.
-        name: "unet-course" (D = 64, conditioned on the time) or "unet-fast" (with its default width).
+        name: "unet-course" (D = 64, conditioned on the time) or "unet-fast".
         data: the data set.
+        size: the size of "unet-fast", a key of `SIZES`; None for "base".
 
     Raises:
-        UserError: there is no such network.
+        UserError: there is no such network, or it has no such size.
     """
-    if name == recipe.card["network"]:
+    if size and name != "unet-fast":
+        raise UserError(
+            f"--network-size is for the network unet-fast, and this one is {name}; leave it out, or add --network unet-fast"
+        )
+    if name == recipe.card["network"] and not size:
         return recipe
     assert recipe.objective
     classes = recipe.card["config"]["num_classes"]
     shape: UNetConfig | CourseUNetConfig
     if name == "unet-fast":
-        shape = UNetConfig(data.size, data.channels, num_classes=classes)
+        shape = UNetConfig(data.size, data.channels, num_classes=classes, **SIZES[size or "base"])
     elif name == "unet-course":
         shape = CourseUNetConfig(in_channels=data.channels, image_size=data.size, time=True, num_classes=classes)
     else:
@@ -98,7 +103,12 @@ def with_network(recipe: Recipe, name: str, data: Dataset) -> Recipe:
 
 
 def find(
-    objective: str, style: str = "fast", data: Dataset | None = None, classes: bool = False, network: str | None = None
+    objective: str,
+    style: str = "fast",
+    data: Dataset | None = None,
+    classes: bool = False,
+    network: str | None = None,
+    size: str | None = None,
 ) -> Recipe:
     """Return a recipe.
 
@@ -108,6 +118,7 @@ def find(
         data: the data set to train on; MNIST if None.
         classes: whether the network is conditioned on the class.
         network: "unet-course" or "unet-fast"; None for the recipe's own.
+        size: the size of "unet-fast"; None for "base".
 
     Raises:
         UserError: there is no such recipe.
@@ -128,4 +139,4 @@ def find(
         recipe = (one_step | {"ddpm": course.ddpm, "flow": course.flow})[objective](data, classes)
     else:
         recipe = fast(objective, data, classes)
-    return with_network(recipe, network, data) if network else recipe
+    return with_network(recipe, network or recipe.card["network"], data, size)

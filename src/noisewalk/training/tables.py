@@ -1,4 +1,13 @@
 """What can be trained, by name. To read it loads no torch."""
 
+PREDICTION_TYPES = ("epsilon", "sample", "v_prediction", "flow_prediction")
+"""Targets, the keys of `walk.TARGETS`."""
+
+SCHEDULES = ("linear", "cosine", "ddpm-300", "ddpm-1000")
+"""Schedules of networks that are trained to be walked."""
+
+NETWORK_SIZES = ("small", "base", "large")
+"""Sizes of the fast U-Net, the keys of `models.nets.unet.SIZES`."""
+
 OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", "classifier")
 """Objectives, for which `recipe.find` has a recipe each; the classifier is the digit reader."""

@@ -7,11 +7,11 @@ https://arxiv.org/abs/2311.17919).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ...errors import UserError, unknown
 from .failures import FAILURES as FAILURES
 from .jigsaw import jigsaw as jigsaw
+from .named import PARAMETRIC as PARAMETRIC
+from .named import composed, with_arguments
 from .pieces import patch_permute, pixel_permute, polar_rings, square_hinge
 from .simple import SIMPLE, colour_permute
 from .view import View as View
@@ -26,13 +26,6 @@ VIEWS: dict[str, View] = {
     view.name: view for view in (*SIMPLE, patch_permute(), pixel_permute(), jigsaw(), square_hinge(), polar_rings())
 }
 """Views by name. Rotations are anticlockwise; all work on square pictures of any size. Add your own with `register`."""
-
-SEEDED: dict[str, Callable[[int], View]] = {
-    "patch-permute": patch_permute,
-    "pixel-permute": pixel_permute,
-    "jigsaw": jigsaw,
-}
-"""Views that are made from a seed, named NAME:SEED; the name alone stands for seed 0."""
 
 
 def register(view: View | ViewLike | str, name: str | View | ViewLike = "") -> View:
@@ -71,18 +64,19 @@ def get_view(name: str) -> View:
     """Return the view of a name.
 
     Args:
-        name: a key of `VIEWS`; jigsaw:SEED and the other views of `SEEDED`; colour-permute:ORDER; or failure:NAME.
+        name: a key of `VIEWS`; NAME:ARG=VALUE,ARG=VALUE for the views of `PARAMETRIC`, or NAME:SEED; colour-permute:ORDER;
+            failure:NAME; or several names with + between them, of which the first is seen through first.
 
     Raises:
         UserError: there is no such view; the nearest name is suggested.
     """
     if name in VIEWS:
         return VIEWS[name]
-    kind, _, rest = name.partition(":")
-    if kind in SEEDED:
-        if not rest.isascii() or not rest.isdigit() or len(rest) > 15:
-            raise UserError(f"the view '{kind}:SEED' needs a whole number as its seed; '{rest}' was given")
-        return SEEDED[kind](int(rest))
+    if "+" in name:
+        return composed([get_view(each) for each in name.split("+")])
+    kind, colon, rest = name.partition(":")
+    if colon and kind in PARAMETRIC:
+        return with_arguments(kind, rest)
     if kind == "colour-permute":
         return colour_permute(rest)
     if kind == "failure":

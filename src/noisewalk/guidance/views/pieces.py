@@ -73,53 +73,70 @@ def grid_cut(size: int, across: int) -> Cut:
     Args:
         size: the side of the picture in pixels.
         across: the number of cells in a row.
+
+    Raises:
+        UserError: the picture has fewer pixels in a row.
     """
+    if (factor := stage_factor(size)) > 1:
+        small = grid_cut(size // factor, across)
+        return Cut(repeat_pixels(small.owner, factor), factor * (small.centres + 1) - 1)
+    if size < across:
+        raise UserError(f"a picture of {size}x{size} pixels cannot be cut into {across} pieces in a row; take fewer")
     cell = size // across
     margin = (size - cell * across) // 2
-    line = (torch.arange(size) - margin).div(max(cell, 1), rounding_mode="floor")
-    line = torch.where((line >= 0) & (line < across) & (cell > 0), line, -1)
+    line = (torch.arange(size) - margin).div(cell, rounding_mode="floor")
+    line = torch.where((line >= 0) & (line < across), line, -1)
     owner = torch.where((line[:, None] >= 0) & (line[None, :] >= 0), line[:, None] * across + line[None, :], -1)
     middle = 2 * margin + cell - 1 + 2 * cell * torch.arange(across)
     return Cut(owner, torch.cartesian_prod(middle, middle).view(-1, 2))
 
 
-def patch_permute(seed: int = 0, across: int = 4) -> View:
+def patch_permute(seed: int = 0, patches: int = 4) -> View:
     """Return the view that shuffles a grid of patches.
 
     Args:
         seed: decides the order.
-        across: the number of patches in a row.
+        patches: the number of patches in a row.
     """
 
     def order(height: int, width: int) -> Tensor:
-        cut = grid_cut(require_square(height, width, "patch-permute"), across)
-        return piece_order(cut, _shuffled(across**2, seed), [0] * across**2)
+        cut = grid_cut(require_square(height, width, "patch-permute"), patches)
+        return piece_order(cut, _shuffled(patches**2, seed), [0] * patches**2)
 
     return from_order(seeded_name("patch-permute", seed), order)
 
 
-def pixel_permute(seed: int = 0) -> View:
-    """Return the view that shuffles every pixel; at multiples of 64, every block that was a pixel at 64."""
+def pixel_permute(seed: int = 0, side: int | None = None) -> View:
+    """Return the view that shuffles every pixel; at multiples of a side, every block that was a pixel at that side.
+
+    Args:
+        seed: decides the order.
+        side: the side of the first stage's pictures in pixels; None for 64, or for the picture's own if it is no multiple.
+    """
 
     def order(height: int, width: int) -> Tensor:
         size = require_square(height, width, "pixel-permute")
-        factor = stage_factor(size)
-        side = size // factor
-        return enlarge_order(torch.tensor(_shuffled(side * side, seed)), factor)
+        small = side or size // stage_factor(size)
+        if size % small:
+            raise UserError(f"pixel-permute:side={small} needs pictures whose side is a multiple of it; these have {size}")
+        return enlarge_order(torch.tensor(_shuffled(small * small, seed)), size // small)
 
     return from_order(seeded_name("pixel-permute", seed), order)
 
 
-def square_hinge(across: int = 4) -> View:
+def square_hinge(squares: int = 4) -> View:
     """Return the view of a sheet of squares that are hinged at their corners, folded open and shut again.
 
     Neighbouring squares turn by a quarter in opposite directions.
+
+    Args:
+        squares: the number of squares in a row.
     """
 
     def order(height: int, width: int) -> Tensor:
-        cut = grid_cut(require_square(height, width, "square-hinge"), across)
-        turns = [1 if (i + j) % 2 else 3 for i in range(across) for j in range(across)]
-        return piece_order(cut, range(across**2), turns)
+        cut = grid_cut(require_square(height, width, "square-hinge"), squares)
+        turns = [1 if (i + j) % 2 else 3 for i in range(squares) for j in range(squares)]
+        return piece_order(cut, range(squares**2), turns)
 
     return from_order("square-hinge", order)
 

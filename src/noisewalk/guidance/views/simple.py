@@ -28,32 +28,50 @@ def rotate(quarters: int) -> Map:
     return turn
 
 
-def shear_lines(dim: int, direction: int) -> Map:
-    """Return the map that shifts each line of a picture round by one pixel more than its neighbour.
+def skew(factor: float = 1) -> View:
+    """Return the view that shifts each column of a picture round by `factor` pixels more than its neighbour."""
+    return permutation("skew", shear_lines(2, factor), shear_lines(2, -factor))
+
+
+def row_shear(factor: float = 1) -> View:
+    """Return the view that shifts each row of a picture round by `factor` pixels more than its neighbour."""
+    return permutation("row-shear", shear_lines(3, factor), shear_lines(3, -factor))
+
+
+def shear_lines(dim: int, factor: float) -> Map:
+    """Return the map that shifts each line of a picture round by some pixels more than its neighbour, rounded.
 
     The middle line stays.
 
     Args:
         dim: the dimension that the lines lie along: 2 for columns, 3 for rows.
-        direction: 1 or -1.
+        factor: the difference of the shifts of two neighbours in pixels.
     """
     across = 5 - dim
 
     def shear(x: Tensor) -> Tensor:
         middle = x.shape[across] // 2
-        lines = [line.roll(direction * (i - middle), dims=-1) for i, line in enumerate(x.unbind(across))]
+        lines = [line.roll(round(factor * (i - middle)), dims=-1) for i, line in enumerate(x.unbind(across))]
         return torch.stack(lines, dim=across)
 
     return shear
 
 
-def inner_circle(x: Tensor) -> Tensor:
-    """Turn the largest circle of the picture by half a turn; the corners stay."""
-    height, width = x.shape[2:]
-    y = torch.arange(height, device=x.device)[:, None] - (height - 1) / 2
-    z = torch.arange(width, device=x.device)[None, :] - (width - 1) / 2
-    inside = y**2 + z**2 < (min(height, width) / 2) ** 2
-    return torch.where(inside, torch.rot90(x, 2, (2, 3)), x)
+def inner_circle(radius: float = 1) -> View:
+    """Return the view that turns a circle in the middle of the picture by half a turn; what is outside stays.
+
+    Args:
+        radius: the radius of the circle, as a share of half the picture's side.
+    """
+
+    def turn(x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        y = torch.arange(height, device=x.device)[:, None] - (height - 1) / 2
+        z = torch.arange(width, device=x.device)[None, :] - (width - 1) / 2
+        inside = y**2 + z**2 < (radius * min(height, width) / 2) ** 2
+        return torch.where(inside, torch.rot90(x, 2, (2, 3)), x)
+
+    return permutation("inner-circle", turn, turn)
 
 
 def block_swap(direction: int) -> Map:
@@ -96,9 +114,9 @@ SIMPLE = (
     permutation("rotate180", rotate(2), rotate(2)),
     permutation("rotate270", rotate(3), rotate(-3)),
     View("negate", torch.neg, torch.neg, identity),
-    permutation("skew", shear_lines(2, 1), shear_lines(2, -1)),
-    permutation("row-shear", shear_lines(3, 1), shear_lines(3, -1)),
-    permutation("inner-circle", inner_circle, inner_circle),
+    skew(),
+    row_shear(),
+    inner_circle(),
     permutation("block-swap", block_swap(1), block_swap(-1)),
     colour_permute(),
 )

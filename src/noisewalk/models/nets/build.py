@@ -9,7 +9,7 @@ import torch
 
 from ...walk.noise import Schedule
 from ...walk.prediction import Condition
-from ...walk.schedules import VE, LinearPath, linear_betas, vp_schedule
+from ...walk.schedules import VE, LinearPath, cosine_schedule, linear_betas, vp_schedule
 from ..text.prompts import DigitPrompts, LabelPrompts
 from ..text.text_prompts import TextPrompts
 from ..text.words import load_words
@@ -22,6 +22,7 @@ SCHEDULES: dict[str, Callable[[], Schedule]] = {
     "linear": LinearPath,
     "ddpm-300": lambda: vp_schedule(linear_betas(300)),
     "ddpm-1000": lambda: vp_schedule(linear_betas(1000)),
+    "cosine": cosine_schedule,
     "ve": VE,
 }
 """Schedules by the name in a checkpoint's configuration."""

@@ -26,7 +26,7 @@ LARGEST = 65_536
 LARGEST_SIDE = 4096
 """The greatest side of a picture, pixels."""
 
-MAY_BE_ZERO = ("num_classes", "dropout", "attention", "beside_channels")
+MAY_BE_ZERO = ("num_classes", "dropout", "attention", "attention_heads", "beside_channels")
 
 _SHAPES: dict[str, Any] = {
     "unet-fast": UNetConfig,
@@ -79,7 +79,6 @@ def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tenso
         _known(said)
         shape = asdict(msgspec.convert(said["config"], _SHAPES[said["network"]]))
         _bounded(shape, len(tensors))
-        _old(said["config"].get("attention_heads", 0))
         _labelled(said, shape)
         with torch.device("meta"):
             empty = build(dict(config))
@@ -139,12 +138,6 @@ def read_defaults(said: dict[str, Any], otherwise: Defaults) -> Defaults:
         return checked(replace(otherwise, **stated))
     except UserError as error:
         raise CheckpointMismatch(f"its defaults are damaged: {as_keywords(str(error))}") from error
-
-
-def _old(heads: Any) -> None:
-    """Checkpoints before 0.1 say how many attention heads there are, which is none."""
-    if heads != 0 or isinstance(heads, bool):
-        raise CheckpointMismatch(f"attention_heads is {str(heads)[:40]}; such a network has none, and says 0 or nothing")
 
 
 def _labelled(said: CheckpointConfig, shape: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The transformer that encodes the words of a prompt, and the attention that it shares with the text U-Net."""
+"""The transformer that encodes the words of a prompt."""
 
 from __future__ import annotations
 
@@ -8,25 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """Compute attention with a bias.
-
-        softmax(q k^T / sqrt(D) + bias) v
-
-    It is written out for CPUs, where PyTorch's fused kernel takes twice as long for these few positions and sixteen rows, and
-    five times as long in the backward pass. The softmax is in float32, because in bfloat16 it takes longer than both products.
-
-    Args:
-        q: (N, H, Q, D) queries.
-        k: (N, H, K, D) keys.
-        v: (N, H, K, D) values.
-        bias: float32, broadcast to (N, H, Q, K).
-    """
-    if q.is_cuda:
-        return F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype))
-    scores = torch.add(bias, q @ k.transpose(-1, -2), alpha=q.shape[-1] ** -0.5)
-    return torch.softmax(scores, -1).to(v.dtype) @ v
+from .attention import attention
 
 
 def mask_bias(mask: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .text_encoder import TextEncoder, attention, mask_bias
+from .attention import attention
+from .text_encoder import TextEncoder, mask_bias
 from .unet import Norm, ResBlock, TimeEmbedding, down_and_up
 
 

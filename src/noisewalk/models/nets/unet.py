@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attention import attention
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -30,6 +32,7 @@ class UNetConfig:
         embed_dim: the width of the embedding of time and condition.
         num_classes: the number of labels; label `num_classes` stands for "no label".
         dropout: the dropout probability inside residual blocks, in training only.
+        attention_heads: the heads of the attention at the coarsest resolution; 0 for none.
     """
 
     image_size: int = 28
@@ -40,12 +43,20 @@ class UNetConfig:
     embed_dim: int = 128
     num_classes: int = 10
     dropout: float = 0.0
+    attention_heads: int = 0
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {"channels": (32, 64)},
+    "base": {},
+    "large": {"channels": (128, 256), "blocks": 2, "embed_dim": 256, "attention_heads": 4},
+}
+"""Widths, depths and attention of the fast U-Net by name."""
 
 
 def unet_config(data: dict[str, Any]) -> UNetConfig:
-    """Return a configuration from its JSON, in which tuples are lists; before 0.1 it also has `attention_heads`, 0."""
-    kept = {name: value for name, value in data.items() if name != "attention_heads"}
-    return UNetConfig(**(kept | {"channels": tuple(data["channels"])}))
+    """Return a configuration from its JSON, in which tuples are lists."""
+    return UNetConfig(**(data | {"channels": tuple(data["channels"])}))
 
 
 class TimeEmbedding(nn.Module):
@@ -112,6 +123,26 @@ class ResBlock(nn.Module):
         return out
 
 
+class SelfAttention(nn.Module):
+    """x + attention from every position to all positions."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = Norm(channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Let the positions of x (N, C, H, W) attend to each other; the embedding is not used."""
+        n, c, h, w = x.shape
+        q, k, v = self.qkv(self.norm(x)).reshape(n, 3, self.heads, c // self.heads, h * w).transpose(-1, -2).unbind(1)
+        out: Tensor = x + self.out(attention(q, k, v).transpose(-1, -2).reshape(n, c, h, w))
+        return out
+
+
 def down_and_up(
     h: Tensor,
     down: Iterable[nn.Module],
@@ -159,6 +190,8 @@ class UNet(nn.Module):
                 width = out
                 skips.append(width)
         self.middle = nn.ModuleList([ResBlock(width, width, c.embed_dim, c.dropout) for _ in range(2)])
+        if c.attention_heads:
+            self.middle.insert(1, SelfAttention(width, c.attention_heads))
         for i, out in reversed(list(enumerate(widths))):
             for _ in range(c.blocks + 1):
                 self.up.append(ResBlock(width + skips.pop(), out, c.embed_dim, c.dropout))

@@ -1,0 +1,91 @@
+"""What a spec of a training run speaks of: the recipe, the data, the configuration and the first weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from ..errors import UserError
+from ..models.checkpoint import network_weights
+from ..models.nets.build import build
+from ..models.precision import fastest_dtype
+from ..models.zoo import weights_path
+from ..training.changes import changed, with_coupling, with_flips, with_target
+from ..training.datasets import Dataset, open_dataset
+from ..training.loop import TrainConfig
+from ..training.recipe import OWN_DATA, find
+from ..training.recipe_type import Recipe
+from .spec import RunSpec
+
+ONE_STEP = ("denoiser", "pure-noise")
+"""Objectives whose networks do not walk."""
+
+OF_WALKED = ("network_size", "prediction_type", "schedule", "min_snr", "coupling", "flips")
+"""Settings of a run that only networks that walk have."""
+
+
+def configure(config: TrainConfig, spec: RunSpec, device: str = "cpu") -> TrainConfig:
+    """A recipe's configuration with what the spec asks for instead; a recipe's bfloat16 only where the device multiplies it."""
+    names = ("epochs", "learning_rate", "decay", "batch_size", "accumulate")
+    changes: dict[str, Any] = {name: getattr(spec, name) for name in names}
+    able = config.bf16 and fastest_dtype(torch.device(device)) == torch.bfloat16  # emulated, it is slower than float32
+    changes["bf16"] = spec.dtype == "bfloat16" if spec.dtype else able
+    config = replace(config, seed=spec.seed, **{k: v for k, v in changes.items() if v is not None})
+    if config.batch_size % config.accumulate:
+        raise UserError(
+            f"--accumulate must divide the {config.batch_size} pictures of a batch, {config.accumulate} was asked for; "
+            "change it, or --batch-size"
+        )
+    return config
+
+
+def recipe_and_dataset(spec: RunSpec) -> tuple[Recipe, Dataset | None]:
+    """The recipe and the data a spec speaks of."""
+    asked = [name for name in OF_WALKED if getattr(spec, name) != getattr(RunSpec(), name)]
+    if asked and spec.objective in (*OWN_DATA, *ONE_STEP):
+        flag = "--" + asked[0].replace("_", "-")
+        raise UserError(f"{flag} is for networks that are walked (ddpm, flow), {spec.objective} was asked for; leave it out")
+    if spec.objective in OWN_DATA:
+        return find(spec.objective, network=spec.network), None
+    data = open_dataset(spec.data, spec.size, spec.channels)
+    if spec.batch_size and spec.batch_size > data.count:
+        raise UserError(
+            f"--batch-size must be at most the {data.count:,} pictures of {data.name}, {spec.batch_size:,} was asked for"
+        )
+    recipe = find(spec.objective, spec.recipe, data, spec.classes, spec.network, spec.network_size)
+    if spec.prediction_type or spec.schedule:
+        recipe = with_target(recipe, spec.prediction_type, spec.schedule)
+    if spec.min_snr:
+        recipe = changed(recipe, min_snr=spec.min_snr)
+    if spec.coupling == "ot":
+        recipe = with_coupling(recipe)
+    return with_flips(recipe, data) if spec.flips else recipe, data
+
+
+def initialized_from(name: str, recipe: Recipe) -> Recipe:
+    """A recipe whose network begins with the weights of a model: fine-tuning.
+
+    Raises:
+        UserError: there is no such model, or its network is another one.
+    """
+    tensors, config = network_weights(weights_path(name))
+    with torch.device("meta"):
+        there = {"network": config["network"], **_listed(asdict(build(config).config))}  # older files lack some fields
+    here = {"network": recipe.card["network"], **_listed(recipe.card["config"])}
+    differ = [f"{key} is {there.get(key)} there and {value} here" for key, value in here.items() if there.get(key) != value]
+    if differ:
+        raise UserError(f"--init {name} is another network: {', '.join(differ)}; start from a model of the same shape")
+
+    def network() -> torch.nn.Module:
+        made = recipe.network()
+        made.load_state_dict(tensors)
+        return made
+
+    return replace(recipe, network=network)
+
+
+def _listed(shape: dict[str, Any]) -> dict[str, Any]:
+    """The shape of a network with lists in place of tuples, as JSON has it."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in shape.items()}
