@@ -10,10 +10,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..guidance.components import gaussian_blur
+from ..walk.grids import levels
 from ..walk.prediction import Denoiser
-from .panels import CaptionedViews, Panel, as_output, guided, level_at, noised, picture_panel, times_from, walk_panel
+from .panels import (
+    CaptionedViews,
+    Panel,
+    as_output,
+    check_pixels,
+    guided,
+    level_at,
+    noised,
+    picture_panel,
+    times_from,
+    walk_panel,
+)
 from .requests import Denoise as Denoise
-from .stages import Prepared, Stage, build_denoiser
+from .stages import Prepared, Stage, asked_times, build_denoiser
 
 
 def guide(stage: Stage[Denoise]) -> Denoiser:
@@ -32,12 +44,16 @@ def panels(prepared: Prepared[Denoise]) -> list[Panel]:
     Raises:
         UserError: the blur does not fit the model's pictures, or the model does not know the prompt.
     """
-    return [replace(panel, row=row) for row, t in enumerate(prepared.request.t) for panel in _at(prepared, t)]
+    spec, model = prepared.request, prepared.first.model
+    if spec.velocity:
+        check_pixels(model)
+    times = asked_times(spec.t, spec.flow_time, model)
+    return [replace(panel, row=row) for row, each in enumerate(times) for panel in _at(prepared, *each)]
 
 
-def _at(prepared: Prepared[Denoise], t: int) -> list[Panel]:
+def _at(prepared: Prepared[Denoise], at: str, time: Tensor) -> list[Panel]:
     stage, spec, model = prepared.first, prepared.request, prepared.first.model
-    image, level = stage.pictures["image"], level_at(model, t)
+    image, level = stage.pictures["image"], levels(model.schedule, time)[0]
     shape = (len(prepared.seeds), *model.shape)
 
     def noisy() -> Tensor:
@@ -49,24 +65,31 @@ def _at(prepared: Prepared[Denoise], t: int) -> list[Panel]:
     def once() -> Tensor:
         return model.to_picture(build_denoiser(guide, stage)(noisy(), level).x0)
 
+    def velocity() -> Tensor:
+        p = build_denoiser(guide, stage)(noisy(), level)
+        return (p.eps(noisy(), level) - p.x0) / 2
+
     def compared(caption: str) -> Callable[[Tensor], CaptionedViews]:
         return lambda x: [(f"{caption}, {psnr(x, image):.1f} dB", x)]
 
     made: list[Panel] = []
     if spec.method in ("blur", "all"):
         gaussian_blur(torch.zeros(1, *model.shape), spec.sigma, spec.kernel_size)  # said now, if it does not fit
-        panel = as_output(picture_panel(f"t = {t}, blur", blurred, level, shape))
+        panel = as_output(picture_panel(f"{at}, blur", blurred, level, shape))
         made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
     if spec.method in ("one-step", "all"):
         build_denoiser(guide, stage)
-        panel = as_output(picture_panel(f"t = {t}, one-step", once, level, shape))
+        panel = as_output(picture_panel(f"{at}, one-step", once, level, shape))
         made.append(replace(panel, show=compared("one-step")))
     if spec.method in ("iterative", "all"):
-        times = times_from(stage, t)
+        times = times_from(stage, time)
         show = compared(f"iterative, {len(times) - 1} steps")
-        made.append(walk_panel(f"t = {t}, iterative", prepared, guide, image=image, times=times, show=show))
-    shown = picture_panel(f"noisy, t = {t}", lambda: model.to_picture(noisy()), level, shape)
-    return [picture_panel("original", image, level_at(model, 0)), shown, *made]
+        made.append(walk_panel(f"{at}, iterative", prepared, guide, image=image, times=times, show=show))
+    shown = [picture_panel(f"noisy, {at}", lambda: model.to_picture(noisy()), level, shape)]
+    if spec.velocity:
+        build_denoiser(guide, stage)
+        shown.append(picture_panel(f"{at}, v / 2 = (eps - x0) / 2", velocity, level, shape))
+    return [picture_panel("original", image, level_at(model, 0)), *shown, *made]
 
 
 def psnr(x: Tensor, reference: Tensor) -> float:

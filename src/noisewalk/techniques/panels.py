@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..errors import UserError
 from ..guidance.prompts import cfg
 from ..models.pretrained import Pretrained
 from ..walk.grids import levels, truncate
@@ -18,7 +19,7 @@ from ..walk.sampling import State, sample
 from ..walk.tables import STEP_RULES
 from .prompt_view import PromptView as PromptView
 from .requests import Walk
-from .stages import Guide, Prepared, R, Stage, Wrap, build_denoiser, time_of
+from .stages import Guide, Prepared, R, Stage, Wrap, build_denoiser
 from .stages import level_at as level_at
 from .steering import Steering, steering_of
 
@@ -213,15 +214,25 @@ def noised(stage: Stage[R], image: Tensor, level: NoiseLevel, seeds: Sequence[in
     return add_noise(image.expand(len(seeds), *image.shape[1:]), level, stage.noise(seeds))
 
 
-def times_from(stage: Stage[R], timestep: int) -> Tensor:
-    """Return the grid of a stage, entered at exactly the given timestep."""
-    first, rest = time_of(timestep), stage.times
+def times_from(stage: Stage[R], first: Tensor) -> Tensor:
+    """Return the grid of a stage, entered at exactly the given time (1,)."""
+    rest = stage.times
     return torch.cat([first, rest[rest < first - 1e-9]])
 
 
 def as_output(panel: Panel) -> Panel:
     """Return a panel as one of the pictures that were asked for."""
     return replace(panel, is_output=True, shared=False)
+
+
+def check_pixels(model: Pretrained) -> None:
+    """Check that a model walks in pixels, where a velocity is a picture.
+
+    Raises:
+        UserError: it walks in latents.
+    """
+    if model.codec:
+        raise UserError(f"--velocity shows a picture, and the velocity of '{model.name}' is one of latents; leave it out")
 
 
 def warn_of_latents(model: Pretrained) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..fields import argument, option, picture
+from ..fields import argument, option, picture, same
 from ..guidance.tables import DIRECTIONS, SPLITS
 from ..walk.tables import GRIDS, STEP_RULES
 from .base import R as R
@@ -67,6 +67,10 @@ class Forward(Request):
     t: Sequence[int] = option(
         (250, 500, 750), "the timesteps to show, from 0 (almost clean) to 999 (almost only noise)", 0, 999
     )
+    flow_time: Sequence[float] = option(
+        (), "times of a flow model instead of --t: 0 is the picture and 1 is noise, x_t = (1 - t) x0 + t eps", 0.001, 1
+    )
+    velocity: bool = option(False, "also show the velocity, v = eps - x0, at half its size")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +82,8 @@ class Denoise(Walk):
 
     image: Source = field(kw_only=False, metadata=picture("the picture that is noised and denoised"))
     t: Sequence[int] = option((690,), "the timesteps that it is noised to, from 0 to 999", 0, 999)
+    flow_time: Sequence[float] = same(Forward, "flow_time")
+    velocity: bool = option(False, "also show the velocity that one call of the model predicts, v = eps - x0, at half its size")
     method: str = option("all", "how the noise is removed: blur, one-step, iterative or all", choices=(*METHODS, "all"))
     prompt: str = option("", "what the picture shows, if the model should know it")
     guidance_scale: float | None = option(

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from ..errors import UserError
 from ..guidance.prompts import within
 from ..models.pretrained import Defaults, Pretrained, Upscaler
 from ..walk.grids import levels, walk_times
@@ -120,6 +121,29 @@ def time_of(timestep: int) -> Tensor:
 def level_at(model: Pretrained, timestep: int) -> NoiseLevel:
     """Return the model's noise level at a timestep, see `time_of`."""
     return levels(model.schedule, time_of(timestep))[0]
+
+
+def asked_times(timesteps: Sequence[int], flow_times: Sequence[float], model: Pretrained) -> list[tuple[str, Tensor]]:
+    """Return the times (1,) that a request asks for, with their captions: timesteps, or times of flow matching.
+
+    Args:
+        timesteps: from 0 to 999, see `time_of`.
+        flow_times: if there are any, they are used instead of the timesteps.
+        model: the model.
+
+    Raises:
+        UserError: there are times of flow matching, and the model walks another path.
+    """
+    for t in flow_times:
+        level = levels(model.schedule, torch.tensor([t], dtype=torch.float64))[0]
+        if max(abs(float(level.sigma) - t), abs(float(level.alpha) - (1 - t))) > 1e-6:
+            raise UserError(
+                f"--flow-time is for models of flow matching, which have x_t = (1 - t) x0 + t eps; '{model.name}' has other "
+                "noise levels: use --t with timesteps from 0 to 999"
+            )
+    if flow_times:
+        return [(f"t = {t:g}", torch.tensor([t], dtype=torch.float64)) for t in flow_times]
+    return [(f"t = {t}", time_of(t)) for t in timesteps]
 
 
 class Clock:
