@@ -30,5 +30,8 @@ THRESHOLDS: dict[str, Callable[[Denoiser], Denoiser]] = {
 }
 """Thresholds by name."""
 
+BALANCES = {"none": (False, False), "vectors": (True, False), "variance": (False, True), "auto": (True, True)}
+"""What `Balanced` does for each name: (vectors, variance)."""
+
 DIRECTIONS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1), "antidiagonal": (1, -1)}
 """Directions of motion by name, as (down, right)."""

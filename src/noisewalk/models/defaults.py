@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..fields import option
-from ..guidance.tables import THRESHOLDS
+from ..guidance.tables import BALANCES, THRESHOLDS
 from ..walk.tables import GRIDS, STEP_RULES
 
 
@@ -32,4 +32,10 @@ class Defaults:
         rule=("two timesteps, the smaller first", _is_interval),
     )
     threshold: str = option("none", "how x0 is kept in the range of pictures", choices=THRESHOLDS)
+    balance: str = option(
+        "none",
+        "let the weights follow the walk, so that no prompt dominates (vectors), restore the contrast that a mean loses "
+        "(variance), do both (auto), or none of it",
+        choices=BALANCES,
+    )
     upsample: int = option(0, "the number of upsampling stages, for models that have them", 0, 2)

@@ -51,6 +51,8 @@ def _settings(request: Request, defaults: Defaults) -> Defaults:
     """What the user said of a walk, and the model's defaults for the rest."""
     said = {f.name: getattr(request, f.name, None) for f in fields(defaults)}
     settings = replace(defaults, **{name: value for name, value in said.items() if value is not None})
+    if getattr(request, "reduction", "") == "alternate" and said["balance"] is None:  # it has no mean to balance
+        settings = replace(settings, balance="none")
     if getattr(request, "steer", 0) and not STEP_RULES[settings.step_rule].random:
         warnings.warn(
             f"steering needs a step rule that draws noise, which tells copies of a walk apart: {STEERED} is used instead of "
@@ -77,6 +79,7 @@ def _stages(request: R, model: Pretrained, settings: Defaults) -> tuple[Stage[R]
         for key in ("step_rule", "threshold")
         if getattr(settings, key) != getattr(model.defaults, key)
     }
+    kept["balance"] = settings.balance
     wanted = settings.upsample if hasattr(request, "upsample") else 0
     for i in range(wanted):
         upscaler = made[-1].model.upscaler

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..errors import UserError
 from ..guidance.balance import Balanced
 from ..guidance.illusions import alternate_views, combine_views
+from ..guidance.tables import BALANCES
 from ..walk.prediction import Denoiser
 from .panels import Panel, PromptView, guided_all, walk_panel
-from .requests import BALANCES
 from .requests import Anagram as Anagram
 from .stages import Prepared, Stage
 from .view_files import find_views
@@ -31,12 +31,12 @@ def guide(stage: Stage[Anagram]) -> Denoiser:
     weights = spec.weights or None
     if spec.reduction == "alternate":
         return alternate_views(guided_all(stage, spec.prompts), views, stage.path, weights)
-    if spec.balance == "none":
+    if stage.settings.balance == "none":
         return combine_views(guided_all(stage, spec.prompts), views, weights)
     conds = tuple(model.bind(prompt) for prompt in spec.prompts)
     uncond = model.bind(spec.negative_prompt)
     given = None if weights is None else tuple(weights)
-    return Balanced(conds, uncond, stage.settings.guidance_scale, tuple(views), given, *BALANCES[spec.balance])
+    return Balanced(conds, uncond, stage.settings.guidance_scale, tuple(views), given, *BALANCES[stage.settings.balance])
 
 
 def panels(prepared: Prepared[Anagram]) -> list[Panel]:
@@ -56,10 +56,9 @@ def panels(prepared: Prepared[Anagram]) -> list[Panel]:
         )
     if spec.weights and len(spec.weights) != len(spec.prompts):
         raise UserError(f"{len(spec.prompts)} prompts need as many --weights; {len(spec.weights)} were given")
-    if spec.reduction == "alternate" and spec.balance != "none":
-        raise UserError(
-            f"--balance {spec.balance} works on a mean, and --reduction alternate has none; leave out one of the two"
-        )
+    balance = prepared.first.settings.balance
+    if spec.reduction == "alternate" and balance != "none":
+        raise UserError(f"--balance {balance} works on a mean, and --reduction alternate has none; leave out one of the two")
     views = find_views(spec.views, prepared.first.model.shape)
     seen = tuple(PromptView(view.name, prompt, view.forward) for view, prompt in zip(views, spec.prompts, strict=True))
     return [walk_panel(" / ".join(spec.prompts), prepared, guide, prompt_views=seen)]

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..fields import argument, option, picture, same
+from ..fields import argument, left_open, option, picture, same
 from ..guidance.tables import DIRECTIONS, SPLITS
+from ..models.defaults import Defaults
 from ..walk.tables import GRIDS, STEP_RULES
 from .base import R as R
 from .base import Request as Request
@@ -32,8 +33,6 @@ else:
 
 METHODS = ("blur", "one-step", "iterative")
 REDUCTIONS = ("mean", "alternate")
-BALANCES = {"none": (False, False), "vectors": (True, False), "variance": (False, True), "auto": (True, True)}
-"""What `Balanced` does for each name: (vectors, variance)."""
 KEEPS = {"far": "bands", "near": "bands", "grey": "colour", "colour": "colour", "moving": "motion", "still": "motion"}
 """Parts that `inverse` can keep, and the split of each; `inpaint` keeps parts by place."""
 
@@ -159,12 +158,7 @@ class Anagram(Walk):
     reduction: str = option(
         "mean", "how the prompts' estimates are combined: mean, or alternate (the prompts take turns)", choices=REDUCTIONS
     )
-    balance: str = option(
-        "none",
-        "let the weights follow the walk, so that no prompt dominates (vectors), restore the contrast that a mean loses "
-        "(variance), do both (auto), or none of it",
-        choices=BALANCES,
-    )
+    balance: str | None = left_open(Defaults, "balance", "the model's")
 
 
 @dataclass(frozen=True, kw_only=True)
