@@ -57,5 +57,5 @@ def test_a_model_of_another_path_has_no_flow_times() -> None:
             return torch.zeros_like(x)
 
     model = nw.from_network(Nothing(), shape=(1, 28, 28), schedule="ddpm-1000", prediction_type="epsilon")
-    with pytest.raises(nw.UserError, match="'own' has other noise levels: use --t with timesteps"):
+    with pytest.raises(nw.UserError, match="'own' has other noise levels: use t with timesteps"):
         nw.forward(model, PICTURES / "digit-4.png", flow_time=(0.25,))

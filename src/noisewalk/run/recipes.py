@@ -72,7 +72,8 @@ def initialized_from(name: str, recipe: Recipe) -> Recipe:
     """
     tensors, config = network_weights(weights_path(name))
     with torch.device("meta"):
-        there = {"network": config["network"], **_listed(asdict(build(config).config))}  # older files lack some fields
+        shape: Any = build(config).config  # older files lack some of its fields
+    there = {"network": config["network"], **_listed(asdict(shape))}
     here = {"network": recipe.card["network"], **_listed(recipe.card["config"])}
     differ = [f"{key} is {there.get(key)} there and {value} here" for key, value in here.items() if there.get(key) != value]
     if differ:

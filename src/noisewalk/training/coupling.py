@@ -37,7 +37,7 @@ def coupled(x0: Tensor, eps: Tensor, groups: Tensor) -> Tensor:
     except ModuleNotFoundError as error:
         raise UserError(f"--coupling ot needs scipy: {install('train')}") from error
     order = torch.arange(len(eps), device=eps.device)
-    for group in groups.unique():
+    for group in sorted(set(groups.tolist())):
         rows = (groups == group).nonzero()[:, 0]
         gain = x0[rows].flatten(1) @ eps[rows].flatten(1).T  # the squared distances are constants minus twice this
         _, chosen = linear_sum_assignment(gain.float().cpu().numpy(), maximize=True)
