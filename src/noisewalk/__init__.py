@@ -21,7 +21,7 @@ def __getattr__(name: str) -> Any:
     try:
         return _exported(name)
     except AttributeError:
-        from .techniques import TECHNIQUES  # one that a package or a script added is a function too
+        from .techniques import TECHNIQUES  # techniques that a package or a script added are functions too
 
         if name.startswith("_") or name not in TECHNIQUES:
             raise

@@ -1,10 +1,10 @@
-"""`noisewalk`, and `python -m noisewalk`, which is also what `accelerate launch -m noisewalk` runs."""
+"""The entry point of `noisewalk`, `python -m noisewalk` and `accelerate launch -m noisewalk`."""
 
 import sys
 
 
 def run() -> int:
-    """The command line, ready for Ctrl-C from the first line on."""
+    """Run the command line; Ctrl-C is handled from the first line on."""
     try:
         from .cli.main import main
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""One function for each technique, as Python speaks: keywords in the messages, arrays as pictures, a model by its name."""
+"""The Python functions: one for each technique, with arrays as pictures, models by name, and keywords in the messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ R = TypeVar("R")
 
 
 def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, whose messages name keywords instead of flags; wrong arguments are a `UserError` too."""
+    """Return the function with messages that name keywords instead of flags; wrong arguments raise a `UserError` too."""
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -49,17 +49,17 @@ def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def shown(title: str, progress: object) -> AbstractContextManager[Progress]:
-    """The progress that a user asked for."""
+    """Return the progress bar that a user asked for, or one that shows nothing."""
     if not isinstance(progress, bool):
-        raise UserError(f"progress must be True or False, {progress!r:.60} was asked for")
+        raise UserError(f"progress must be True or False, but {progress!r:.60} was given")
     return show_progress(title) if progress else nullcontext(ignore)
 
 
 class TechniqueFunction(Generic[P]):
     """A technique as a function: `generate(model, *fields, **fields) -> Result`, with the fields of its request.
 
-    The model is one that was loaded, or its name. A picture is a file, a PIL image, a tensor (C, H, W) or (1, C, H, W) in
-    [-1, 1], or a NumPy array (H, W) or (H, W, C) of uint8.
+    The model is a loaded model or its name. A picture is a file, a PIL image, a tensor (C, H, W) or (1, C, H, W) in [-1, 1], or
+    a NumPy array (H, W) or (H, W, C) of uint8.
     """
 
     def __init__(self, name: str, spec: Callable[P, Request]) -> None:
@@ -75,7 +75,7 @@ class TechniqueFunction(Generic[P]):
     @overload
     def __call__(self, model: Pretrained | str, /, *args: Any, progress: bool, **kwargs: Any) -> Result: ...
     def __call__(self, model: Any = None, /, *args: Any, **kwargs: Any) -> Result:
-        """Make the pictures; a terminal or a notebook shows the progress unless `progress` is False."""
+        """Make the pictures; a terminal or a notebook shows the progress, unless `progress` is False."""
         return naming_keywords(self._make)((model, *args), kwargs)
 
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
@@ -88,10 +88,10 @@ class TechniqueFunction(Generic[P]):
 
 
 def bound(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that were given, by name.
+    """Return the arguments of a call by name.
 
     Raises:
-        UserError: the function takes no such arguments; the nearest name is suggested.
+        UserError: the function does not take these arguments; the nearest name is suggested.
     """
     signature = inspect.signature(function)
     for keyword in kwargs:
@@ -104,11 +104,11 @@ def bound(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs
 
 
 def picture(value: Any, name: str = "picture") -> Any:
-    """A tensor or an array as a PIL image; anything else as it is.
+    """Return a tensor or an array as a PIL image, and anything else as it is.
 
     Args:
-        value: (C, H, W) or (1, C, H, W) in [-1, 1], or an array (H, W) or (H, W, C) of uint8; C is 1 or 3.
-        name: what it is, for the message.
+        value: a tensor (C, H, W) or (1, C, H, W) in [-1, 1], or an array (H, W) or (H, W, C) of uint8; C is 1 or 3.
+        name: the name of the argument, for the message.
 
     Raises:
         UserError: a tensor or an array of another shape, type or range.
@@ -134,16 +134,18 @@ def picture(value: Any, name: str = "picture") -> Any:
 
 
 def _loaded(model: object) -> Pretrained:
-    """A model, or the model of that name."""
+    """Return a model, given the model or its name."""
     if isinstance(model, str):
         return zoo.load(model)
     if not isinstance(model, Pretrained):
-        raise UserError(f"a model is what noisewalk.load(NAME) gives, or its name; a {type(model).__name__} was given")
+        raise UserError(
+            f"a model must be what noisewalk.load(NAME) returns, or its name, but it has the type {type(model).__name__}"
+        )
     return model
 
 
 def options_checked(function: Callable[P, R], request: type[CascadeLoading | OwnNetwork], first: type) -> Callable[P, R]:
-    """The function, its first argument of a type, and those that are fields of a request checked as such."""
+    """Return the function with checks of its arguments: of the first one's type, and of the fields of a request."""
     names, call = {f.name for f in fields(request)}, cast("Callable[..., R]", function)
 
     @functools.wraps(function)
@@ -152,7 +154,7 @@ def options_checked(function: Callable[P, R], request: type[CascadeLoading | Own
         told, value = next(iter(given.items()))
         if not isinstance(value, first):
             kind = "text" if first is str else f"a {first.__name__}"
-            raise UserError(f"{told} must be {kind}, a {type(value).__name__} was given")
+            raise UserError(f"{told} must be {kind}, but it has the type {type(value).__name__}")
         if isinstance(given.get("dtype"), torch.dtype):
             given["dtype"] = dtype_name(given["dtype"])
         asked = asdict(checked(request(**{name: value for name, value in given.items() if name in names})))
@@ -169,15 +171,18 @@ def replay(
     *,
     progress: bool = True,
 ) -> replaying.Replay:
-    """Make a saved picture again, and compare it pixel by pixel; see `noisewalk.run.replay.replay`.
+    """Make a saved picture again, and compare it pixel by pixel with the file; see `noisewalk.run.replay.replay`.
 
     Args:
-        progress: whether a terminal or a notebook shows the progress, unless there is a `watch`.
+        path: a PNG that noisewalk saved.
+        watch: a function that is called with (steps done, steps in all) after each step.
+        model: the model, its name or its place; None looks for it.
+        progress: whether a terminal or a notebook shows the progress; a `watch` is used instead.
     """
     if not isinstance(path, str | Path):
-        raise UserError(f"path must be the name of a file, a {type(path).__name__} was given")
+        raise UserError(f"path must be the name of a file, but it has the type {type(path).__name__}")
     if not isinstance(model, str | Path | Pretrained | None):
-        raise UserError(f"model must be a model, or its name or place, a {type(model).__name__} was given")
+        raise UserError(f"model must be a model, or its name or place, but it has the type {type(model).__name__}")
     with shown("replay", progress and watch is None) as bar:
         return replaying.replay(path, watch or bar, model)
 

@@ -1,4 +1,4 @@
-"""What a field of a request may hold: one check for flags, keyword arguments and JSON alike."""
+"""Checks of requests: the same for flags, keyword arguments and JSON."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def checked(request: D, recorded: bool = False) -> D:
 
     Args:
         request: a dataclass whose fields were made by `option`, `argument` or `picture`.
-        recorded: whether it was read from a file; its pictures must then be in that file, and are never opened by name.
+        recorded: whether it was read from a file; its pictures must then be in that file, and are never opened by their name.
 
     Raises:
         UserError: a field has a wrong value; the message has its name, its value and what is allowed.
@@ -53,7 +53,7 @@ def checked(request: D, recorded: bool = False) -> D:
 
 
 class _FieldType(typing.NamedTuple):
-    """The type of a field: of one item of it, whether it is a sequence, and whether None is allowed."""
+    """The type of a field: the type of an item, whether it is a sequence, and whether None is allowed."""
 
     item: type
     several: bool
@@ -110,14 +110,14 @@ def _item(f: Field[Any], kind: type, value: Any, wanted: str) -> Any:
 
 @lru_cache(maxsize=256)
 def _bounded(kind: type, least: float | None, most: float | None) -> Any:
-    """The type that msgspec checks an item against."""
+    """Return the type against which msgspec checks an item."""
     if kind is str:
         return Annotated[str, msgspec.Meta(max_length=MOST_CHARACTERS)]
     return Annotated[kind, msgspec.Meta(ge=None if least is None else kind(least), le=None if most is None else kind(most))]
 
 
 def _plain(value: Any, kind: type) -> Any:
-    """A number of any library as a Python number; everything else as it is, for msgspec to refuse."""
+    """Return a number of any library as a Python number, a text as it is, and None for anything else (msgspec refuses it)."""
     if kind is str:
         return str(value) if isinstance(value, str) and _is_unicode(value) else None
     no_number = isinstance(value, bool | str | bytes) or str(getattr(value, "dtype", "")).endswith("bool")
@@ -130,7 +130,7 @@ def _plain(value: Any, kind: type) -> Any:
 
 
 def _dimensions(value: Any) -> int:
-    """Of an array or a tensor; 0 for what is neither."""
+    """Return the number of dimensions of an array or a tensor; 0 for anything else."""
     return getattr(value, "ndim", 0) if hasattr(value, "dtype") else 0
 
 
@@ -143,7 +143,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _items(value: Any) -> tuple[Any, ...]:
-    """The items of a list, a tuple, a range or an array of one dimension; anything else is one item."""
+    """Return the items of a list, a tuple, a range or an array of one dimension; anything else is one item."""
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return tuple(value[: MOST_ITEMS + 1])
     if _dimensions(value) == 1:
@@ -152,12 +152,12 @@ def _items(value: Any) -> tuple[Any, ...]:
 
 
 def _least_items(f: Field[Any]) -> int:
-    """Where a field is not empty by default it may not be empty at all."""
+    """Return the fewest items of a field; it may only be empty if it is empty by default."""
     return 0 if f.default is None or f.default == () else 1
 
 
 def _words(f: Field[Any], kind: _FieldType) -> str:
-    """What is allowed, as it follows "must be"."""
+    """Return what is allowed, in words that follow "must be"."""
     words = _WORDS[kind.item][kind.several]
     least, most = f.metadata.get("least"), f.metadata.get("most")
     if kind.item is str:
@@ -177,11 +177,11 @@ def _number(value: float | str) -> str:
 
 
 def _refused(f: Field[Any], wanted: str, value: Any) -> UserError:
-    return UserError(f"--{f.name.replace('_', '-')} must be {wanted}, {_shown(value)} was asked for")
+    return UserError(f"--{f.name.replace('_', '-')} must be {wanted}, but {_shown(value)} was asked for")
 
 
 def _shown(value: Any) -> str:
-    """A value in one short line."""
+    """Return a value as one short line."""
     if isinstance(value, tuple) and value:
         return " ".join(_shown(item) for item in value[:8]) + (" …" if len(value) > 8 else "")
     try:

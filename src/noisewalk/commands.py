@@ -1,4 +1,4 @@
-"""Command lines of techniques: what they ask for, and where the result goes."""
+"""Command lines of techniques: what they request, and where the result is saved."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Job:
     """A parsed command line of a technique.
 
     Args:
-        technique: which technique.
-        spec: what to make.
-        model: name of the model to make it with.
-        out: where to, a .png file or a folder; None for `place`.
-        trajectory: whether the walk itself is wanted too.
-        loading: options of `load` for that model.
-        show_t: timesteps of the states in a filmstrip; () for evenly spaced ones.
+        technique: the name of the technique.
+        spec: the request.
+        model: the name of the model.
+        out: the .png file or the folder to write; None for the folder that `place` returns.
+        trajectory: whether the walk is saved too.
+        loading: the options of `load` for that model.
+        show_t: the timesteps of the states in a filmstrip; () for evenly spaced ones.
     """
 
     technique: str
@@ -48,15 +48,15 @@ class Job:
 
 
 MOST_BYTES = 100_000_000
-"""Of an input file; a larger one is refused where it is used."""
+"""The most bytes of an input file for a digest; a larger file is refused when it is used."""
 MOST_VARIANTS = 64
-"""Requests that one command line with lists may stand for."""
+"""The most requests that one command line with lists may stand for."""
 PROMPTS = ("prompt", "prompts", "far", "near")
-"""Fields of requests that hold prompts."""
+"""The fields of requests that hold prompts."""
 
 
 def chosen(model: str, spec: Request) -> str:
-    """The name of the model meant by "auto": digits if the request's prompts name digits, else emoji."""
+    """Return the name of a model; "auto" is digits if the prompts of the request name digits, and emoji if not."""
     if model != "auto":
         return model
     from .models.zoo import model_for
@@ -67,39 +67,41 @@ def chosen(model: str, spec: Request) -> str:
 
 
 def technique_command(technique: str) -> type[Any]:
-    """The flags of a technique: its request, where to put the result, and how to load the model."""
+    """Return the dataclass of a technique's flags: its request, where to save the result, and how to load the model."""
     return command_line(TECHNIQUES[technique].spec, Output, CascadeLoading)
 
 
 def job(technique: str, command: Any) -> Job:
-    """A parsed technique command as a `Job`."""
+    """Return a parsed command line of a technique as a `Job`."""
     made, output = part(command, TECHNIQUES[technique].spec), part(command, Output)
     loading = asdict(part(command, CascadeLoading))
     return Job(technique, made, chosen(output.model, made), output.out, output.trajectory, loading, output.show_t)
 
 
 def place(job: Job, weights: str) -> Path:
-    """The folder for the result of a job that names none; no other request has the same.
+    """Return the folder for the result of a job that names none; every request has a folder of its own.
 
     Args:
-        weights: fingerprint of the model's weights.
+        job: the job.
+        weights: the fingerprint of the model's weights.
     """
     return Path("out") / default_name(job.technique, job.spec, job.model, weights, job.loading)
 
 
 LISTED = {"--steps": "steps", "--guidance-scale": "guidance"}
-"""Flags that take several values, which are compared, and what a column of the figure is called after them."""
+"""The flags whose values may be compared in one figure, and how its columns name them."""
 SEVERAL = {"generate": str, "forward": Path, "denoise": Path, "edit": Path}
-"""Techniques of one prompt or one picture that take several."""
+"""The techniques of one prompt or one picture that compare several in one figure."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the command lines that a line with lists stands for.
+    """One of the command lines that a command line with lists stands for.
 
     Args:
-        row, column: what tells it from the others: its prompt or picture, and its settings; "" if there is only one.
-        arguments: after the technique's name.
+        row: the prompt or picture that tells it from the others; "" if they all have the same.
+        column: the settings that tell it from the others; "" if they all have the same.
+        arguments: the arguments after the name of the technique.
     """
 
     row: str
@@ -108,7 +110,7 @@ class Variant:
 
 
 def variants(technique: str, arguments: Sequence[str]) -> list[Variant]:
-    """A technique's arguments, in which several step counts, guidance scales, prompts or pictures may be given, one by one.
+    """Return one variant for each combination of step counts, guidance scales, prompts or pictures in a technique's arguments.
 
     >>> [(v.row, v.column, v.arguments) for v in variants("generate", ["7", "--steps", "10", "20"])]
     [('', '10 steps', ('7', '--steps', '10')), ('', '20 steps', ('7', '--steps', '20'))]
@@ -128,19 +130,21 @@ def variants(technique: str, arguments: Sequence[str]) -> list[Variant]:
         made = [_with(each, rest[at], some, len(lists) > 1) for each in made for some in lists]
         at = end
     if len(made) > MOST_VARIANTS:
-        raise UserError(f"these lists stand for {len(made):,} requests; at most {MOST_VARIANTS} can be compared at once")
+        raise UserError(
+            f"these lists stand for {len(made):,} requests, but at most {MOST_VARIANTS} can be compared; give fewer values"
+        )
     return made
 
 
 def _with(variant: Variant, flag: str, values: Sequence[str], listed: bool) -> Variant:
     name = LISTED.get(flag, "")
-    said = f"{values[0]} steps" if name == "steps" else f"{name} {values[0]}" if listed else ""
-    column = ", ".join(filter(None, (variant.column, said))) if listed else variant.column
+    setting = f"{values[0]} steps" if name == "steps" else f"{name} {values[0]}" if listed else ""
+    column = ", ".join(filter(None, (variant.column, setting))) if listed else variant.column
     return Variant(variant.row, column, (*variant.arguments, flag, *values))
 
 
 def parse_technique(line: str) -> Job:
-    """A technique's command line, as one would type it after `noisewalk`."""
+    """Parse a technique's command line, without the word `noisewalk`."""
     technique, *rest = shlex.split(line)
     if technique not in TECHNIQUES:
         raise unknown("technique", technique, TECHNIQUES)
@@ -148,10 +152,12 @@ def parse_technique(line: str) -> Job:
 
 
 def default_name(technique: str, spec: Request, *also: object) -> str:
-    """A folder name that begins with what a person can read, and ends with a digest of the whole request.
+    """Return a name for a folder that begins with readable words and ends with a digest of the whole request.
 
     Args:
-        also: what else tells the request from others, such as the model.
+        technique: the name of the technique.
+        spec: the request.
+        also: everything else that tells the request from others, such as the model.
 
     >>> from noisewalk.techniques.requests import Generate
     >>> default_name("generate", Generate("a seven", seed=3), "digits")[:-8]
@@ -166,14 +172,14 @@ def default_name(technique: str, spec: Request, *also: object) -> str:
 
 
 def digest(technique: str, spec: Request, *also: object) -> str:
-    """Eight characters that differ between any two requests: of all settings, and of what the input files hold."""
+    """Return eight characters that differ between any two requests, from all settings and the contents of the input files."""
     held = {f.name: _held(getattr(spec, f.name), f.metadata.get("role")) for f in fields(spec)}
     text = json.dumps([technique, held, also], default=repr, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _held(value: Any, role: str | None) -> Any:
-    """A value of a spec for its digest: of files the contents, wherever they lie."""
+    """Return a value of a request for its digest; for files these are their contents, wherever the files are."""
     names = [str(value)] if role else re.findall(r"file:(\S+)", " ".join(map(str, value))) if isinstance(value, tuple) else []
     found = []
     for name in names:

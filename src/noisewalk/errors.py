@@ -1,4 +1,4 @@
-"""The one error that noisewalk raises at its edge, and every other error that may come from outside, as one line."""
+"""The one error that noisewalk raises for a user's mistake, and the errors of the system as one line."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 MOST = 1000
-"""Most characters of a message; of a prompt with a million letters only a part is quoted."""
+"""The most characters of a message; only a part of a very long prompt is quoted."""
 
 
 class UserError(ValueError):
-    """Something that was asked for cannot be done. The message says what was asked for, what was found, and what to do."""
+    """A request cannot be done; the message says what was requested, what was found, and what to do."""
 
 
 def unknown(kind: str, name: object, known: Iterable[object]) -> UserError:
@@ -34,7 +34,7 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> UserError:
 
 
 def install(extra: str) -> str:
-    """The command that adds an extra to this copy of noisewalk, be it a checkout, or a folder, file or repository given to pip.
+    """Return the command that adds an extra to this copy of noisewalk, wherever it was installed from.
 
     Args:
         extra: a name of `[project.optional-dependencies]`, such as "diffusers".
@@ -46,11 +46,12 @@ def install(extra: str) -> str:
 
 
 def install_of(extra: str, origin: str, requirements: Sequence[str] = ()) -> str:
-    """The command that adds an extra to a package that was installed; no index is asked for noisewalk itself.
+    """Return the command that adds an extra to an installed package, without looking for noisewalk in a package index.
 
     Args:
-        origin: what pip wrote into `direct_url.json`; empty if it is not known where the package came from.
-        requirements: those of the package, for that case: the extra's own packages are named then.
+        extra: the name of the extra.
+        origin: what pip wrote into `direct_url.json`; "" if it is not known where the package came from.
+        requirements: the requirements of the package; if the origin is not known, the packages of the extra are named.
 
     Reference: PEP 610, "Recording the Direct URL Origin of installed distributions".
 
@@ -70,7 +71,7 @@ def install_of(extra: str, origin: str, requirements: Sequence[str] = ()) -> str
 
 
 def _packages(extra: str, requirements: Sequence[str]) -> list[str]:
-    """The packages of an extra, and of the extras that it names, quoted for a shell."""
+    """Return the packages of an extra, and of the extras that it names, quoted for a shell."""
     packages: list[str] = []
     for requirement in requirements:
         package, _, marker = (part.strip() for part in requirement.partition(";"))
@@ -85,7 +86,7 @@ def _packages(extra: str, requirements: Sequence[str]) -> list[str]:
 
 @cache
 def _installed() -> tuple[str, tuple[str, ...]]:
-    """Where pip took this package from, and its requirements."""
+    """Return where pip took this package from, and its requirements."""
     from importlib import metadata  # slow to load, and seldom needed
 
     try:
@@ -115,7 +116,7 @@ def as_keywords(message: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""A text that a terminal can show as one line of a sensible length, whatever is quoted in it.
+    r"""Return a text as one line that a terminal can show, whatever is quoted in it.
 
     >>> one_line("no model 'a\nb\x1b[31m'")
     "no model 'a b\\x1b[31m'"
@@ -151,5 +152,5 @@ def from_outside(error: BaseException) -> str | None:
 
 
 def _is_memory(error: RuntimeError) -> bool:
-    """Whether PyTorch, which has no MemoryError of its own on the CPU, says that there is no memory."""
+    """Return whether an error of PyTorch means that there is no memory; on the CPU it has no error class for that."""
     return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)

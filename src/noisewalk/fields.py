@@ -60,17 +60,19 @@ def same(request: type[DataclassInstance], name: str, **default: Any) -> Any:
 
 
 def left_open(request: type[DataclassInstance], name: str, unset: str) -> Any:
-    """A field as another request has it, that may be None.
+    """Return a field as another request has it, except that it may be None, which is its default.
 
     Args:
-        unset: whose value holds then.
+        request: the other request.
+        name: the name of the field.
+        unset: whose value is used if it is None.
     """
     f = next(f for f in fields(request) if f.name == name)
     return field(default=None, metadata={**f.metadata, "unset": unset})
 
 
 def help_of(f: Field[Any]) -> str:
-    """The help text of a field, with the names that it may have unless the text says them already.
+    """Return the help text of a field, with the names that are allowed, unless the text contains them already.
 
     >>> from noisewalk.techniques.requests import Walk
     >>> help_of(Walk.__dataclass_fields__["threshold"])

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and their names."""
+"""Files that are written completely or not at all, and their names."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ FILES = PICTURES | {
     *(".mp4", ".webm", ".mov", ".avi", ".mkv", ".pdf", ".html", ".md", ".txt", ".log", ".json", ".jsonl", ".csv", ".yaml"),
     *(".npy", ".npz", ".pth", ".pt", ".ckpt", ".bin", ".gguf", ".safetensors", ".zip", ".tar", ".gz", ".py"),
 }
-"""Endings by which one tells a file from a folder."""
+"""The endings by which a file is told from a folder."""
 
 _PREFIX, _SUFFIX = ".noisewalk-", ".part"
 _SURELY_LEFT = 60.0
-"""Seconds after which a temporary file belongs to no writer, whatever its process number says: writing takes moments."""
+"""Seconds after which a temporary file belongs to no writer, whatever its process number is, because writing takes moments."""
 
 
 def write_atomic(path: Path, data: bytes, remedy: str = "choose another place with --out") -> None:
-    """Write a file under a temporary name beside it, flush it to the disk, then rename it: there is never half a file.
+    """Write a file completely or not at all: under a temporary name, flushed to the disk, and then renamed.
 
-    A symbolic link is written through. A new file has the permissions that the umask leaves; a
-    file that is replaced keeps its own.
+    If the path is a symbolic link, its target is replaced. A new file gets the permissions that the umask leaves, and a file
+    that is replaced keeps its own.
 
     Args:
-        path: where to write; folders that are missing are made.
-        data: what to write.
-        remedy: what to do when it cannot be written, for the message.
+        path: the file; folders that are missing are made.
+        data: the content.
+        remedy: what to do if it cannot be written, for the message.
 
     Raises:
         UserError: the folder cannot be made or written, the disk is full, or the path is no regular file.
@@ -47,7 +47,15 @@ def write_atomic(path: Path, data: bytes, remedy: str = "choose another place wi
 
 @contextmanager
 def writing(path: Path, remedy: str = "choose another place with --out") -> Iterator[BinaryIO]:
-    """A file to write to piece by piece, which is at `path` once all is written, and nowhere if not; see `write_atomic`."""
+    """Open a file to write it in parts; it appears at `path` only when all of it is written, see `write_atomic`.
+
+    Args:
+        path: the file; folders that are missing are made.
+        remedy: what to do if it cannot be written, for the message.
+
+    Yields:
+        The open file.
+    """
     try:
         with _replacing(Path(os.path.realpath(path))) as file:
             yield file
@@ -59,7 +67,7 @@ def writing(path: Path, remedy: str = "choose another place with --out") -> Iter
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():
-        raise OSError(0, "it is a folder" if path.is_dir() else "it is no regular file")
+        raise OSError(0, "it is a folder" if path.is_dir() else "it is not a regular file")
     temporary = path.with_name(f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
@@ -78,19 +86,21 @@ def read_bounded(path: Path, limit: int) -> bytes:
     """Read a file of at most `limit` bytes.
 
     Raises:
-        UserError: it is missing, may not be read, is larger, or is no regular file (which could be read for ever).
+        UserError: it is missing, may not be read, is larger, or is not a regular file (a pipe could be read for ever).
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise UserError(f"{path} is no regular file; name a file")
+            raise UserError(f"{path} is not a regular file; give the name of a file")
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise UserError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}; check its name and permissions"
+        ) from error
     if len(data) > limit:
-        raise UserError(f"{path} is larger than {limit:,} bytes, which is more than such a file ever has")
+        raise UserError(f"{path} is larger than {limit:,} bytes, which such a file never is; give the right file")
     return data
 
 
@@ -105,34 +115,35 @@ def sweep(folder: Path) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of this number runs on this machine; True where that cannot be asked."""
+    """Return whether a process of this number runs on this machine; True if the system cannot tell."""
     if os.name != "posix":
         return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # it is another user's
+    except (OSError, OverflowError):  # the process belongs to another user
         return True
     return True
 
 
 def as_path(name: object) -> Path:
-    """The path of that name.
+    """Return a name as a path.
 
     Raises:
         UserError: it is neither text nor a path.
     """
     if not isinstance(name, str | os.PathLike):
-        raise UserError(f"a place is named by text or a path, a {type(name).__name__} was given")
+        raise UserError(f"the name of a file or folder must be text or a path, but it has the type {type(name).__name__}")
     return Path(name)
 
 
 def slug(text: str, most: int = 60) -> str:
-    """Letters and digits of any script with dashes between, for file names.
+    """Return the letters and digits of a text, in any script, with dashes between them, as a part of a file name.
 
     Args:
-        most: bytes of it at most.
+        text: the text.
+        most: the most bytes of the result.
 
     >>> slug("start 1: a rocket, t = 960!"), slug("Семь 七 हाथी")
     ('start-1-a-rocket-t-960', 'семь-七-हाथी')
@@ -143,7 +154,7 @@ def slug(text: str, most: int = 60) -> str:
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """The names, of which those that were there before get a number: no two of them are one file.
+    """Return the names, with a number after each that was there before, so that no two of them are the same file.
 
     >>> distinct(["a", "b", "a", "a-2", "a"])
     ['a', 'b', 'a-2', 'a-2-2', 'a-3']
@@ -158,35 +169,37 @@ def distinct(names: Iterable[str]) -> list[str]:
 
 
 def check_file(path: Path, what: str, *suffixes: str) -> None:
-    """See that a file to write has the ending of its format; every command and function that writes a file asks here.
+    """Check that a file to write has an ending of its format.
 
     Args:
-        path: as it was asked for.
+        path: the file.
         what: what is written, for the message.
-        suffixes: the endings it may have.
+        suffixes: the endings that are allowed.
 
     Raises:
         UserError: it has another ending, or none.
     """
     if path.suffix.lower() not in suffixes:
-        raise UserError(f"{what} is saved as {', '.join(suffixes)}; {path} was asked for")
+        raise UserError(f"{what} is saved as {' or '.join(suffixes)}, but {path} was asked for; change the ending of the name")
 
 
 def check_folder(path: Path, what: str, option: str = "--out") -> None:
-    """See that a folder to write is not named as a file, and is no file.
+    """Check that a folder to write is not a file, and does not have the name of one.
 
     Args:
+        path: the folder.
+        what: what is written, for the message.
         option: the flag that named it, for the message.
 
     Raises:
-        UserError: it looks like a file, or is one.
+        UserError: it is a file, or its name has the ending of one.
     """
     if path.is_dir():
         return
     if path.suffix.lower() in FILES:
-        raise UserError(f"{what} is a folder; {option} {path} looks like a file")
+        raise UserError(f"{what} is a folder, but {option} {path} has the name of a file; give the name of a folder")
     if path.exists():
-        raise UserError(f"{what} is a folder; {option} {path} is a file")
+        raise UserError(f"{what} is a folder, but {option} {path} is a file; give the name of a folder")
 
 
 def cache_folder() -> Path:

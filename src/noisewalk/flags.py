@@ -1,4 +1,4 @@
-"""Command lines <-> dataclasses: every flag of a command comes from a field of its request."""
+"""Command lines as dataclasses: every flag of a command comes from a field of its request."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ D = TypeVar("D", bound="DataclassInstance")
 
 
 def command_line(*requests: type, without: Collection[str] = ()) -> type[Any]:
-    """A dataclass with the fields of several requests, for tyro to turn into flags. Of two of the same name the last counts.
+    """Return a dataclass with the fields of several requests, which tyro turns into flags.
+
+    If two fields have the same name, the last one counts.
 
     Args:
-        requests: the first one's name and docstring are those of the command.
-        without: names of fields to leave out.
+        requests: the requests; the command gets the name and the docstring of the first.
+        without: the names of fields to leave out.
     """
     hints = {name: hint for request in requests for name, hint in typing.get_type_hints(request).items()}
     known = {f.name: f for request in requests for f in fields(request) if f.name not in without}
@@ -44,13 +46,13 @@ def command_line(*requests: type, without: Collection[str] = ()) -> type[Any]:
 
 
 def part(command: object, request: type[D], without: Collection[str] = ()) -> D:
-    """What a parsed command line says of one of its requests; fields it does not have, and those left out, are the default."""
+    """Return one of the requests of a parsed command line; the fields that are left out have their defaults."""
     known = [f.name for f in fields(request) if f.name not in without and hasattr(command, f.name)]
     return request(**{name: getattr(command, name) for name in known})
 
 
 def read(request: type[D], arguments: Sequence[str], command: str) -> D:
-    """The request of a command line, checked.
+    """Return the checked request of a command line.
 
     Raises:
         UserError: the arguments do not fit.
@@ -59,13 +61,13 @@ def read(request: type[D], arguments: Sequence[str], command: str) -> D:
 
 
 def parse(kind: type[D], arguments: Sequence[str], prog: str) -> D:
-    """Parse arguments into a dataclass; what tyro explains in a box becomes one line.
+    """Parse arguments into a dataclass; the boxes in which tyro explains errors become messages of one line.
 
     Raises:
         UserError: the arguments do not fit.
     """
     if any("\0" in argument for argument in arguments):
-        raise UserError("an argument holds a null character, which no text and no file name can; leave it out")
+        raise UserError("an argument contains a null character, which no text and no file name can contain; leave it out")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -78,7 +80,7 @@ def parse(kind: type[D], arguments: Sequence[str], prog: str) -> D:
 
 
 def expanded(arguments: Sequence[str]) -> list[str]:
-    """Arguments with a leading `~/` made the user's home folder, also after `--flag=`, where no shell does that."""
+    """Return the arguments with the user's home folder for a leading `~/`, also after `--flag=`, where no shell does it."""
     parts = (re.fullmatch(r"(--[\w-]+=)?(~(?:/.*)?)", argument, re.DOTALL) for argument in arguments)
     pairs = zip(arguments, parts, strict=True)
     return [f"{found[1] or ''}{os.path.expanduser(found[2])}" if found else argument for argument, found in pairs]
@@ -86,7 +88,7 @@ def expanded(arguments: Sequence[str]) -> list[str]:
 
 def _one_line(box: str) -> str:
     inside = re.sub(r"[│╭╮╰╯─]+", " ", box)
-    inside = re.sub(r"(?m)^[ \t]*[|+]|[|+][ \t]*$|-{4,}", " ", inside)  # a terminal without such lines has these
+    inside = re.sub(r"(?m)^[ \t]*[|+]|[|+][ \t]*$|-{4,}", " ", inside)  # terminals without line characters get these
     words = re.sub(r"\s+", " ", inside).strip()
     words = re.sub(r"^(Value error|Unrecognized options|Required options|Parsing error)\s+", "", words)
     words = re.sub(r"no type matching \{None\}\|? ?(\w+) could be instantiated from \['(.*?)'\]", r"'\2' is not \1", words)
@@ -94,7 +96,7 @@ def _one_line(box: str) -> str:
 
 
 def _dashed(why: str, arguments: Sequence[str]) -> str:
-    """A hint for a value that begins with a dash, and so was taken for a flag."""
+    """Return a hint for a value that begins with a dash and was therefore read as a flag."""
     for flag, value in pairwise(arguments):
         if f"'{flag}'" in why and value.startswith("-"):
             return f"; a value that begins with - is written with =, as {flag}={shlex.quote(value)}"
@@ -107,7 +109,7 @@ def _default(f: Field[Any]) -> Any:
 
 
 def _annotated(f: Field[Any], hint: Any) -> Any:
-    """The type that tyro parses a field as, with its help."""
+    """Return the type as which tyro parses a field, with its help text."""
     optional = type(None) in typing.get_args(hint)
     kind = next(each for each in typing.get_args(hint) if each is not type(None)) if optional else hint
     shown = None
@@ -117,7 +119,7 @@ def _annotated(f: Field[Any], hint: Any) -> Any:
     item = typing.get_args(kind)[0] if several else kind
     if several:
         kind = types.GenericAlias(tuple, (item, ...))
-    if optional:  # INT rather than {None}|INT for what may be left to the model
+    if optional:  # shows INT instead of {None}|INT
         shown = shown or (f"[{item.__name__.upper()} ...]" if several else item.__name__.upper())
     unset = f"(default: {f.metadata['unset']})" if f.metadata.get("unset") and f.default is None else None
     note = tyro.conf.arg(help=help_of(f), metavar=shown, help_behavior_hint=unset)

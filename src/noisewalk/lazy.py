@@ -1,4 +1,4 @@
-"""Names that are loaded when they are first used, so that reading a command line loads no torch."""
+"""Names that are loaded when they are first used, so that reading a command line does not load torch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 
 
 def later(name: str) -> Callable[..., Any]:
-    """The function of that name, which is loaded when it is first called.
+    """Return a function that loads the function of that name when it is first called.
 
     Args:
-        name: as "package.module:function".
+        name: the name, as "package.module:function".
 
     >>> later("math:sqrt")(9)
     3.0
@@ -24,12 +24,12 @@ def later(name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         return resolve_name(name)(*args, **kwargs)
 
-    call.__name__ = name  # whoever asks what it is, such as the documentation, can find it
+    call.__name__ = name  # so that the documentation can find the function
     return call
 
 
 def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` of a package that loads its names when they are first used.
+    """Return the `__getattr__` and `__dir__` of a package that loads its names when they are first used.
 
     The names are those that `__init__.pyi` beside its `__init__.py` imports, which is also what type checkers read.
 

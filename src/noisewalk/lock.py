@@ -1,4 +1,4 @@
-"""One holder at a time for a folder that is written over minutes or hours: training runs, searches, reports."""
+"""Locks for folders that are written over minutes or hours, such as training runs, searches and reports."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from .errors import UserError
 from .files import sweep, write_atomic
 
 LOCK, HOLDER = ".noisewalk.lock", ".noisewalk.lock.json"
-"""The file that the operating system locks, and the file beside it that says who holds the lock."""
+"""The names of the file that the operating system locks, and of the file beside it that names the holder."""
 
 SIGN_OF_LIFE = 10.0
-"""Seconds after which a holder touches the second file again, for computers that do not see each other's locks."""
+"""Seconds between two updates of the second file, for computers that do not see each other's locks."""
 
 log = logging.getLogger("noisewalk")
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a folder.
+    """The process that holds a folder.
 
     Args:
-        pid, host: of the process.
-        since: local date and time at which it began.
+        pid: the number of the process.
+        host: the name of its computer.
+        since: the local date and time at which it began.
         doing: the command, for example "noisewalk train".
     """
 
@@ -51,13 +52,13 @@ class Holder:
 def held(folder: Path, doing: str, option: str = "--out") -> Iterator[None]:
     """Hold a folder while it is written, so that no second process writes it too.
 
-    The operating system gives the lock back when a process ends, however it ends; a folder of a dead process is therefore
-    taken over at once, and the temporary files that it left are removed. Where the last holder ran on another computer, whose
-    locks may not be seen here, its sign of life is awaited first.
+    The operating system frees the lock when a process ends, however it ends. So the folder of a dead process is taken over at
+    once, and the temporary files that it left are removed. If the last holder ran on another computer, whose locks may not be
+    visible here, this function first waits for a sign of life.
 
     Args:
         folder: the folder to hold; it is made if it is missing.
-        doing: the command that wants it, for example "noisewalk train".
+        doing: the command that needs it, for example "noisewalk train".
         option: the flag that named the folder, for messages.
 
     Raises:
@@ -104,20 +105,20 @@ def _signs_of_life(folder: Path, doing: str, option: str) -> Iterator[None]:
 
 
 def _await_other_computers(folder: Path) -> None:
-    """Return once it is sure that the last holder, if it ran on another computer, is dead."""
+    """Wait until it is certain that the last holder is dead, if it ran on another computer."""
     last = _who(folder)
     if last is None or last.host == socket.gethostname():
         return
     before = _changed(folder)
     seconds = 3 * SIGN_OF_LIFE
-    log.info("%s was left to %s; waiting %.0f s for a sign of life of it", folder, last, seconds)
+    log.info("%s was last held by %s; waiting %.0f s for a sign of life from it", folder, last, seconds)
     time.sleep(seconds)
     if _changed(folder) != before:
         raise _refused(folder, _who(folder))
 
 
 def _who(folder: Path) -> Holder | None:
-    """Who the file beside the lock names; a holder that has just taken the lock writes it within a moment."""
+    """Return the holder that the file beside the lock names; a new holder writes that file within a moment."""
     for pause in (0.05, 0.2, 0):
         with suppress(OSError, msgspec.MsgspecError, UnicodeError), (folder / HOLDER).open("rb") as file:
             return msgspec.json.decode(file.read(10_000), type=Holder)
@@ -127,7 +128,7 @@ def _who(folder: Path) -> Holder | None:
 
 def _changed(folder: Path) -> int:
     try:
-        with (folder / HOLDER).open("rb") as file:  # opening asks a file server anew
+        with (folder / HOLDER).open("rb") as file:  # opening the file makes a file server send the present time
             return os.fstat(file.fileno()).st_mtime_ns
     except OSError:
         return 0

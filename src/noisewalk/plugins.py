@@ -23,16 +23,16 @@ GROUP = "noisewalk.plugins"
 def load_plugins() -> tuple[str, ...]:
     """Call the functions of all installed packages that add to noisewalk, once per process, and return the packages' names.
 
-    `noisewalk.load` and the command line call it. A package that fails is named in a warning, and the others still work.
+    `noisewalk.load` and the command line call it. If a package fails, a warning names it, and the others still work.
     """
     loaded = []
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         package = entry.dist.name if entry.dist else entry.name
         try:
             entry.load()()
-        except Exception as error:  # a stranger's code may raise anything, and must not stop noisewalk
-            said = str(error).splitlines()[0] if str(error) else "no message"
-            warnings.warn(f"the plugin '{package}' is left out: {type(error).__name__}: {said}", stacklevel=2)
+        except Exception as error:  # code of others may raise anything, and must not stop noisewalk
+            message = str(error).splitlines()[0] if str(error) else "no message"
+            warnings.warn(f"the plugin '{package}' is left out: {type(error).__name__}: {message}", stacklevel=2)
         else:
             loaded.append(package)
     return tuple(loaded)

@@ -93,7 +93,7 @@ def test_replay_takes_many_pictures_and_stops_at_none(capsys: pytest.CaptureFixt
     assert said.out.count("every pixel agrees") == 2
     assert said.err.count("foreign.png has no noisewalk metadata") == said.err.count("no picture file missing.png") == 1
     assert main(["replay", *good, "--out", "x.png"]) == 2
-    assert "--out saves what was made of one picture, 2 were given" in capsys.readouterr().err
+    assert "--out saves what was made of one picture, but 2 were given" in capsys.readouterr().err
     assert main(["replay"]) == 2
     assert "give the pictures to make again" in capsys.readouterr().err
 
@@ -132,13 +132,13 @@ def _wrong_mask() -> str:
         (lambda: ["generate"], "what the picture should show"),
         (lambda: ["generate", "7", "--stepz", "4"], "--stepz"),
         (lambda: ["generate", "7", "--steps", "many"], "'many' is not INT"),
-        (lambda: ["generate", "7", "--steps", "0"], "--steps must be at least 1, 0 was asked for"),
+        (lambda: ["generate", "7", "--steps", "0"], "--steps must be at least 1, but 0 was asked for"),
         (lambda: ["generate", "cat", "--model", "digits"], "does not know the prompt 'cat'. It knows 0 to 9"),
         (lambda: ["generate", "7", "--model", "digit"], "unknown model 'digit'; did you mean 'digits'?"),
         (lambda: ["generate", "7", "--upscaler", "nothere"], "unknown model 'nothere'"),
         (lambda: ["generate", "7", "--upscaler", "digits", "digits"], "only one --upscaler can follow 'digits'; 2 were given"),
         (lambda: ["tour", "--model", "digits", "--upsample", "1"], "leave out --upsample"),
-        (lambda: ["train", "flow", "--minutes", "0", "--out", "run"], "--minutes must be more than 0, 0 was asked for"),
+        (lambda: ["train", "flow", "--minutes", "0", "--out", "run"], "--minutes must be more than 0, but 0 was asked for"),
         (lambda: ["generate", "7", "--step-rule", "eulr"], "unknown step rule 'eulr'; did you mean 'euler'?"),
         (lambda: ["generate", "7", "--out", "/proc/nowhere"], "cannot write"),
         (lambda: ["generate", "7", "--out", "seven.jpg"], ".png"),

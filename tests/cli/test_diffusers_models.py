@@ -153,7 +153,7 @@ def test_models_in_folders_are_found_beside_the_picture(run: Said, root: Path, s
     status, out, said = run("replay", there / "b.png")
     assert (status, out) == (2, "")
     assert "the model 'two' (weights" in said
-    assert "nor beside the picture; say where it is: put it beside the picture" in said
+    assert "nor beside the picture; put it beside the picture" in said
     (there / "second").rename("two")
     status, out, said = run("replay", there / "b.png")
     assert status == 1
@@ -470,7 +470,7 @@ def test_the_courses_experiments_can_be_made(at_64: tuple[Path, Path], tmp_path:
 
 def test_the_tour_upsamples_by_no_negative_number_of_stages(run: Said, stage1: Path) -> None:
     status, _, said = run("tour", "--model", stage1, "--upsample", -1)
-    assert (status, said.splitlines()[-1]) == (2, "noisewalk: --upsample must be at least 0, -1 was asked for")
+    assert (status, said.splitlines()[-1]) == (2, "noisewalk: --upsample must be at least 0, but -1 was asked for")
 
 
 def test_the_tour_of_a_text_model_is_the_courses_document(

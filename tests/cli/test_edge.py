@@ -226,7 +226,7 @@ def test_what_tyro_says_in_a_box_is_one_line_on_any_terminal(encoding: str) -> N
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
 def test_what_is_no_finite_number_is_told_the_bounds(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", "7", f"--guidance-scale={number}"]) == 2
-    assert f"--guidance-scale must be a number from -100 to 100, {number} was asked for" in capsys.readouterr().err
+    assert f"--guidance-scale must be a number from -100 to 100, but {number} was asked for" in capsys.readouterr().err
 
 
 def test_a_value_that_begins_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
@@ -257,7 +257,7 @@ def test_another_ending_is_refused_before_the_work(line: str, ending: str, capsy
     before = sorted(Path().iterdir())
     assert main([*line.split(), "--out", f"made{ending}"]) == 2
     said = capsys.readouterr().err
-    assert "is saved as ." in said or f"is a folder; --out made{ending} looks like a file" in said
+    assert "is saved as ." in said or f"is a folder, but --out made{ending} has the name of a file" in said
     assert sorted(Path().iterdir()) == before
 
 

@@ -122,7 +122,7 @@ def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: py
     assert _train(*line) == 0  # already done: nothing happens
     capsys.readouterr()
     assert _train(*line, "--seed", "1") == 2
-    assert "run holds another run: seed was 0, is 1" in capsys.readouterr().err
+    assert "run holds another run: seed was 0 and is now 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: py
         (["flow", "--data", "none"], "has 0 readable pictures"),
         (["flow", "--data", "lonely"], "lonely/b has 1 readable pictures"),
         (["flow", "--data", "shapes", "--size", "30"], "--size must be divisible by 4"),
-        (["flow", "--data", "shapes", "--epochs", "0"], "--epochs must be more than 0, 0.0 was asked for"),
-        (["flow", "--data", "shapes", "--batch-size", "-1"], "--batch-size must be at least 1, -1 was asked for"),
+        (["flow", "--data", "shapes", "--epochs", "0"], "--epochs must be more than 0, but 0.0 was asked for"),
+        (["flow", "--data", "shapes", "--batch-size", "-1"], "--batch-size must be at least 1, but -1 was asked for"),
         (["flow", "--data", "shapes/dark", "--classes"], "has 0 classes"),
         (["flow", "--data", "shapes", "--decay", "cosin"], "did you mean 'cosine'?"),
         (["flow", "--data", "shapes", "--prediction-type", "epsilon"], "does not say what the picture is at pure noise"),
@@ -205,7 +205,7 @@ def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(shapes: s
         process.send_signal(number)
         said = process.communicate(timeout=300)[1]
         assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), said
-        assert ("saved: the same command goes on" in said) == (number != signal.SIGKILL)
+        assert ("it is saved, and the same command continues it" in said) == (number != signal.SIGKILL)
     finish("broken")
     whole, broken = (load_tensors(Path(out) / RUN_CHECKPOINT) for out in ("whole", "broken"))
     assert whole[1]["step"] == broken[1]["step"] == 96
@@ -221,7 +221,7 @@ def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(shapes: s
     ("line", "said"),
     [
         (["digit"], "unknown model 'digit'; did you mean 'digits'?"),
-        (["digits", "--num", "55"], "--num must be at least 100, 55 was asked for"),
+        (["digits", "--num", "55"], "--num must be at least 100, but 55 was asked for"),
         (["digits", "--num", "100", "--step-rule", "eulr"], "did you mean 'euler'?"),
     ],
 )
@@ -276,7 +276,9 @@ def test_resume_goes_on_as_the_run_was_asked_to(shapes: str, capsys: pytest.Capt
     assert load_tensors("run" / RUN_CHECKPOINT)[1]["network"] == "unet-course"
     assert _train("flow", "--resume", "run") == 0  # saying again what the run is does no harm
     assert _train("ddpm", "--resume", "run", "--epochs", "60") == 2
-    assert "run holds another run: objective was flow, is ddpm; epochs was 50.0, is 60.0" in capsys.readouterr().err
+    assert (
+        "run holds another run: objective was flow and is now ddpm; epochs was 50.0 and is now 60.0" in capsys.readouterr().err
+    )
     assert _train("--resume", "shapes") == 2
     assert "cannot be read as the spec of a run" in capsys.readouterr().err
     assert _train() == 2
@@ -330,7 +332,9 @@ def test_a_run_that_starts_from_another_has_its_weights(shapes: str, capsys: pyt
     assert _train(*line, "--out", "second", "--init", "first") == 0
     capsys.readouterr()
     assert _train(*line, "--out", "third", "--init", "digits") == 2
-    assert "--init digits is another network: image_size is 28 there and 8 here, in_channels is 1" in capsys.readouterr().err
+    assert (
+        "--init digits has another network: its image_size is 28 instead of 8, its in_channels is 1" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

@@ -207,9 +207,9 @@ def test_lengths_in_pixels_grow_as_published() -> None:
 
 
 def test_more_stages_than_the_cascade_has() -> None:
-    with pytest.raises(nw.UserError, match="'first' has 1 upscaler, upsample 2 asks for more"):
+    with pytest.raises(nw.UserError, match=r"upsample 2 needs more upscalers than the model 'first' has \(1\)"):
         nw.generate(cascade(), "a", upsample=2)
-    with pytest.raises(nw.UserError, match="'digits' has no upscaler, upsample 1 asks for more"):
+    with pytest.raises(nw.UserError, match=r"upsample 1 needs more upscalers than the model 'digits' has \(0\)"):
         nw.generate(nw.load("digits"), "7", upsample=1)
 
 

@@ -95,7 +95,7 @@ def test_films_of_anagrams_and_hybrids(tmp_path: Path, capsys: pytest.CaptureFix
     for line, said in (
         ([str(tmp_path / "g.png")], "is not one anagram or hybrid"),
         ([str(anagram), "--out", str(tmp_path / "a.avi")], "saved as .gif, .webp, .mp4"),
-        ([str(anagram), "--fps", "0"], "--fps must be at least 2, 0 was asked for"),
+        ([str(anagram), "--fps", "0"], "--fps must be at least 2, but 0 was asked for"),
     ):
         assert main(["animate", *line]) == 2
         assert said in capsys.readouterr().err

@@ -142,12 +142,12 @@ def test_every_number_has_a_type_and_bounds_that_name_it(technique: str, name: s
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda m: nw.generate(m, 7), "prompt must be text of at most 10,000 characters, 7 was asked for"),
+        (lambda m: nw.generate(m, 7), "prompt must be text of at most 10,000 characters, but 7 was asked for"),
         (lambda m: nw.generate(m, None), "prompt must be text"),
         (lambda m: nw.generate(m, "\udcff"), "prompt must be text"),
         (lambda m: nw.generate(m, "7" * 20_000), "prompt must be text of at most 10,000 characters"),
         (lambda m: nw.generate(m, "7", negative_prompt=None), "negative_prompt must be text"),
-        (lambda m: nw.generate(m, "7", steps=2.5), "steps must be a whole number from 1 to 1000, 2.5 was asked for"),
+        (lambda m: nw.generate(m, "7", steps=2.5), "steps must be a whole number from 1 to 1000, but 2.5 was asked for"),
         (lambda m: nw.generate(m, "7", seed=None), "seed must be a whole number from 0 to 4611686018427387904, None"),
         (lambda m: nw.generate(m, "7", seed=2**70), "seed must be at most 4611686018427387904"),
         (lambda m: nw.generate(m, "7", seeds=range(10**9)), "seeds must be"),
@@ -156,9 +156,9 @@ def test_every_number_has_a_type_and_bounds_that_name_it(technique: str, name: s
         (lambda m: nw.generate(m), "missing a required argument: 'prompt'"),
         (lambda m: nw.generate(m, "7", "8"), "too many positional arguments"),
         (lambda m: nw.generate("digit", "7"), "did you mean 'digits'"),
-        (lambda m: nw.generate(None, "7"), "a NoneType was given"),
+        (lambda m: nw.generate(None, "7"), "it has the type NoneType"),
         (lambda m: nw.edit(m, DIGIT, start=()), "start must be one or more"),
-        (lambda m: nw.edit(m, None), "image must be a picture, None was asked for"),
+        (lambda m: nw.edit(m, None), "image must be a picture, but None was asked for"),
         (lambda m: nw.anagram(m, []), "prompts must be one or more"),
         (lambda m: nw.anagram(m, ["6", 9]), "prompts must be texts of at most"),
         (lambda m: nw.anagram(m, {"6", "9"}), "prompts must be texts of at most"),
@@ -299,7 +299,7 @@ def test_the_views_of_an_anagram_are_shown(model: nw.Pretrained) -> None:
     [
         (lambda m: nw.generate(m, "seventy"), "does not know the prompt 'seventy'"),
         (lambda m: nw.generate(m, "3 7"), "does not know the prompt"),
-        (lambda m: nw.generate(m, "7", steps=0), "steps must be at least 1, 0 was asked for"),
+        (lambda m: nw.generate(m, "7", steps=0), "steps must be at least 1, but 0 was asked for"),
         (lambda m: nw.generate(m, "7", num=0), "num must be at least 1"),
         (lambda m: nw.generate(m, "7", guidance_scale=float("nan")), "guidance_scale must be a number from -100 to 100"),
         (lambda m: nw.generate(m, "7", step_rule="hein"), "did you mean 'heun'"),
@@ -332,18 +332,18 @@ class Blank(torch.nn.Module):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: nw.load(5), "name must be text, a int was given"),
+        (lambda: nw.load(5), "name must be text, but it has the type int"),
         (lambda: nw.load(), "missing a required argument: 'name'"),
         (lambda: nw.load("digits", dtyp="float32"), "did you mean 'dtype'"),
         (lambda: nw.load("digits", memory=3), "memory must be text"),
-        (lambda: nw.load("digits", offline="yes"), "offline must be True or False, 'yes' was asked for"),
+        (lambda: nw.load("digits", offline="yes"), "offline must be True or False, but 'yes' was asked for"),
         (lambda: nw.load("digits", upscaler=3), "upscaler must be texts"),
-        (lambda: nw.replay(5), "path must be the name of a file, a int was given"),
+        (lambda: nw.replay(5), "path must be the name of a file, but it has the type int"),
         (lambda: nw.replay(), "missing a required argument: 'path'"),
         (lambda: nw.replay("a.png", model=3), "model must be a model, or its name or place"),
-        (lambda: nw.from_network(5, shape=(1, 8, 8)), "network must be a Module, a int was given"),
+        (lambda: nw.from_network(5, shape=(1, 8, 8)), "network must be a Module, but it has the type int"),
         (lambda: nw.from_network(Blank()), "missing a required argument: 'shape'"),
-        (lambda: nw.from_network(Blank(), shape=(1, 8)), "shape must be (C, H, W), 1 8 was asked for"),
+        (lambda: nw.from_network(Blank(), shape=(1, 8)), "shape must be (C, H, W), but 1 8 was asked for"),
         (
             lambda: nw.from_network(Blank(), shape=(1, 8, 8), guidance_scale=float("nan")),
             "guidance_scale must be a number from -100 to 100",
@@ -352,8 +352,11 @@ class Blank(torch.nn.Module):
         (lambda: nw.from_network(Blank(), shape=(1, 8, 8), schedule=4), "schedule must be a name, a Schedule or a tensor"),
         (lambda: nw.from_network(Blank(), shape=(1, 8, 8), schedule=torch.tensor([torch.nan])), "strictly decreasing"),
         (lambda: nw.generate(), "missing a required argument"),
-        (lambda: nw.generate("digits", "7", progress="no"), "progress must be True or False, 'no' was asked for"),
-        (lambda: nw.generate("digits", "7", steps=1).save(5), "a place is named by text or a path, a int was given"),
+        (lambda: nw.generate("digits", "7", progress="no"), "progress must be True or False, but 'no' was asked for"),
+        (
+            lambda: nw.generate("digits", "7", steps=1).save(5),
+            "the name of a file or folder must be text or a path, but it has the type int",
+        ),
     ],
 )
 def test_a_wrong_type_is_a_user_error_everywhere(call, said: str) -> None:
@@ -376,7 +379,7 @@ def test_a_models_name_and_arrays_are_what_they_stand_for(model: nw.Pretrained) 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda m: nw.generate(7, "7"), "a model is what noisewalk.load(NAME) gives"),
+        (lambda m: nw.generate(7, "7"), "a model must be what noisewalk.load(NAME) returns"),
         (lambda m: nw.generate("digit", "7"), "did you mean 'digits'"),
         (lambda m: nw.generate(m), "missing a required argument: 'prompt'"),
         (lambda m: nw.generate(m, "7", step=3), "unknown argument of generate 'step'; did you mean 'steps'?"),

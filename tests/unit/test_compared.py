@@ -69,7 +69,10 @@ def test_a_drawn_mask_repaints_what_it_covers_and_is_replayed(tmp_path: Path) ->
     assert torch.equal(made.tensor[..., 14:], original[..., 14:])
     made.save(tmp_path / "x.png")
     assert nw.replay(tmp_path / "x.png").agrees
-    for asked, said in (({}, "is missing"), ({"mask": PICTURES / "mask-top.png", "box": (0, 0, 1, 1)}, "give one of them")):
+    for asked, said in (
+        ({}, "is missing"),
+        ({"mask": PICTURES / "mask-top.png", "box": (0, 0, 1, 1)}, "give only one of them"),
+    ):
         with pytest.raises(nw.UserError, match=said):
             nw.inpaint("digits", DIGIT, **asked)
     with pytest.raises(nw.UserError, match="left top right bottom"):

@@ -70,7 +70,7 @@ def test_specs(tmp_path: Path) -> None:
     assert refused > 100
     (tmp_path / "spec.json").unlink()
     os.mkfifo(tmp_path / "spec.json")
-    with pytest.raises(UserError, match="no regular file"):
+    with pytest.raises(UserError, match="not a regular file"):
         read_spec(tmp_path)
 
 
@@ -237,7 +237,7 @@ def test_data_is_found_again_and_a_change_is_named(tmp_path: Path, monkeypatch: 
     keep_digest(Path("run"), spec, open_dataset(spec.data).digest)
     keep_digest(Path("run"), spec, open_dataset(spec.data).digest)
     pictures("shapes/3.png")
-    with pytest.raises(UserError, match="are not those that the run run began with"):
+    with pytest.raises(UserError, match="are not the same as at the start of the run run"):
         keep_digest(Path("run"), spec, open_dataset(spec.data).digest)
     Path("shapes").rename("moved")
     there = settled(RunSpec("flow", data="moved"))

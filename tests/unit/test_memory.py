@@ -34,7 +34,7 @@ def test_what_certainly_does_not_fit_is_refused_before_memory_is_taken(
     before = resident()
     assert main([*line, "--model", "emoji", *TOO_LARGE, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    told = re.search(r"this would take about ([\d,.]+) GB of memory, and ([\d,.]+) GB are free; lower --num or --steps", said)
+    told = re.search(r"this needs about ([\d,.]+) GB of memory, but ([\d,.]+) GB are free; lower --num or --steps", said)
     assert told, said
     needed, free = (float(number.replace(",", "")) for number in told.groups())
     assert needed > 1000 > free
@@ -52,7 +52,7 @@ class Nothing(torch.nn.Module):
 def test_pictures_that_are_large_and_many_are_refused_in_python_too(fields: dict[str, Any]) -> None:
     model = nw.from_network(Nothing(), shape=(3, 4096, 4096))
     before = resident()
-    with pytest.raises(nw.UserError, match=r"this would take about .* GB of memory, .*; lower num or steps"):
+    with pytest.raises(nw.UserError, match=r"this needs about .* GB of memory, .*; lower num or steps"):
         nw.generate(model, "", **fields)
     assert resident() - before < 1e9
 

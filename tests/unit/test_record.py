@@ -281,7 +281,7 @@ def test_a_run_that_is_gone_is_one_line_and_no_hub_is_asked(
     capsys.readouterr()
     assert main(["replay", name]) == 2
     said = capsys.readouterr().err
-    assert "say where it is: noisewalk replay --model PATH PICTURE" in said
+    assert "name its place: noisewalk replay --model PATH PICTURE" in said
     assert said.count("\n") == 1
 
 
@@ -314,7 +314,7 @@ def test_the_place_of_a_model_in_another_users_folder_is_not_said(
     assert main(["generate", "7", "--steps", "2", "--model", str(home / "bob/runs/mine"), "--out", "a.png"]) == 0
     assert (read_record("a.png").model.name, read_record("a.png").model.path) == ("mine", "mine")
     assert main(["replay", "a.png"]) == 2
-    assert "say where it is: noisewalk replay --model PATH PICTURE" in capsys.readouterr().err
+    assert "name its place: noisewalk replay --model PATH PICTURE" in capsys.readouterr().err
     assert main(["replay", "a.png", "--model", "../../bob/runs/mine"]) == 0
     (home / "bob/runs/mine").rename("elsewhere")  # its name does not matter: its digest is known
     assert main(["replay", "a.png"]) == 0

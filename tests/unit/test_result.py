@@ -57,13 +57,13 @@ def test_distinct_names_stay_as_they_are_where_they_can() -> None:
 def test_endings_of_files_and_folders(tmp_path: Path) -> None:
     check_file(tmp_path / "A.PNG", "a picture", ".png")
     for name in ("a.jpg", "a", "a.png.txt", ".png"):
-        with pytest.raises(nw.UserError, match=r"a picture is saved as \.png; .* was asked for"):
+        with pytest.raises(nw.UserError, match=r"a picture is saved as \.png, but .* was asked for"):
             check_file(tmp_path / name, "a picture", ".png")
     (tmp_path / "data.zip").mkdir()
     check_folder(tmp_path / "data.zip", "a run")  # a folder that is there is one, whatever its name
     for name in ("new", "v1.2", "runs.old"):
         check_folder(tmp_path / name, "a run")
-    with pytest.raises(nw.UserError, match=r"a run is a folder; --resume .*x\.json looks like a file"):
+    with pytest.raises(nw.UserError, match=r"a run is a folder, but --resume .*x\.json has the name of a file"):
         check_folder(tmp_path / "x.json", "a run", "--resume")
 
 

@@ -85,7 +85,7 @@ def test_every_way_of_looking_is_scored_for_every_prompt() -> None:
 def test_seeds_as_they_are_written() -> None:
     assert parse_seeds("0:6:2,9,0") == (0, 2, 4, 9)
     for wrong in ("", "a", "3:1:x", "-1", "1:2:3:4", "0:5:0"):
-        with pytest.raises(UserError, match="seeds are written"):
+        with pytest.raises(UserError, match="--seeds must be written as"):
             parse_seeds(wrong)
     with pytest.raises(UserError, match="5:5 is empty"):
         parse_seeds("5:5")
@@ -94,7 +94,7 @@ def test_seeds_as_they_are_written() -> None:
     with pytest.raises(UserError, match="at most 1,000,000"):
         parse_seeds("0:600000,0:600000")
     for large in (f"0:{10**30}", str(2**64), f"{2**62}:{2**62 + 2}"):
-        with pytest.raises(UserError, match="seeds are at most 4611686018427387904"):
+        with pytest.raises(UserError, match="--seeds must be at most 4611686018427387904"):
             parse_seeds(large)
 
 
@@ -108,7 +108,7 @@ def test_grids_as_they_are_written() -> None:
     for wrong, complaint in {
         "sigma=1": "unknown field of anagram 'sigma'",
         "steps": "written field=value",
-        "steps=x": "'x' is not int",
+        "steps=x": "'x' is not a whole number",
         "seed=1": "unknown field",
     }.items():
         with pytest.raises(UserError, match=complaint):
@@ -127,15 +127,15 @@ def test_values_with_commas_are_a_json_list() -> None:
     )
     assert parse_grid("generate", ["prompt=a fox,a cat", "steps=1, 2"]) == (("prompt", ("a fox", "a cat")), ("steps", (1, 2)))
     for wrong, complaint in {
-        "prompt=a fox, asleep,a cat": r"reads as 3 values.*as --grid 'prompt=\[\"a fox, asleep,a cat\"\]'",
-        'prompt=["a fox': "is no JSON list",
-        "prompt=[7]": "'7' is not str",
-        "prompt=[null]": "is not str",
-        "steps=[1.5]": "'1.5' is not int",
-        "steps=[[1]]": "is not int",
-        "steps=[true]": "is not int",
-        "steps=[]": "the list is empty",
-        "steps=" + "[" * 100_000: "is no JSON list",
+        "prompt=a fox, asleep,a cat": r"is read as 3 values.*as --grid 'prompt=\[\"a fox, asleep,a cat\"\]'",
+        'prompt=["a fox': "is not a JSON list",
+        "prompt=[7]": "'7' is not a text",
+        "prompt=[null]": "is not a text",
+        "steps=[1.5]": "'1.5' is not a whole number",
+        "steps=[[1]]": "is not a whole number",
+        "steps=[true]": "is not a whole number",
+        "steps=[]": "has an empty list",
+        "steps=" + "[" * 100_000: "is not a JSON list",
     }.items():
         with pytest.raises(UserError, match=complaint):
             parse_grid("generate", [wrong])
@@ -176,8 +176,8 @@ def test_a_plan_is_what_its_json_says(model: nw.Pretrained) -> None:
     [
         ("anagram", SPEC, {"rank": "beauty"}, "unknown rank 'beauty'"),
         ("anagram", SPEC, {"early": 0.0}, "--early must be above 0"),
-        ("anagram", SPEC, {"early": float("nan")}, "--early must be a number from 0 to 1, nan was asked for"),
-        ("anagram", SPEC, {"top": 0}, "--top must be at least 1, 0 was asked for"),
+        ("anagram", SPEC, {"early": float("nan")}, "--early must be a number from 0 to 1, but nan was asked for"),
+        ("anagram", SPEC, {"top": 0}, "--top must be at least 1, but 0 was asked for"),
         ("anagram", SPEC, {"batch": 10**9}, "--batch must be at most 4096"),
         ("anagram", SPEC, {"grid": tuple((name, tuple(range(100))) for name in "abcdefgh")}, "at most 10,000"),
         ("anagram", SPEC, {"grid": (("steps", (4, 0)),)}, "at steps 0: --steps must be at least 1"),
@@ -306,7 +306,7 @@ def test_damaged_lines_of_a_ledger_are_skipped_and_counted(
         file.write(b"\n".join([*DAMAGED.values(), json.dumps(good).encode(), b""]))
     search = Search(plan, tmp_path, model, DigitScorer())
     assert [task.seeds for task in search.ledger.done] == [(0, 1)]
-    assert f"{len(DAMAGED)} lines are no tasks of this search" in caplog.text
+    assert f"{len(DAMAGED)} lines are not tasks of this search" in caplog.text
     assert caplog.text.count("\n") == 1
     assert len(search.run()) == 3
 
@@ -401,7 +401,7 @@ def test_a_killed_search_goes_on_where_it_was(tmp_path: Path) -> None:
         ("anagram 6 9 --engine ray --workers -1", "--workers must be at"),
         ("anagram 6 9 --workers 1000000000", "--workers must be at"),
         ("anagram 6 9 --seeds 0:1000000000000", "at most 1,000,000"),
-        ("anagram 6 9 --seeds 99999999999999999999", "seeds are at most"),
+        ("anagram 6 9 --seeds 99999999999999999999", "--seeds must be at most"),
         ("anagrams 6 9", "did you mean 'anagram'"),
         ("anagram 6 9 --views identity file:nothing.npy", "there is no permutation file nothing.npy"),
         ("anagram 6 9 --views identity rotate180 --weights 1 2 3", "need as many --weights"),

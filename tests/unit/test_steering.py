@@ -66,7 +66,7 @@ def test_steering_reaches_better_scores_than_as_many_independent_walks() -> None
 
 
 def test_a_rule_without_noise_is_replaced_and_that_is_said(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="ddim-ancestral is used instead of heun"):
+    with pytest.warns(UserWarning, match="ddim-ancestral replaces heun"):
         result = nw.generate("digits", "7", steer=2, steps=3, step_rule="heun")
     (saved,) = result.save(tmp_path / "steered.png")
     assert nw.replay(saved).agrees  # its record holds the rule that was used, so nothing is said again

@@ -26,7 +26,7 @@ def run_report(rest: list[str]) -> int:
     for text in command.set:
         name, equals, value = text.partition("=")
         if not equals:
-            raise UserError(f"--set takes name=value, '{text}' was given")
+            raise UserError(f"--set takes name=value, but '{text}' was given")
         values[name] = value
     first = command.files[0]
     out = folder_to_write(command.out or Path("out") / (first.stem if len(command.files) == 1 else "report"), "a report")
@@ -127,7 +127,7 @@ def part_a(command: Tour) -> tuple[str, dict[str, str]]:
         stages = int(model.upscaler is not None) if command.upsample is None else command.upsample
         return "course", {**values, "seed": str(180 if command.seed is None else command.seed), "upsample": str(stages)}
     if command.seed is not None:
-        raise UserError(f"the tour of '{model.name}' has seeds of its own; leave out --seed, {command.seed} was asked for")
+        raise UserError(f"the tour of '{model.name}' has seeds of its own; leave out --seed {command.seed}")
     if command.upsample is not None:
         raise UserError(f"the tour of '{model.name}' chooses what it upsamples; leave out --upsample")
     return "tour-digits" if model.shape[0] == 1 else "tour", values

@@ -96,7 +96,7 @@ def run_replay(rest: list[str]) -> int:
     if not command.pictures:
         raise UserError("give the pictures to make again: noisewalk replay PICTURE.png ...")
     if command.out and len(command.pictures) > 1:
-        raise UserError(f"--out saves what was made of one picture, {len(command.pictures)} were given")
+        raise UserError(f"--out saves what was made of one picture, but {len(command.pictures)} were given")
     if command.out:
         file_to_write(command.out, "a picture made again", ".png")
     worst = 0

@@ -1,1 +1,1 @@
-"""Reports as documents: a Markdown file whose fenced noisewalk commands are run, and one page that needs nothing else."""
+"""Reports: a Markdown file whose fenced noisewalk commands are run becomes one self-contained page."""

@@ -1,4 +1,4 @@
-"""A document becomes a page: what is new in it is made, what was made before is taken, and what fails says why in its place."""
+"""Building the page of a document: new figures are made, earlier ones are used again, and errors stand in their places."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .resolving import CommandResolver, ResolvedCommand
 from .store import Figure
 
 USUAL = frozenset({"figure", "walk", "table", "samples", "loss", "film", "slider"})
-"""What is shown of a fence that does not say; a figure holds no more of it than suits its command."""
+"""What a fence shows if it does not say so; a figure contains only the parts that suit its command."""
 SHARES = 100
-"""Parts that each command counts for in the progress."""
+"""The units of progress that each command counts for."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Request:
 
     Args:
         out: the folder to write.
-        model: instead of the document's.
-        loading: options of `load` that are not the usual ones.
-        above: name of the page of contents above this one.
+        model: the name of a model to use instead of the document's own, or "".
+        loading: the options of `load` that are not the defaults.
+        above: the name of the page of contents above this one, or "".
     """
 
     out: Path
@@ -47,10 +47,11 @@ class Report:
     """A report that was made.
 
     Args:
-        page: the file.
-        title, lead: of the document.
-        headings: (id, text) of its parts.
-        failed: file and line of the commands that failed; their errors stand on the page, in their places.
+        page: the file of its page.
+        title: the title of the document.
+        lead: the text below the title.
+        headings: (id, text) of its headings.
+        failed: the file and the line of each command that failed; the page shows the errors in their places.
     """
 
     page: Path
@@ -61,7 +62,12 @@ class Report:
 
 
 def build(document: Document, request: Request, watch: Progress = ignore) -> Report:
-    """Make a report. Stopped in any way, what was made is kept, and the same call goes on from there.
+    """Make a report; if it is stopped, the finished figures are kept, and the same call continues from there.
+
+    Args:
+        document: the document.
+        request: how the report is made.
+        watch: a function that is called with (units done, units in all).
 
     Raises:
         UserError: the folder cannot be written, or another process writes it.
@@ -99,7 +105,7 @@ class _Builder:
         return Report(file, document.title, lead, headings, self.failed)
 
     def block(self, each: Block) -> str:
-        """The HTML of a fence."""
+        """Return the HTML of a fence."""
         options = each.options
         shown: list[Shown] = []
         if options.seeds:
@@ -113,11 +119,11 @@ class _Builder:
         return block([first, *shown[1:]], options.columns)
 
     def tried(self, command: Command, make: Callable[[], list[Shown]]) -> list[Shown]:
-        """What a command makes, or why it failed."""
+        """Return what a command makes, or the error."""
         before = self.done
         try:
             return make()
-        except Exception as error:  # whatever it is, the rest of the document is not lost
+        except Exception as error:  # the rest of the document is made all the same
             where = f"{self.document.path}:{command.line}"
             self.failed.append(where)
             said = str(error) if isinstance(error, UserError) else from_outside(error) or f"{type(error).__name__}: {error}"
@@ -131,7 +137,7 @@ class _Builder:
         self.watch(self.done + int(share * (SHARES - 1)), self.total)
 
     def made(self, command: Command, each: Block) -> Shown:
-        """The figure of a command."""
+        """Return the figure of a command."""
         options = each.options
         shows = options.shows or USUAL
         if isinstance(command.job, Training):
@@ -173,7 +179,7 @@ class _Builder:
         )
 
     def searched(self, each: Block) -> list[Shown]:
-        """The best seeds of a fence that searches, and what else was tried if that is asked for."""
+        """Return the best seeds of a fence that searches, and the other seeds that were tried if the fence shows them."""
         options = each.options
         found: list[tuple[ResolvedCommand, Figure]] = []
         sheets: list[Shown] = []
@@ -182,7 +188,7 @@ class _Builder:
 
             def search(command: Command = command) -> list[Shown]:
                 if isinstance(command.job, Training):
-                    raise UserError("seeds= searches pictures; a training has none to choose from")
+                    raise UserError("seeds= searches for pictures, so it cannot be used with a training; leave it out")
                 resolved = self.resolver(command)
                 figure, folder = searching.tried(resolved, options.seeds, self.figures, self.part)
                 found.append((resolved, figure))
@@ -199,7 +205,7 @@ class _Builder:
         return [*shown, *(sheets if "tried" in options.shows else []), *failed]
 
     def picture(self, address: str) -> str:
-        """A picture in the prose, as the page holds it; one that cannot be read is left out, and its text stays."""
+        """Return a picture of the prose as a data URL; a picture that cannot be read is left out, and its text stays."""
         try:
             return embedded(self.resolver.find(unquote(address)))
         except UserError as error:

@@ -1,4 +1,4 @@
-"""The first line of a fence: what is shown of its commands, and how."""
+"""The first line of a fence, which says what is shown of its commands, and how."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHOWS = {
 }
 """Words of a fence by what they show. A fence without any of them shows what suits its commands."""
 NUMBERS = {"columns": (1, 12), "keep": (1, 64), "evaluate": (100, 10_000)}
-"""Options of a fence that are whole numbers, with their bounds."""
+"""The options of a fence that are whole numbers, with their bounds."""
 TEXTS = ("name", "caption", "note", "bundled")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
@@ -60,7 +60,7 @@ class Options:
 
 
 def is_fence(info: str) -> bool:
-    """Whether the first line of a fence says that it holds noisewalk commands."""
+    """Return whether the first line of a fence says that it contains noisewalk commands."""
     return info.split(maxsplit=1)[:1] == [LANGUAGE]
 
 
@@ -94,7 +94,7 @@ def _value(name: str, value: str) -> Any:
     if name in NUMBERS:
         least, most = NUMBERS[name]
         if not value.isdecimal() or len(value) > 6 or not least <= int(value) <= most:
-            raise UserError(f"{name}= must be a whole number from {least} to {most}, '{value}' was given")
+            raise UserError(f"{name}= must be a whole number from {least} to {most}, but '{value}' was given")
         return int(value)
     if name not in TEXTS:
         raise unknown("option of a fence", name, [*NUMBERS, *TEXTS, "seeds"])

@@ -1,4 +1,4 @@
-"""What is kept of a walk while it is walked: small pictures of some of its states."""
+"""Small pictures of some states of a walk, which are kept while it is walked."""
 
 from __future__ import annotations
 
@@ -17,12 +17,19 @@ from ..techniques.stages import Clock
 from .store import Strip
 
 MOST, LARGEST, LOSSLESS = 24, 128, 64
-"""States of a walk at most, the largest side of a picture of one, and the largest that is kept exactly, pixels."""
+"""The most states of a walk, the largest side of their pictures, and the largest side of lossless ones, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A state of a walk: after so many steps, at a timestep, x_t and the x0 that is predicted from it in one step."""
+    """A state of a walk.
+
+    Args:
+        step: the number of steps made.
+        t: the timestep.
+        x_t: the noisy picture.
+        x0: the picture that is predicted from it in one step.
+    """
 
     step: int
     t: int
@@ -35,9 +42,12 @@ class Frames:
     """The states of the first picture of one panel's walk.
 
     Args:
-        panel: what is walked.
-        clock: names the levels of its first stage.
-        shown: the states that are kept: all where those of some timesteps are wanted, else some.
+        panel: the panel.
+        clock: gives the timesteps of the noise levels of the first stage.
+        every: whether all states are kept, and not only `MOST` of them.
+        shown: the states that are kept.
+        steps: the number of steps made.
+        low: the pictures (N, C, h, w) before the last upsampling stage.
     """
 
     panel: Panel
@@ -58,7 +68,7 @@ class Frames:
         return to_image(self.panel.decode(x[:1])[0])
 
     def add(self, event: Stepped, clock: Clock) -> None:
-        """Take a step."""
+        """Add the state after a step."""
         x0 = self._image(event.state.x0)
         if self._last and self._last[0] != event.stage:
             self.low = self.panel.decode(self._last[1])
@@ -76,13 +86,13 @@ class Frames:
         self._open = None
 
     def at(self, timesteps: Sequence[int]) -> list[Shown]:
-        """The states nearest to some timesteps; six of them if none are given."""
+        """Return the states nearest to some timesteps, or six states if there are no timesteps."""
         if timesteps:
             return [min(self.shown, key=lambda each: (abs(each.t - t), each.step)) for t in timesteps]
         return [self.shown[i] for i in spread(len(self.shown), 6)]
 
     def strip(self, file: str, label: str) -> tuple[Strip, bytes]:
-        """A slider over the steps."""
+        """Return a slider over the steps, and its file."""
         some = [self.shown[i] for i in spread(len(self.shown), MOST)]
         columns = [(each.x_t, each.x0) for each in some]
         said = [f"step {each.step} of {self.panel.steps}, t = {each.t}" for each in some]
@@ -97,7 +107,16 @@ def strip(
     columns: Sequence[Sequence[Image.Image]],
     difference: bool = False,
 ) -> tuple[Strip, bytes]:
-    """Columns of pictures as one file, all of the size of the last one."""
+    """Return columns of pictures as one file, all with the size of the last one.
+
+    Args:
+        file: the name of the file.
+        label: the label of the slider.
+        rows: what each row shows.
+        said: the caption of each column.
+        columns: the pictures.
+        difference: whether the page shows the difference between the second row and its last picture.
+    """
     width, height = columns[-1][0].size
     shrink = max(1.0, max(width, height) / LARGEST)
     width, height = round(width / shrink), round(height / shrink)
@@ -110,14 +129,14 @@ def strip(
 
 
 def webp(image: Image.Image, lossless: bool) -> bytes:
-    """A picture as WebP."""
+    """Return a picture as the content of a WebP file."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", lossless=lossless, quality=80 if lossless else 88)
     return buffer.getvalue()
 
 
 def animation(images: Sequence[Image.Image], least: int = 200) -> bytes:
-    """An animated WebP that rests on its last picture."""
+    """Return an animated WebP that rests on its last picture, with sides of at least `least` pixels."""
     factor = max(1, -(-least // min(images[0].size)))
     large = [image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST) for image in images]
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Anagrams and hybrids as one plays with them: how every view moves the picture, for the script of the page."""
+"""Interactive anagrams: how each view moves the picture, for the script of the page."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ MOST_PIECES = 65_535
 
 
 def turn(name: str, label: str, x: Tensor, views: list[str], prompts: list[str]) -> tuple[Turn, dict[str, bytes]]:
-    """An anagram and the files of it.
+    """Return an interactive anagram and its files.
 
     Args:
-        name: begins the names of the files.
-        label: which picture it is.
-        x: (C, H, W) in [-1, 1].
-        views, prompts: as they were asked for.
+        name: the beginning of the names of the files.
+        label: the label of the picture.
+        x: the picture (C, H, W) in [-1, 1].
+        views: the names of its views.
+        prompts: the prompt of each view.
     """
     files = {f"{name}.webp": webp(to_image(x), True)}
     looks = []
@@ -39,7 +40,7 @@ def turn(name: str, label: str, x: Tensor, views: list[str], prompts: list[str])
 def _look(file: str, view: View, prompt: str, x: Tensor) -> tuple[Look, bytes]:
     motion = motion_of(view, x.shape[0], x.shape[1], x.shape[2])
     seen = view.forward(x[None])[0]
-    kept = seen.flatten(1)[:, torch.from_numpy(motion.target)].view_as(x)  # the seen colours, every pixel where it was
+    kept = seen.flatten(1)[:, torch.from_numpy(motion.target)].view_as(x)  # the colours of the view at the places before it
     faded = bool((kept - x).abs().max() > 1e-3)
     one = len(motion.middle) == 1
     piece = "" if one else base64.b64encode(motion.piece.clip(max=MOST_PIECES).astype("<u2").tobytes()).decode()

@@ -1,4 +1,4 @@
-"""A technique's command becomes a figure: pictures, captions, numbers, and what the page's sliders need."""
+"""Making the figure of a command: its pictures, captions and numbers, and the data of its sliders."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from .store import FORMAT, Cell, Compare, Figure, Row, Strip, Table, find, keep
 FractionDone = Callable[[float], None]
 """A function that is called with the part of a command that is done, from 0 to 1."""
 COSTLY = frozenset({"film", "filmstrip", "scores", "slider"})
-"""What a figure holds only where it is asked for."""
+"""What a figure contains only if the fence asks for it."""
 MOST_PLAYED = 6
-"""Illusions and comparisons of one command that one can play with."""
+"""The most interactive illusions and comparisons of one command."""
 OVER_T = tuple(range(60, 960, 90))
-"""Timesteps of a slider over t."""
+"""The timesteps of a slider over t."""
 
 
 def key(job: Job, prepared: Prepared[Any], extras: frozenset[str]) -> str:
-    """What a figure depends on, as the name of its folder: the request with its pictures, the weights, the version."""
+    """Return the name of a figure's folder, a digest of all that it depends on: request, pictures, weights and version."""
     kept: list[str] = []
 
     def digest(data: bytes) -> str:
@@ -54,7 +54,7 @@ def key(job: Job, prepared: Prepared[Any], extras: frozenset[str]) -> str:
 
     weights = [(stage.model.name, stage.model.identity, dtype_name(stage.model.compute_dtype)) for stage in prepared.stages]
     marks = [bool(job.loading.get(name)) for name in ("watermark", "safety_checker")]
-    said = (
+    dependencies = (
         FORMAT,
         __version__,
         job.technique,
@@ -64,14 +64,18 @@ def key(job: Job, prepared: Prepared[Any], extras: frozenset[str]) -> str:
         sorted(extras & COSTLY),
         job.show_t,
     )
-    return hashlib.sha256(msgspec.json.encode(said, enc_hook=str)).hexdigest()[:24]
+    return hashlib.sha256(msgspec.json.encode(dependencies, enc_hook=str)).hexdigest()[:24]
 
 
 def figure_of(job: Job, model: Pretrained, extras: frozenset[str], figures: Path, watch: FractionDone) -> tuple[Figure, Path]:
-    """The figure of a command and its folder: one that was made before, or a new one.
+    """Return the figure of a command and its folder; a figure that was made before is used again.
 
     Args:
+        job: the command.
+        model: its model.
+        extras: what the fence asks for.
         figures: the folder of all figures.
+        watch: a function that is called with the part that is done, from 0 to 1.
     """
     prepared = prepare(job.spec, model)
     folder = figures / key(job, prepared, extras)
@@ -101,7 +105,7 @@ def _make(
 
 
 def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: FractionDone) -> tuple[Result, list[Frames]]:
-    """The result, and some states of the first picture of every walk."""
+    """Run a job, and return its result and some states of the first picture of every walk."""
     clocks = [Clock(stage.model) for stage in prepared.stages]
     frames: dict[str, Frames] = {}
     with closing(make(job.technique, job.spec, model, keep_states=False)) as events:
@@ -119,14 +123,14 @@ def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: Fractio
 
 
 def _notes(result: Result) -> str:
-    """What was done to the input pictures."""
+    """Return a sentence that says what was done to the input pictures."""
     values = vars(result.spec).values()
-    said = [f"{value.name}: {'; '.join(value.notes)}" for value in values if isinstance(value, Picture) and value.notes]
-    return ". ".join(said) + ("." if said else "")
+    notes = [f"{value.name}: {'; '.join(value.notes)}" for value in values if isinstance(value, Picture) and value.notes]
+    return ". ".join(notes) + ("." if notes else "")
 
 
 def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
-    """The pictures as they stand in the figure, with the seed on every row; one panel's pictures stand side by side."""
+    """Return the rows of the figure, each with its seed; the pictures of a single panel stand in one row."""
     chosen, rows = seeds(result.spec), list[Row]()
     for number in sorted({walked.panel.row for walked in result.panels}):
         panels = [walked for walked in result.shown if walked.panel.row == number]
@@ -149,7 +153,7 @@ def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
 
 
 def _before_upsampling(result: Result, frames: Sequence[Frames], files: dict[str, bytes]) -> list[Row]:
-    """The pictures of a cascade as its first stage drew them, small beside large."""
+    """Return rows with the pictures of a cascade before its last upsampling stage."""
     rows, chosen = [], seeds(result.spec)
     for kept in frames:
         if kept.low is not None:
@@ -171,7 +175,7 @@ def _cell(label: str, x: Tensor, what: str, files: dict[str, bytes]) -> Cell:
 
 
 def _walks(frames: Sequence[Frames], times: Sequence[int], files: dict[str, bytes], extras: frozenset[str]) -> dict[str, Any]:
-    """Sliders over the steps, filmstrips and, if they are wanted, animations."""
+    """Return sliders over the steps and, if the fence asks for them, filmstrips and animations."""
     strips, states, films = [], [], []
     for number, kept in enumerate(frames):
         made, data = kept.strip(f"walk-{number}.webp", kept.panel.label)
@@ -193,7 +197,7 @@ def _walks(frames: Sequence[Frames], times: Sequence[int], files: dict[str, byte
 
 
 def _played(result: Result, figure: Figure, files: dict[str, bytes]) -> dict[str, Any]:
-    """What one can turn, move away from or compare."""
+    """Return the interactive parts of the figure: anagrams, hybrids and comparisons."""
     chosen = seeds(result.spec)[:MOST_PLAYED]
     outputs = [walked for walked in result.shown if walked.is_output]
     if isinstance(result.spec, Anagram):
@@ -204,8 +208,8 @@ def _played(result: Result, figure: Figure, files: dict[str, bytes]) -> dict[str
             files |= data
         return {"turns": tuple(turns)}
     if isinstance(result.spec, Hybrid):
-        said = f"{result.spec.near} / {result.spec.far}"
-        return {"distances": tuple(_cell(said, outputs[0].x[i], f"seed {seed}", files) for i, seed in enumerate(chosen))}
+        prompts = f"{result.spec.near} / {result.spec.far}"
+        return {"distances": tuple(_cell(prompts, outputs[0].x[i], f"seed {seed}", files) for i, seed in enumerate(chosen))}
     if result.technique in ("edit", "inpaint", "inverse"):
         before = result.panels[0].panel.captioned(result.panels[0].x)[0][1][0]
         after = [
@@ -216,13 +220,13 @@ def _played(result: Result, figure: Figure, files: dict[str, bytes]) -> dict[str
 
 
 def _illusion_film(picture: Path, folder: Path) -> tuple[Cell, Cell]:
-    """An illusion that is turned or goes away, and the picture it begins with."""
+    """Save the film of an illusion, and return it with its first picture."""
     save_film(film(picture), folder / "film.webp")
     return Cell("", "the illusion as it is looked at", "film.webp"), Cell("", "the illusion", picture.name)
 
 
 def _psnr_table(result: Result) -> Table:
-    """The PSNR of denoise, by t and method."""
+    """Return a table of the PSNR of denoise by t and method."""
     original = result.panels[0].x[:1]
     found: dict[str, dict[str, str]] = {}
     for walked in result.panels:
@@ -234,7 +238,7 @@ def _psnr_table(result: Result) -> Table:
 
 
 def _scores(result: Result) -> list[Table]:
-    """What the model's scorer says of every picture, by seed."""
+    """Return tables of the scores of every picture by seed, from the model's own scorer."""
     scorer, tables = get_scorer("auto", result.model), []
     for walked in result.panels:
         views = walked.panel.prompt_views
@@ -253,7 +257,7 @@ def _scores(result: Result) -> list[Table]:
 
 
 def _over_t(job: Job, model: Pretrained, files: dict[str, bytes]) -> Strip:
-    """A slider over t: the same request at more levels of noise."""
+    """Return a slider over t: the same request at more noise levels."""
     result = run(job.technique, replace(cast(Any, job.spec), t=OVER_T, num=1, seeds=()), model, keep_states=False)
     if job.technique == "forward":
         columns = [[walked.x] for walked in result.panels if walked.is_output]

@@ -1,4 +1,4 @@
-"""Markdown as a reader of documents needs it: tables, footnotes, formulas as MathML, and no HTML of its own."""
+"""Markdown with tables, footnotes and formulas as MathML, and without HTML."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NAMES = (
     "munder mover munderover mmultiscripts mprescripts none mtable mtr mtd mlabeledtr"
 )
 ELEMENTS = frozenset(_NAMES.split())
-"""The elements of MathML Core that a formula may become."""
+"""The elements of MathML Core that a formula may consist of."""
 ElementTree.register_namespace("", MATHML)
 
 
 def reader() -> MarkdownIt:
-    """The parser of documents. HTML in prose is text: it is shown, and never becomes part of the page.
+    """Return the parser of documents; HTML in the prose is shown as text, and never becomes a part of the page.
 
     Raises:
         UserError: the extra "report" is not installed.
@@ -46,13 +46,13 @@ def reader() -> MarkdownIt:
 def _formula(text: str, options: Any) -> str:
     r"""Return a formula in LaTeX as MathML; one that cannot be read is shown as it was written.
 
-    The converter does not escape what stands in `\text{...}`, so nothing but the elements of MathML is let through.
+    The converter does not escape the content of `\text{...}`, so a formula with other elements than MathML is refused.
     """
     from latex2mathml.converter import convert
 
     try:
         tree = ElementTree.fromstring(convert(text, display="block" if options.get("display_mode") else "inline"))
-    except Exception:  # whatever it stumbles over, the sentence around it is not lost
+    except Exception:  # the sentence around the formula is kept, whatever is wrong in it
         tree = None
     if tree is None or not all(_is_math(element) for element in tree.iter()):
         return f"<code>{html.escape(text)}</code>"
@@ -65,10 +65,11 @@ def _is_math(element: ElementTree.Element) -> bool:
 
 
 def headings(tokens: Sequence[Token], taken: set[str]) -> list[tuple[str, str]]:
-    """Give every heading an id; (id, text) of those of the second level.
+    """Give every heading an id, and return (id, text) of the headings of the second level.
 
     Args:
-        taken: ids that are no longer free; those given here are added.
+        tokens: the tokens of the document.
+        taken: the ids that are not free; the new ids are added.
     """
     found = []
     for i, token in enumerate(tokens):
@@ -85,7 +86,7 @@ def headings(tokens: Sequence[Token], taken: set[str]) -> list[tuple[str, str]]:
 
 
 def unused(name: str, taken: set[str]) -> str:
-    """A name, with a number after it if it is taken; it is taken then."""
+    """Return a name with a number after it if it is taken, and add it to the taken ones."""
     free, number = name, 2
     while free in taken:
         free, number = f"{name}-{number}", number + 1
@@ -94,11 +95,12 @@ def unused(name: str, taken: set[str]) -> str:
 
 
 def rendered(tokens: Sequence[Token], blocks: Callable[[int], str | None], picture: Callable[[str], str]) -> str:
-    """The HTML of a document.
+    """Return the HTML of a document.
 
     Args:
-        blocks: number of a token -> what stands in its place, HTML; None for the token itself.
-        picture: address of a picture in the prose -> what the page holds instead.
+        tokens: the tokens of the document.
+        blocks: maps the number of a token to the HTML in its place, or to None for the token itself.
+        picture: maps the address of a picture in the prose to its data URL.
     """
     from markdown_it.token import Token
 

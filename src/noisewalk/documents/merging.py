@@ -1,4 +1,4 @@
-"""The figures of requests that differ in a few settings, put together: rows and columns are named, with seeds on every row."""
+"""Merging the figures of requests that differ in a few settings, with named rows and columns and the seed of every row."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .store import Cell, Figure, Row, Strip
 
 @dataclass(frozen=True)
 class Compared:
-    """One of the figures.
+    """A figure of one of the requests.
 
     Args:
-        row, column: what tells it from the others.
-        figure: what was made.
-        folder: name of its folder, in that of all figures.
+        row: the prompt or picture that tells it from the others.
+        column: the settings that tell it from the others.
+        figure: the figure.
+        folder: the name of its folder in the folder of all figures.
     """
 
     row: str
@@ -27,20 +28,20 @@ class Compared:
 
     @property
     def name(self) -> str:
-        """Both, in one."""
+        """The row and the column in one text."""
         return ", ".join(filter(None, (self.row, self.column)))
 
     def cell(self, cell: Cell, caption: str) -> Cell:
-        """A picture of the figure under another caption, its file named from the folder of all figures."""
+        """Return a picture of the figure with another caption, and with its file relative to the folder of all figures."""
         return Cell(caption, f"{self.name}: {cell.alt}", f"{self.folder}/{cell.file}")
 
     def strip(self, strip: Strip) -> Strip:
-        """A slider of the figure."""
+        """Return a slider of the figure, with its file relative to the folder of all figures."""
         return msgspec.structs.replace(strip, label=f"{self.name}: {strip.label}", file=f"{self.folder}/{strip.file}")
 
 
 def together(made: Sequence[Compared]) -> Figure:
-    """One figure of several, which leaves out what only one of them can be played with."""
+    """Return one figure of several, without their interactive illusions and comparisons."""
     rows: dict[str, list[Cell]] = {}
     one_each = all(len(row.cells) == 1 for each in made for row in each.figure.rows)
     for each in made:
@@ -48,7 +49,7 @@ def together(made: Sequence[Compared]) -> Figure:
             alone = len(row.cells) == 1
             for cell in row.cells:
                 seed = row.label if alone else cell.caption if cell.caption.startswith("seed ") else ""
-                if seed:  # one picture per seed: settings side by side
+                if seed:  # one picture per seed, so the settings stand side by side
                     name = seed if not each.column and one_each else f"{each.row}, {seed}".removeprefix(", ")
                     caption = each.column or each.row
                 else:

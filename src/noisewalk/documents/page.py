@@ -1,4 +1,4 @@
-"""Pages from templates: everything that is put into them is escaped, and no script but the page's own is let run."""
+"""Pages from templates; everything that is put into them is escaped, and only the page's own script may run."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ class Shown:
     """A figure on its page.
 
     Args:
-        figure: what was made; None if that failed.
-        folder: of its files.
-        shows: what is shown of it.
-        name: for links.
-        caption, note: below it.
-        command, python: that make it again.
-        error: why it failed.
+        figure: the figure; None if its command failed.
+        folder: the folder of its files.
+        shows: the parts of it that are shown.
+        name: the name for links to it.
+        caption: the caption below it.
+        note: a further sentence below it.
+        command: the command line that makes it again.
+        python: the Python call that makes it again.
+        error: the error of the command.
     """
 
     figure: Figure | None
@@ -47,41 +49,43 @@ class Shown:
     error: str = ""
 
     def has(self, show: str) -> bool:
-        """Whether that is shown."""
+        """Return whether a part is shown."""
         return show in self.shows
 
     def source(self, file: str) -> tuple[str, int]:
-        """A file of the figure as an address that holds all of it, and its width in pixels."""
+        """Return a file of the figure as a data URL, and its width in pixels."""
         return _source((self.folder / file).read_bytes(), file)
 
     def turn(self, turn: Turn) -> str:
-        """The ways of looking at an anagram, for the script."""
+        """Return the views of an anagram as JSON for the script."""
         looks = [msgspec.to_builtins(look) | {"src": self.source(look.file)[0] if look.file else ""} for look in turn.looks]
         return _json({"looks": looks})
 
     def prompts(self, cell: Cell) -> str:
-        """The prompts of a hybrid, for the script."""
+        """Return the prompts of a hybrid as JSON for the script."""
         near, _, far = cell.caption.partition(" / ")
         return _json({"near": near, "far": far})
 
     def after(self, compare: Compare) -> str:
-        """What a picture became, for the script."""
+        """Return the pictures after an edit as JSON for the script."""
         return _json([{"src": self.source(cell.file)[0], "alt": cell.alt} for cell in compare.after])
 
 
 def block(figures: Sequence[Shown], columns: int) -> str:
-    """The HTML of a fence."""
+    """Return the HTML of a fence."""
     return _filled("block.html", figures=figures, columns=columns or 1)
 
 
 def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], has_heading: bool, above: str = "") -> str:
-    """A page that needs nothing else.
+    """Return a self-contained page.
 
     Args:
-        body: HTML, as `markdown.rendered` makes it.
-        headings: (id, text) of its parts.
-        has_heading: whether the body begins with a heading of its own.
-        above: name of the page of contents above this one, "" if there is none.
+        title: the title.
+        lead: the text below the title.
+        body: the HTML of the document, from `markdown.rendered`.
+        headings: (id, text) of its headings.
+        has_heading: whether the body begins with its own heading.
+        above: the name of the page of contents above this one, or "".
     """
     script = _text("page.js")
     return _filled(
@@ -100,20 +104,20 @@ def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], 
 
 
 def contents(title: str, pages: Sequence[Any]) -> str:
-    """The page of contents of several documents, each with `title`, `lead`, `address` and `headings`."""
+    """Return the page of contents of several documents, each with `title`, `lead`, `address` and `headings`."""
     return _filled("contents.html", title=title, pages=pages, style=_text("style.css"), footer=footer())
 
 
 def footer() -> str:
-    """What made the page."""
+    """Return a line with the versions that made the page."""
     return f"noisewalk {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads."
 
 
 def embedded(path: Path) -> str:
-    """A picture in the prose as an address that holds all of it.
+    """Return a picture of the prose as a data URL.
 
     Raises:
-        UserError: there is no such picture, or it is none.
+        UserError: there is no such file, or it is not a picture.
     """
     data = read_file(path)
     image = open_image(path)

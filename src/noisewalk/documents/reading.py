@@ -1,4 +1,4 @@
-"""A Markdown file read as a document: its prose, its settings, and the blocks of commands in it, each with its line."""
+"""Reading a Markdown file as a document: its prose, its settings, and its fences of commands with their lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_BYTES = 10_000_000
 MOST_COMMANDS = 1000
 SUFFIXES = (".md", ".markdown")
 SETTINGS = ("title", "lead", "model")
-"""What a document may say of itself, between --- and --- in its first lines; other names stand for values of its commands."""
+"""The settings of a document between two lines ---; other names there are values that its commands use."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Training:
 
     Args:
         spec: what to train.
-        minutes: after which it stops; None for no limit.
-        device: it computes on.
+        minutes: the time after which it stops; None for no limit.
+        device: the device on which it computes.
     """
 
     spec: RunSpec
@@ -48,10 +48,10 @@ class Command:
 
     Args:
         line: its line in the file, from 1.
-        words: of the command line, after `noisewalk`.
-        job: what it asks for.
+        words: the words of its command line after `noisewalk`.
+        job: its job or training.
         own_model: whether it names its model itself.
-        compared: the commands that it stands for, if it has lists of values, prompts or pictures: row, column, command.
+        compared: (row, column, command) of the commands that it stands for, if it has lists of values, prompts or pictures.
     """
 
     line: int
@@ -63,7 +63,13 @@ class Command:
 
 @dataclass(frozen=True)
 class Block:
-    """A fence of commands: its line in the file, its options and its commands."""
+    """A fence of commands.
+
+    Args:
+        line: its line in the file, from 1.
+        options: its options.
+        commands: its commands.
+    """
 
     line: int
     options: Options
@@ -75,10 +81,10 @@ class Document:
     """A Markdown file that was read.
 
     Args:
-        path: of the file.
-        settings: title, lead and model, as far as it names them, and the values that its commands are given.
-        tokens: of its Markdown.
-        blocks: its fences of commands, by number of the token.
+        path: the file.
+        settings: its title, lead and model, if it has them, and the values that its commands use.
+        tokens: the tokens of its Markdown.
+        blocks: its fences of commands by the number of their token.
     """
 
     path: Path
@@ -88,22 +94,23 @@ class Document:
 
     @property
     def title(self) -> str:
-        """As the document says, or its first heading, or its file's name."""
+        """The title from the settings, or else the name of the file."""
         return self.settings.get("title") or self.path.stem.replace("-", " ")
 
 
 def read_document(path: Path, values: Mapping[str, str] | None = None) -> Document:
-    """Read and check a Markdown file; every command in it is parsed, and none is run.
+    """Read and check a Markdown file; its commands are parsed, but not run.
 
     Args:
-        values: stand in for settings of the document, by name.
+        path: the file.
+        values: values that replace settings of the document, by name.
 
     Raises:
         UserError: it cannot be read, a fence or a command in it is wrong (the message begins with file and line), two figures
             have one name, or it has no setting of a given name.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"a report is a Markdown file ({', '.join(SUFFIXES)}); {path} was given")
+        raise UserError(f"a report must be a Markdown file ({' or '.join(SUFFIXES)}), but {path} was given")
     try:
         text = read_bounded(path, MOST_BYTES).decode()
     except UnicodeDecodeError as error:
@@ -127,7 +134,7 @@ def read_document(path: Path, values: Mapping[str, str] | None = None) -> Docume
 
 
 def _settings(path: Path, tokens: Sequence[Token], values: Mapping[str, str]) -> dict[str, str]:
-    """What stands between --- and ---, one `name: value` per line."""
+    """Return the settings between two lines ---, one `name: value` per line."""
     found: dict[str, str] = {}
     lines = tokens[0].content.splitlines() if tokens and tokens[0].type == "front_matter" else []
     for number, line in enumerate(lines, 2):
@@ -135,7 +142,7 @@ def _settings(path: Path, tokens: Sequence[Token], values: Mapping[str, str]) ->
             continue
         name, colon, value = line.partition(":")
         if not colon or not re.fullmatch(r"[a-z][a-z_]{0,31}", name.strip()):
-            raise UserError(f"{path}:{number}: a setting of a document is written as name: value; '{line[:60]}' was given")
+            raise UserError(f"{path}:{number}: a setting must be written as name: value, but '{line[:60]}' was given")
         found[name.strip()] = value.strip().strip("\"'")
     for name in values:
         if name not in found:
@@ -144,7 +151,7 @@ def _settings(path: Path, tokens: Sequence[Token], values: Mapping[str, str]) ->
 
 
 def _fill(tokens: Sequence[Token], settings: Mapping[str, str]) -> None:
-    """Put the values of settings into prose: {epochs} becomes 6."""
+    """Replace the names of settings in the prose by their values: {epochs} becomes 6."""
     for token in tokens:
         for child in token.children or ():
             if child.type == "text":
@@ -168,14 +175,14 @@ def _block(path: Path, token: Token, settings: Mapping[str, str]) -> Block:
         except UserError as error:
             raise UserError(f"{path}:{line}: {error}") from None
     if not commands:
-        raise UserError(f"{path}:{first}: the fence holds no command; write one, as generate 7")
+        raise UserError(f"{path}:{first}: the fence has no command; write one, such as generate 7")
     if options.bundled and len(commands) > 1:
         raise UserError(f"{path}:{first}: bundled= shows one run, and this fence has {len(commands)} commands")
     return Block(first, options, tuple(commands))
 
 
 def _lines(content: str, first: int) -> list[tuple[int, str]]:
-    """Lines of a fence with their numbers; a backslash at the end goes on in the next line, and # begins a comment."""
+    """Return the commands of a fence with their lines; a backslash continues a line, and # begins a comment."""
     found: list[tuple[int, str]] = []
     begun, text = 0, ""
     for number, line in enumerate(content.splitlines(), first):
@@ -194,7 +201,7 @@ def _command(line: int, text: str, settings: Mapping[str, str]) -> Command:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UserError(f"a quotation mark is left open ({error})") from None
+        raise UserError(f"a quotation mark is not closed ({error})") from None
     words = words[1:] if words[:1] == ["noisewalk"] else words
     words = [_filled(word, settings) for word in words]
     name, *rest = words or [""]
@@ -202,7 +209,7 @@ def _command(line: int, text: str, settings: Mapping[str, str]) -> Command:
         raise unknown("command", name, [*TECHNIQUES, "train"])
     for flag in ("--out", "--resume"):
         if any(word == flag or word.startswith(f"{flag}=") for word in rest):
-            raise UserError(f"the report chooses where pictures and runs are kept; leave out {flag}")
+            raise UserError(f"the report chooses the places of pictures and runs; leave out {flag}")
     if name == "train":
         return Command(line, tuple(words), _training(rest))
     own = any(word == "--model" or word.startswith("--model=") for word in rest)

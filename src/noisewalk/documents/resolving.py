@@ -1,4 +1,4 @@
-"""A technique's command as a report runs it: its pictures copied into the report, its model chosen."""
+"""Commands of a document, resolved: their pictures are copied into the report, and their model is chosen."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .reading import Command, Document
 
 @dataclass(frozen=True, eq=False)
 class ResolvedCommand:
-    """What a command asks for.
+    """A command with its pictures and its model.
 
     Args:
-        job: with the pictures and the model that it is made with.
-        model: the same, loaded.
-        words: the command line that makes it again from where the report is made, after `noisewalk`.
-        loading: options of `load` that are not the usual ones.
+        job: the job, with the pictures in the report's folder and the name of the model.
+        model: the model.
+        words: the words after `noisewalk` of the command line that makes the figure again in the folder of the report.
+        loading: the options of `load` that are not the defaults.
     """
 
     job: Job
@@ -35,34 +35,34 @@ class ResolvedCommand:
     loading: Mapping[str, Any]
 
     def seeded(self, seed: int) -> ResolvedCommand:
-        """The same, for one picture of a seed."""
+        """Return the command for one picture with a seed."""
         job = replace(self.job, spec=replace(self.job.spec, seed=seed, num=1, seeds=()))
         return replace(self, job=job, words=(*self.words, "--seed", str(seed)))
 
     def whole(self, words: Sequence[str], own: Sequence[str]) -> list[str]:
-        """A command line with lists, of which this is one: its words, and what was added to the words of this one."""
+        """Return the words of the command line with lists that this command is a part of, with what was added to this one."""
         return [*words, *self.words[len(own) :]]
 
     @property
     def line(self) -> str:
-        """The command line."""
+        """The command line that makes the figure again."""
         return captions.command_line(self.words)
 
     @property
     def python(self) -> str:
-        """The call."""
+        """The Python call that makes the figure again."""
         return captions.python(self.job, dict(self.loading))
 
 
 @dataclass(frozen=True)
 class CommandResolver:
-    """Makes `ResolvedCommand`s of the commands of a document.
+    """Resolves the commands of a document.
 
     Args:
-        document: whose commands they are.
+        document: the document.
         out: the folder of the report, which gets a copy of every input picture.
-        model: instead of the document's own; "" for that.
-        loading: options of `load`.
+        model: the name of a model to use instead of the document's own, or "".
+        loading: the options of `load`.
     """
 
     document: Document
@@ -72,7 +72,7 @@ class CommandResolver:
     copied: dict[str, Path] = field(default_factory=dict)
 
     def __call__(self, command: Command) -> ResolvedCommand:
-        """Return a command of the document as it is asked for."""
+        """Return a command of the document with its pictures and its model."""
         assert isinstance(command.job, Job)
         job = command.job
         changed: dict[str, Any] = {}
@@ -92,7 +92,7 @@ class CommandResolver:
         return ResolvedCommand(job, loaded, tuple(words), loading)
 
     def _flags(self, model: Pretrained, job: Job) -> list[str]:
-        """How the model is loaded, as one types it; its upscalers are named where they are used."""
+        """Return the flags that load the model; its upscalers are named only if the command uses them."""
         words: list[str] = []
         for name, value in self.loading.items():
             if name != "upscaler":
@@ -103,7 +103,7 @@ class CommandResolver:
         return words
 
     def _copy(self, name: str) -> Path:
-        """A picture of the document, in the report's own folder.
+        """Copy a picture of the document into the report's own folder, and return its new place.
 
         Raises:
             UserError: there is no such picture.
@@ -119,10 +119,10 @@ class CommandResolver:
         return place
 
     def find(self, name: str) -> Path:
-        """The file that a document means by a name: beside the document, or one that comes with noisewalk.
+        """Return the file of a picture's name: a file beside the document, or a picture that comes with noisewalk.
 
         Raises:
-            UserError: there is none.
+            UserError: there is no such file.
         """
         here = self.document.path.parent / Path(name).expanduser()
         if here.is_file():
@@ -130,4 +130,6 @@ class CommandResolver:
         if Path(name).name == name and (PICTURES / name).is_file():
             return PICTURES / name
         known = ", ".join(sorted(path.name for path in PICTURES.glob("*.png")))
-        raise UserError(f"there is no picture {name} beside {self.document.path}; those that come with noisewalk are {known}")
+        raise UserError(
+            f"there is no picture {name} beside {self.document.path}; the pictures that come with noisewalk are {known}"
+        )

@@ -1,4 +1,4 @@
-"""Training commands become figures: the loss, what the network draws by epoch, and what was measured."""
+"""The figures of training runs: the loss, the samples by epoch, and the measures."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .reading import Training
 from .store import Cell, Figure, Row, Table, keep
 
 BUNDLED = Path(str(package_files("noisewalk") / "runs"))
-"""What is shown of the runs that come with the package: their specs, metrics and samples, without weights."""
+"""The runs that come with the package: their specs, metrics and samples, without weights."""
 
 
 def place(training: Training, runs: Path) -> Path:
-    """The folder of a run; no other request has the same."""
+    """Return the folder of a run; every request has a folder of its own."""
     said = msgspec.json.encode(asdict(settled(training.spec)))
     return runs / f"{training.spec.objective}-{hashlib.sha256(said).hexdigest()[:12]}"
 
 
 def bundled(name: str, training: Training) -> Path:
-    """The folder of a run that comes with the package.
+    """Return the folder of a run that comes with the package.
 
     Raises:
-        UserError: there is none of that name, or it was made by another command.
+        UserError: there is no such run, or another command made it.
     """
     known = sorted(path.parent.name for path in BUNDLED.glob("*/spec.json"))
     if name not in known:
@@ -47,18 +47,18 @@ def bundled(name: str, training: Training) -> Path:
 
 
 def trained(training: Training, folder: Path, evaluate: int, watch: FractionDone) -> None:
-    """Train a run to its end, or for its minutes; measure it then, if that is asked for."""
+    """Train a run to its end or for its minutes, and then measure it, if `evaluate` is not 0."""
     train_into(folder, training.spec, training.minutes, training.device, lambda done, total: watch(0.9 * done / total))
     if evaluate and not (folder / "evaluation.txt").exists():
         evaluate_model(str(folder), evaluate, {}, lambda done, total: watch(0.9 + 0.1 * done / total), folder)
 
 
 def figure_of(run: Path, into: Path) -> Figure:
-    """The figure of a run; its files are copied into a folder.
+    """Return the figure of a run, and copy its files into a folder.
 
     Args:
-        run: folder of the run.
-        into: folder of the figure.
+        run: the folder of the run.
+        into: the folder of the figure.
     """
     names: dict[str, bytes] = {}
 
@@ -105,7 +105,7 @@ def _epoch(stem: str) -> str:
 
 
 def _table(text: str) -> Table:
-    """What `noisewalk evaluate` says, as a table."""
+    """Return the output of `noisewalk evaluate` as a table."""
     lines = [line for line in text.splitlines() if line.strip()]
     cut = [(line[:36].strip(), line[36:].strip()) for line in lines if not line.startswith("<")]
     return Table(("measured", ""), tuple(row for row in cut if row[0]))

@@ -1,4 +1,4 @@
-"""Fences that search: of some seeds for each command, the best are kept, and those that were tried are shown too."""
+"""Fences that search: several seeds are tried for each command, and the best ones are shown."""
 
 from __future__ import annotations
 
@@ -21,11 +21,17 @@ from .resolving import ResolvedCommand
 from .store import Cell, Figure, Row, Tried, find, keep
 
 SHOWN = 12
-"""Of the seeds that were tried, so many are shown, best first."""
+"""The most tried seeds that are shown, best first."""
 
 
 def tried(resolved: ResolvedCommand, seeds: Sequence[int], figures: Path, watch: FractionDone) -> tuple[Figure, Path]:
-    """All of some seeds, scored: the figure of a search and its folder.
+    """Make and score a picture for each of several seeds, and return the figure of the search and its folder.
+
+    Args:
+        resolved: the command.
+        seeds: the seeds.
+        figures: the folder of all figures.
+        watch: a function that is called with the part that is done, from 0 to 1.
 
     Raises:
         UserError: the command makes several pictures per seed, or none that can be scored.
@@ -42,7 +48,7 @@ def tried(resolved: ResolvedCommand, seeds: Sequence[int], figures: Path, watch:
     views = outputs[0].panel.prompt_views
     if len(outputs) != 1 or not views:
         raise UserError(
-            f"a search ranks one picture per seed by its prompts; {job.technique} as it is asked for here has no such"
+            f"a search ranks one picture per seed by its prompts, and this {job.technique} has none; leave out seeds="
         )
     scores = score_illusions(scorer, result.tensor, [view.look for view in views], [view.prompt for view in views])
     order = scores.alignment.argsort(descending=True, stable=True).tolist()
@@ -60,7 +66,7 @@ def tried(resolved: ResolvedCommand, seeds: Sequence[int], figures: Path, watch:
 
 
 def prompts_of(job: Job) -> tuple[str, ...]:
-    """The prompts that a search of several commands tells its winners by."""
+    """Return the prompts of a job, by which a search tells its winners apart."""
     spec: Any = job.spec
     names = ("prompts", "far", "near", "prompt")
     held = [getattr(spec, name) for name in names if hasattr(spec, name)]
@@ -68,7 +74,7 @@ def prompts_of(job: Job) -> tuple[str, ...]:
 
 
 def best(found: Sequence[tuple[ResolvedCommand, Figure]], count: int) -> list[tuple[ResolvedCommand, Figure]]:
-    """The best seed of each pair of prompts, best first, and the search that found it."""
+    """Return the best seed for each set of prompts, best first, with the search that found it."""
     ranked = sorted(found, key=lambda each: -each[1].tried[0].alignment)
     chosen: dict[tuple[str, ...], tuple[ResolvedCommand, Figure]] = {}
     for resolved, figure in ranked:

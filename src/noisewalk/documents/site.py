@@ -1,4 +1,4 @@
-"""Documents that belong together: one page each and a page of contents, and the documents that come with noisewalk."""
+"""Sites of several documents, with a page for each and a page of contents."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ class Entry:
 
 
 def build_all(documents: Sequence[Document], request: Request, title: str, watch: Progress) -> tuple[Path, list[Report]]:
-    """Make the reports of one document or of several; of several there is a page of contents.
+    """Make the reports of one or several documents; several get a page of contents.
+
+    Args:
+        documents: the documents.
+        request: how the reports are made.
+        title: the title of the page of contents.
+        watch: a function that is called with (units done, units in all).
 
     Returns:
         The page to open first, and all reports.
@@ -61,15 +67,15 @@ def build_all(documents: Sequence[Document], request: Request, title: str, watch
 
 
 def pdf(html: Path) -> Path:
-    """Print a page into a PDF beside it, with the Chromium of this machine.
+    """Print a page as a PDF beside it, with the Chromium of this machine.
 
     Raises:
-        UserError: there is none, or it cannot print.
+        UserError: there is no Chromium, or it cannot print.
     """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise UserError(
-            f"--pdf prints with Chromium, and there is none here ({', '.join(BROWSERS)}); install one, or print {html}"
+            f"--pdf needs Chromium, but none of {', '.join(BROWSERS)} is installed; install one, or print {html} yourself"
         )
     made = html.with_suffix(".pdf")
     with tempfile.TemporaryDirectory(dir=html.parent) as profile:
@@ -90,7 +96,7 @@ def pdf(html: Path) -> Path:
 
 
 def _is_root() -> bool:
-    """Whether this is the user whom Chromium refuses its sandbox."""
+    """Return whether this is the root user, for whom Chromium has no sandbox."""
     import os
 
     return getattr(os, "geteuid", lambda: 1)() == 0

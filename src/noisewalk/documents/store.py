@@ -1,4 +1,4 @@
-"""What was made of a command, kept in a folder of its own: a figure is there whole, or not at all."""
+"""Figures on disk: each has a folder of its own, and is there completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from ..errors import UserError
 from ..files import read_bounded, write_atomic
 
 FORMAT = 1
-"""Of what is kept; figures of another one are made again."""
+"""The version of the file format; figures of another version are made again."""
 MOST_BYTES = 50_000_000
 _FILE = re.compile(r"[\w-]{1,80}\.(png|webp|gif)")
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A picture of a figure: its caption, what a screen reader says of it, and its file."""
+    """A picture of a figure.
+
+    Args:
+        caption: its caption.
+        alt: its text for screen readers.
+        file: its file.
+    """
 
     caption: str
     alt: str
@@ -26,22 +32,28 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Pictures side by side, and what they have in common ("" if nothing is to be said)."""
+    """Pictures side by side.
+
+    Args:
+        label: what they have in common, or "".
+        cells: the pictures.
+    """
 
     label: str
     cells: tuple[Cell, ...]
 
 
 class Strip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Pictures that one goes through with a slider: one file, a column per place of the slider.
+    """Pictures behind a slider, in one file with a column for each position of the slider.
 
     Args:
-        label: what it is of.
-        file: all pictures, in columns and rows without gaps.
-        width, height: of one picture, pixels.
+        label: the label of the slider.
+        file: the file with all pictures in rows and columns without gaps.
+        width: the width of one picture in pixels.
+        height: the height of one picture in pixels.
         rows: what each row of the file shows.
-        frames: what is said of each column.
-        difference: whether the difference of the second row to its last picture is shown too.
+        frames: the caption of each column.
+        difference: whether the difference between the second row and its last picture is shown too.
     """
 
     label: str
@@ -54,13 +66,14 @@ class Strip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A way of looking at an illusion, and how the picture moves there.
+    """A view of an illusion, and how the picture moves to it.
 
     Args:
-        name, prompt: of the view, and what it shows.
-        file: the picture with the colours of this view, every pixel where it was before; "" if colours stay.
-        piece: base64 of the number (uint16, little-endian) of every pixel's piece; "" if the whole picture is one.
-        pieces: of each piece, its middle (row, column), how far that moves, and the 2x2 matrix by which it turns.
+        name: the name of the view.
+        prompt: what the view shows.
+        file: the picture with the colours of this view and every pixel at its old place; "" if the colours stay.
+        piece: base64 of the number (uint16, little-endian) of every pixel's piece; "" if the whole picture is one piece.
+        pieces: for each piece its middle (row, column), how far the middle moves, and the 2x2 matrix by which it turns.
     """
 
     name: str
@@ -71,7 +84,13 @@ class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A picture that can be looked at in several ways: an anagram."""
+    """An anagram: a picture with several views.
+
+    Args:
+        label: its label.
+        file: the picture.
+        looks: its views.
+    """
 
     label: str
     file: str
@@ -79,21 +98,37 @@ class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Compare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A picture before, and what became of it: files, with a caption of each one after."""
+    """A picture before and after a change.
+
+    Args:
+        before: the file of the picture before.
+        after: the pictures after.
+    """
 
     before: str
     after: tuple[Cell, ...]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Numbers: the names of the columns, and the rows."""
+    """A table of numbers.
+
+    Args:
+        heads: the names of the columns.
+        rows: the rows.
+    """
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 class Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A seed that a search tried, and its scores."""
+    """A seed that a search tried.
+
+    Args:
+        seed: the seed.
+        alignment: the alignment of its picture.
+        concealment: the concealment of its picture.
+    """
 
     seed: int
     alignment: float
@@ -101,21 +136,23 @@ class Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was made of a command; files are in the same folder.
+    """The figure of a command; its files are in the same folder.
 
     Args:
-        caption, note: below the figure.
+        caption: the caption below the figure.
+        note: a further sentence below it.
         rows: the pictures.
         states: some states of the walks, for a filmstrip.
-        strips: sliders over steps or over t.
-        turns: anagrams.
-        distances: hybrids: pictures, with their far and near prompts as caption ("far / near").
-        compares: edits and inpaintings.
-        films: animations, each with a still picture in front, for readers who want no motion.
-        tables: numbers.
-        losses: loss curves.
-        tried: what a search tried, best first.
-        verdict: what its scorer says of the best.
+        strips: the sliders over steps or over t.
+        turns: the anagrams.
+        distances: the hybrids, with their near and far prompts as caption ("near / far").
+        compares: the edits and inpaintings.
+        films: the animations, each with a picture without motion for readers who prefer that.
+        tables: the tables of numbers.
+        losses: the loss curves.
+        tried: the seeds that a search tried, best first.
+        verdict: what the scorer says about the best seed.
+        format: the version of the file format.
     """
 
     caption: str
@@ -135,14 +172,14 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def keep(folder: Path, figure: Figure, files: Mapping[str, bytes]) -> None:
-    """Write a figure; the file that says what there is comes last."""
+    """Write a figure into a folder; figure.json, which lists its files, is written last."""
     for name, data in files.items():
         write_atomic(folder / name, data)
     write_atomic(folder / "figure.json", msgspec.json.encode(figure))
 
 
 def find(folder: Path) -> Figure | None:
-    """The figure in a folder; None if there is none, or one that is damaged or of another version."""
+    """Return the figure in a folder; None if there is none, or if it is damaged or of another version."""
     try:
         figure = msgspec.json.decode(read_bounded(folder / "figure.json", MOST_BYTES), type=Figure)
     except (UserError, msgspec.MsgspecError, RecursionError, UnicodeError):

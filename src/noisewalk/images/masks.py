@@ -79,8 +79,9 @@ def draw_mask(size: tuple[int, int], boxes: Sequence[int], ellipses: Sequence[in
 
     Args:
         size: (width, height) of the picture.
-        boxes, ellipses: left, top, right and bottom of each, one after the other, in pixels of the picture; right and
-            bottom are the first column and row outside.
+        boxes: the left, top, right and bottom of each box, one after the other, in pixels of the picture; right and bottom are
+            the first column and row outside.
+        ellipses: the same for the box around each ellipse.
 
     Raises:
         UserError: one of them lies outside of the picture.
@@ -91,7 +92,8 @@ def draw_mask(size: tuple[int, int], boxes: Sequence[int], ellipses: Sequence[in
         for left, top, right, bottom in (values[i : i + 4] for i in range(0, len(values), 4)):
             if left >= size[0] or top >= size[1]:
                 raise UserError(
-                    f"{name} {left} {top} {right} {bottom} lies outside of the picture, which has {size[0]}x{size[1]} pixels"
+                    f"{name} {left} {top} {right} {bottom} lies outside of the picture, which has {size[0]}x{size[1]} pixels; "
+                    "give left, top, right and bottom in pixels of the picture"
                 )
             draw((left, top, right - 1, bottom - 1), fill=255)
     return mask

@@ -61,7 +61,8 @@ def open_picture(source: str | Path | Image.Image | Opened, name: str = "picture
     """Read a picture as `open_image` does, with its name and what was assumed; what is open already stays as it is.
 
     Args:
-        name: of a picture that comes from no file.
+        source: a file, a PIL picture, or one that was opened.
+        name: the name of a picture that does not come from a file.
     """
     if isinstance(source, Opened):
         return source

@@ -1,9 +1,9 @@
 """Animations of illusions, by one rule for every view.
 
-A view that moves pixels is cut into pieces that it moves rigidly (found from the view itself, by looking where it takes each
-pixel and its neighbours). Each piece goes straight from where it is to where it is seen, turning about its own middle; a
-mirrored piece is turned over, like a card. Values that change (negation, colours) fade from one to the other meanwhile, and a
-view that moves no pixels only fades. Rotations turn, flips flip, jigsaws come apart: none of them is told how.
+A view that moves pixels is cut into pieces that it moves rigidly; they are found from where the view takes each pixel and its
+neighbours. Each piece moves in a straight line to the place where it is seen, and turns around its own middle; a mirrored piece
+turns over, like a card. Values that change (negation, colours) fade meanwhile, and a view that moves no pixels only fades. So
+rotations turn, flips flip, and jigsaws come apart, without any code of their own.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from ..guidance.views import View
 
 Array = NDArray[np.float64]
 AT_ONCE = 1_000_000
-"""Points that are drawn at once: about 100 MB."""
+"""The points that are drawn at a time, which take about 100 MB."""
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Where a view takes every pixel of an H x W picture.
+    """The motion of the P = H W pixels of a picture under a view, in K pieces.
 
     Args:
-        source: (P, 2) row and column of each pixel.
-        target: (P,) number of the place where it is seen.
-        piece: (P,) which piece it belongs to.
-        middle: (K, 2) of each piece, before.
-        shift: (K, 2) by which the middle moves.
-        turn: (K, 2, 2) of each piece about its middle; one of the eight symmetries of the square.
+        source: (P, 2) the row and the column of each pixel.
+        target: (P,) the number of the place where it is seen.
+        piece: (P,) the number of its piece.
+        middle: (K, 2) the middle of each piece before the motion.
+        shift: (K, 2) how far the middle moves.
+        turn: (K, 2, 2) how the piece turns around its middle; one of the eight symmetries of the square.
     """
 
     source: Array
@@ -44,7 +44,7 @@ class Motion:
     turn: Array
 
     def at(self, s: float) -> tuple[Array, Array]:
-        """(P, 2) positions and (P, 2, 2) orientations of the pixels at s in [0, 1]."""
+        """Return the positions (P, 2) and the orientations (P, 2, 2) of the pixels at s in [0, 1]."""
         parts = np.stack([partial_turn(turn, s) for turn in self.turn])[self.piece]
         offset = self.source - self.middle[self.piece]
         moved = np.einsum("pij,pj->pi", parts, offset) + (self.middle + s * self.shift)[self.piece]
@@ -69,7 +69,7 @@ def motion_of(view: View, channels: int, height: int, width: int) -> Motion:
 
 
 def partial_turn(turn: Array, s: float) -> Array:
-    """A symmetry of the square carried out by the share s: a rotation by a part of its angle, a reflection as turning over."""
+    """Return a part s in [0, 1] of a symmetry of the square: a rotation by s times its angle, or a part of turning over."""
     if np.linalg.det(turn) > 0:
         angle = s * math.atan2(turn[1, 0], turn[0, 0])
         return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -94,7 +94,7 @@ def frame(x: Tensor, seen: Tensor, motion: Motion, s: float, scale: int, margin:
     before, after = (_colours(each) for each in (x, seen))
     colours = (1 - s) * before + s * after[motion.target]
     centres, parts = motion.at(s)
-    fine = 2 * scale  # points per pixel, each way: twice as dense as the canvas, so that turned pixels leave no holes
+    fine = 2 * scale  # points per pixel and axis: twice the canvas, so that turned pixels leave no holes
     line = (np.arange(fine) + 0.5) / fine - 0.5
     grid = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
     distance = np.hypot(*motion.shift.T) + np.linalg.norm(motion.turn - np.eye(2), axis=(1, 2))
@@ -111,7 +111,7 @@ def frame(x: Tensor, seen: Tensor, motion: Motion, s: float, scale: int, margin:
 
 
 def _order(view: View, channels: int, height: int, width: int) -> NDArray[np.int64]:
-    """The pixel seen at each place; the identity for a view that does more than move pixels and change their sign."""
+    """Return the pixel seen at each place; the identity if the view does more than move pixels and change their sign."""
     count = height * width
     numbers = torch.arange(1, count + 1, dtype=torch.float64).view(1, 1, height, width).expand(1, channels, -1, -1)
     seen = view.forward(numbers.contiguous())[0, 0].abs().flatten() - 1
@@ -122,7 +122,7 @@ def _order(view: View, channels: int, height: int, width: int) -> NDArray[np.int
 
 
 def _turns(seen: Array) -> Array:
-    """(P, 2, 2) how each pixel's neighbourhood is turned, from where its neighbours go; unturned if they go elsewhere."""
+    """Return (P, 2, 2) how the neighbourhood of each pixel turns; the identity if its neighbours do not stay together."""
     height, width, _ = seen.shape
     down, right = np.zeros_like(seen), np.zeros_like(seen)
     for axis, found in ((0, down), (1, right)):
@@ -134,7 +134,7 @@ def _turns(seen: Array) -> Array:
         far[axis] = slice(1, None)
         found[tuple(far)] = np.where(good, step, 0)
         found[tuple(near)] = np.where(good, step, found[tuple(near)])
-    lone_right = np.stack([-right[..., 1], right[..., 0]], -1) * -1.0  # the down that makes it a rotation
+    lone_right = np.stack([-right[..., 1], right[..., 0]], -1) * -1.0  # the missing direction that makes it a rotation
     lone_down = np.stack([-down[..., 1], down[..., 0]], -1)
     has_down, has_right = (np.abs(v).sum(-1, keepdims=True) == 1 for v in (down, right))
     down, right = np.where(has_down, down, lone_right), np.where(has_right, right, lone_down)
@@ -145,6 +145,6 @@ def _turns(seen: Array) -> Array:
 
 
 def _colours(x: Tensor) -> Array:
-    """(C, H, W) -> (H W, 3), 0 to 255."""
+    """Return the colours (H W, 3) from 0 to 255 of a picture (C, H, W) in [-1, 1]."""
     rgb = x.expand(3, -1, -1) if len(x) == 1 else x
     return ((rgb.double().clamp(-1, 1) + 1) * 127.5).flatten(1).T.numpy()

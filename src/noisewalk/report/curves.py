@@ -1,4 +1,4 @@
-"""Curves of numbers as pictures."""
+"""Drawing curves."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from collections.abc import Mapping, Sequence
 from ..errors import UserError, install
 
 Curve = tuple[Sequence[float], Sequence[float]]
-"""The x and the y of its points."""
+"""The x and the y values of the points of a curve."""
 
 
 def curves(named: Mapping[str, Curve], x_label: str, y_label: str, logarithmic: bool = True, marker: str = "") -> bytes:
-    """A PNG of curves by name, y on a logarithmic scale unless told otherwise; a legend if there are several."""
+    """Return a PNG of one or several curves; several have a legend.
+
+    Args:
+        named: the curves by name.
+        x_label: the label of the x axis.
+        y_label: the label of the y axis.
+        logarithmic: whether the y axis is logarithmic.
+        marker: the marker of the points, as matplotlib names it; "" for none.
+
+    Raises:
+        UserError: matplotlib is missing.
+    """
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:

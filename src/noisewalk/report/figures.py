@@ -18,7 +18,7 @@ from .frames import Frame, write_gif
 INK, PAPER = "#202124", "#ffffff"
 _GAP = 10
 LINES = 8
-"""Lines of a caption at most."""
+"""The most lines of a caption."""
 
 
 def sheet(bands: Sequence[CaptionedViews], cell: int = 168, max_columns: int = 7) -> Image.Image:
@@ -40,11 +40,11 @@ def sheet(bands: Sequence[CaptionedViews], cell: int = 168, max_columns: int = 7
 
 
 def labelled(rows: Sequence[tuple[str, CaptionedViews]], cell: int = 168) -> Image.Image:
-    """Rows of captioned pictures, each with its name above it.
+    """Return rows of captioned pictures, each with its name above it.
 
     Args:
-        rows: names, and captions with one picture (1, C, H, W) each.
-        cell: least side of a picture, pixels.
+        rows: the name of each row, and its captions with one picture (1, C, H, W) each.
+        cell: the smallest side of a picture, in pixels.
     """
     font = ImageFont.load_default(15)
     bands = [(name, _band(columns, cell)) for name, columns in rows]
@@ -59,7 +59,7 @@ def labelled(rows: Sequence[tuple[str, CaptionedViews]], cell: int = 168) -> Ima
 
 
 def contact(pictures: Tensor, columns: int, cell: int = 84) -> Image.Image:
-    """(N, C, H, W) as a plain grid, without captions."""
+    """Return pictures (N, C, H, W) in [-1, 1] as a grid without captions."""
     tiles = [enlarge(to_image(x), cell) for x in pictures]
     width, height = tiles[0].size
     rows = -(-len(tiles) // columns)
@@ -70,16 +70,20 @@ def contact(pictures: Tensor, columns: int, cell: int = 84) -> Image.Image:
 
 
 Decode = Callable[[Tensor], Tensor]
-"""What is walked -> pictures; see `Panel.decode`."""
+"""A function from what is walked to pictures, see `Panel.decode`."""
 
 
 def filmstrip(
     states: Sequence[State], decode: Decode | None = None, frames: int = 8, row: int = 0, named: Sequence[str] = ()
 ) -> Image.Image:
-    """Along one walk, x_t above and the x0 it predicts below, at evenly spaced steps, counted on through upsampling stages.
+    """Return the filmstrip of a walk: x_t above, and the predicted x0 below, at evenly spaced steps of all stages.
 
     Args:
-        named: captions of the states, all of which are then shown.
+        states: the states of the walk.
+        decode: maps states to pictures; None for states that are pictures.
+        frames: the most states that are shown.
+        row: the number of the picture in the batch.
+        named: captions of the states; all of them are then shown.
     """
     chosen = range(len(states)) if named else spread(len(states), frames)
     captions = named or [f"step {i + 1}: x_t, x0" for i in chosen]
@@ -88,7 +92,15 @@ def filmstrip(
 
 
 def gif(states: Sequence[State], decode: Decode | None = None, row: int = 0, cell: int = 168, frames: int = 60) -> bytes:
-    """An animated GIF of one walk, x_t beside x0, resting on the last frame."""
+    """Return an animated GIF of a walk with x_t beside x0, which rests on the last frame.
+
+    Args:
+        states: the states of the walk.
+        decode: maps states to pictures; None for states that are pictures.
+        row: the number of the picture in the batch.
+        cell: the smallest side of a picture, in pixels.
+        frames: the most states that are shown.
+    """
     chosen = [states[i] for i in spread(len(states), frames)]
     buffer = io.BytesIO()
     write_gif(buffer, _pairs(chosen, decode, row, cell))
@@ -105,7 +117,7 @@ def _pairs(states: Sequence[State], decode: Decode | None, row: int, cell: int) 
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most `most` evenly spaced indices below `count`, first and last included.
+    """Return at most `most` evenly spaced indices below `count`, with the first and the last.
 
     >>> spread(10, 4)
     [0, 3, 6, 9]
@@ -116,7 +128,7 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def _seen(states: Sequence[State], decode: Decode | None, row: int) -> Iterator[Tensor]:
-    """x_t and x0 (2, C, H, W) of one picture at each state, decoded, all of the size of the last (stages differ)."""
+    """Yield x_t and x0 (2, C, H, W) of one picture at each state, decoded and enlarged to the size of the last stage."""
 
     def decoded(state: State) -> Tensor:
         both = torch.cat([state.x_t[row : row + 1], state.x0[row : row + 1]])
@@ -161,7 +173,7 @@ def _wrap(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: 
 
 
 def shortened(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
-    """A text on one line that is not wider than `width` pixels; what does not fit is left out."""
+    """Return a text on one line that is not wider than `width` pixels; the end is left out if it does not fit."""
     line = " ".join(text.split())[:width]
     if font.getlength(line) <= width:
         return line

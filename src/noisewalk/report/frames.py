@@ -1,4 +1,4 @@
-"""Frames written one by one as a GIF, a WebP or an MP4: what is kept in memory does not grow with their number."""
+"""Animations as GIF, WebP or MP4, written frame by frame, so that the memory does not grow with their length."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from PIL import GifImagePlugin, Image, ImageChops
 from ..errors import UserError, install
 
 _LARGEST_RIFF = 2**32 - 10
-"""Most bytes of a WebP, whose header holds its length in 32 bits."""
+"""The most bytes of a WebP, whose header holds the length in 32 bits."""
 _LONGEST = 600_000
-"""Milliseconds of one frame at most: a GIF holds hundredths of a second in 16 bits."""
+"""The most milliseconds of a frame: a GIF holds hundredths of a second in 16 bits."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A picture of a film, and for how long it is shown, seconds."""
+    """A picture of a film.
+
+    Args:
+        image: the picture.
+        seconds: the time for which it is shown.
+    """
 
     image: Image.Image
     seconds: float
@@ -27,7 +32,14 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class _Change:
-    """The part of a picture that is not as it was, where it lies, the whole picture's size, and milliseconds."""
+    """The part of a frame that differs from the frame before.
+
+    Args:
+        image: the part.
+        at: (left, top) of the part in the frame.
+        size: (width, height) of the frame.
+        milliseconds: the time for which it is shown.
+    """
 
     image: Image.Image
     at: tuple[int, int]
@@ -36,7 +48,7 @@ class _Change:
 
 
 def write_gif(file: BinaryIO, frames: Iterable[Frame]) -> None:
-    """Write an animated GIF that goes on for ever; each frame has 256 colours of its own.
+    """Write an animated GIF that repeats for ever; each frame has its own 256 colours.
 
     Reference: *Graphics Interchange Format, Version 89a*, CompuServe, 1990.
     """
@@ -49,12 +61,12 @@ def write_gif(file: BinaryIO, frames: Iterable[Frame]) -> None:
 
 
 def write_webp(file: BinaryIO, frames: Iterable[Frame]) -> None:
-    """Write an animated WebP without loss that goes on for ever.
+    """Write a lossless animated WebP that repeats for ever.
 
     Reference: *WebP Container Specification*, https://developers.google.com/speed/webp/docs/riff_container
 
     Raises:
-        UserError: it would be larger than such a file can be.
+        UserError: the film is larger than a WebP can be.
     """
     for number, change in enumerate(_changes(frames, multiple=2)):
         if not number:
@@ -81,7 +93,7 @@ def write_mp4(file: BinaryIO, frames: Iterable[Frame], rate: int) -> None:
     try:
         import av
     except ModuleNotFoundError:
-        raise UserError(f"an .mp4 needs PyAV: {install('video')}; or save a .gif or .webp") from None
+        raise UserError(f"an .mp4 needs PyAV: {install('video')}; or save a .gif or a .webp") from None
     from_image: Any = av.VideoFrame.from_image
     with av.open(file, "w", format="mp4") as container:
         stream: Any = container.add_stream("h264", rate=rate)
@@ -97,10 +109,11 @@ Writer = Callable[[BinaryIO, Iterable[Frame]], None]
 
 
 def _changes(frames: Iterable[Frame], multiple: int = 1) -> Iterator[_Change]:
-    """Of each frame the part that differs from the one before; a frame that does not differ only lengthens that one.
+    """Yield the part of each frame that differs from the frame before; a frame without a difference lengthens that one.
 
     Args:
-        multiple: of which the part's left and upper side are, pixels.
+        frames: the frames.
+        multiple: the left and the top of each part are multiples of this number of pixels.
     """
     before: Image.Image | None = None
     waiting: _Change | None = None
@@ -121,7 +134,7 @@ def _changes(frames: Iterable[Frame], multiple: int = 1) -> Iterator[_Change]:
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    """A chunk of a RIFF file: its name, its length, and its content, padded to an even length."""
+    """Return a chunk of a RIFF file: its name, its length, and its content, padded to an even length."""
     return name + _int(len(content), 4) + content + b"\0" * (len(content) % 2)
 
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: text, equations and pictures, readable offline and on a phone."""
+"""A self-contained HTML page of text, equations and pictures, which works offline and on a phone."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Shown:
     """A picture with the command that makes it.
 
     Args:
-        command: a whole command line, or "" for a picture that needs none.
-        images: (alternative text, file bytes): PNG or GIF.
-        note: a sentence about what is seen, or "".
+        command: the command line; "" for a picture without one.
+        images: (alternative text, content of a PNG or GIF file) of each picture.
+        note: a sentence about the picture, or "".
     """
 
     command: str
@@ -25,7 +25,14 @@ class Shown:
 
 @dataclass(frozen=True)
 class Section:
-    """An experiment: its idea in two sentences, its equation in plain HTML, and what came of it."""
+    """A section of the page.
+
+    Args:
+        title: its title.
+        idea: its idea, in one or two sentences.
+        equation: its equation, as HTML.
+        shown: its pictures.
+    """
 
     title: str
     idea: str
@@ -59,7 +66,14 @@ pre { margin: .2rem 0; padding: .5rem .7rem; background: var(--code); border-rad
 
 
 def render(title: str, lead: str, sections: Sequence[Section], footer: str) -> str:
-    """The page. `equation`s, `lead` and `footer` are trusted HTML; everything else is escaped."""
+    """Return the page.
+
+    Args:
+        title: the title.
+        lead: the text below the title, as trusted HTML.
+        sections: the sections; their equations are trusted HTML, and everything else in them is escaped.
+        footer: the text at the end, as trusted HTML.
+    """
     links = "".join(f'<a href="#s{i}">{i}. {html.escape(s.title)}</a>' for i, s in enumerate(sections, 1))
     body = "".join(_section(i, s) for i, s in enumerate(sections, 1))
     return (

@@ -1,1 +1,1 @@
-"""A request made: prepared, walked, saved with its metadata, and replayed."""
+"""Running requests: preparing, walking, saving with metadata, and replaying."""

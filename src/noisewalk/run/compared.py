@@ -1,4 +1,4 @@
-"""Several requests that differ in a few settings, side by side in one figure: step counts, guidance, prompts, pictures."""
+"""Several requests that differ in a few settings, compared in one figure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from .result import Result
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """One of the requests.
+    """One of the requests, with its result.
 
     Args:
-        row, column: what tells it from the others: its prompt or picture, and its settings; "" if there is only one.
-        result: what was made of it.
+        row: the prompt or picture that tells it from the others; "" if they all have the same.
+        column: the settings that tell it from the others; "" if they all have the same.
+        result: its result.
     """
 
     row: str
@@ -35,10 +36,10 @@ class Variant:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What was made of all of them.
+    """The results of all requests.
 
     Attributes:
-        figure: rows and columns are named, and the seed stands on every row.
+        figure: a sheet with named rows and columns, and the seed of every row.
     """
 
     variants: Sequence[Variant]
@@ -56,10 +57,16 @@ class Compared:
         return labelled(list(rows.items()))
 
     def save(self, path: Path) -> list[Path]:
-        """Write the figure and, into a folder, every picture with its own metadata; say which files were written.
+        """Write the figure and, into a folder, every picture with its own metadata.
+
+        Args:
+            path: a .png file for the figure alone, or a folder.
+
+        Returns:
+            The files that were written.
 
         Raises:
-            UserError: it cannot be written there.
+            UserError: a file cannot be written.
         """
         if path.suffix.lower() == ".png":
             write_atomic(path, encode_png(self.figure))
@@ -81,7 +88,7 @@ class Compared:
 
 
 def by_seed(result: Result) -> list[tuple[int, CaptionedViews]]:
-    """The ways to look at every picture of a result, seed by seed; what is only shown for comparison stands with the first."""
+    """Return the captioned views of a result by seed; the inputs, which are shown for comparison, stand with the first seed."""
     made = []
     for i, seed in enumerate(seeds(result.spec)):
         looks = [

@@ -1,4 +1,4 @@
-"""A model's digits, generated and measured."""
+"""Generating digits with a model, and measuring them."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Progress | 
         name: the name of a digits model.
         num: the number of digits, at least 100.
         walk: fields of `Generate` to use instead of the model's defaults; None stands for the default.
-        watch: it is called with (steps made, steps in all).
+        watch: a function that is called with (steps done, steps in all).
         out: a folder for the table and a picture of the samples nearest to training digits.
 
     Raises:
-        UserError: it is not a digits model, or there are fewer digits.
+        UserError: it is not a digits model, or `num` is below 100.
     """
     if out is None:
         return _evaluated(name, num, walk, watch, out)
@@ -49,42 +49,45 @@ def evaluate_model(name: str, num: int, walk: dict[str, Any], watch: Progress | 
 
 def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Progress | None, out: Path | None) -> str:
     if num < 100:
-        raise UserError(f"--num must be at least 100, {num} was asked for")
+        raise UserError(f"--num must be at least 100, but {num} was asked for")
     model = load(name)
     if model.shape != (1, 28, 28):
-        raise UserError(f"evaluate reads 1x28x28 digits; '{name}' draws {'x'.join(map(str, model.shape))}")
-    prepare(
-        Generate("0" if conditional(model) else "", **walk), model
-    )  # what cannot be drawn is said before the digits are read
+        shape = "x".join(map(str, model.shape))
+        raise UserError(f"evaluate measures digits of 1x28x28, but '{name}' makes pictures of {shape}; choose a digits model")
+    prepare(Generate("0" if conditional(model) else "", **walk), model)  # raises errors before the digits are read
     digits = mnist("train")
     train, test = from_uint8(digits.pictures), from_uint8(mnist("test").pictures)
     asked = as_often(digits.labels, num)
     drawn, spec = draw_digits(model, asked, walk, watch)
     found = evaluate_digits(drawn, asked if conditional(model) else None, train, test)
-    said = table(model, spec, found) + "\n" + measured_on(Path(name), len(train), len(test))
+    text = table(model, spec, found) + "\n" + measured_on(Path(name), len(train), len(test))
     if out:
-        write_atomic(out / "evaluation.txt", (said + "\n").encode())
+        write_atomic(out / "evaluation.txt", (text + "\n").encode())
         write_atomic(out / "evaluation-nearest.png", encode_png(nearest_pairs(drawn, train, found)))
         if (out / spec_file.NAME).exists():
             run_page.write(out, asdict(spec_file.read_spec(out)))
-    return said
+    return text
 
 
 def measured_on(model: Path, train: int, test: int) -> str:
-    """How many real digits the figures were measured against, and whether the model was trained on the small sample."""
+    """Say how many real digits the measures compare with, and whether the model was trained on the small sample."""
     text = f"measured against {train:,} training and {test:,} test digits"
-    text += "" if train == 60_000 else ", which is a part of MNIST: figures measured against the whole of it are others"
+    text += "" if train == 60_000 else ", which is a part of MNIST: measures against all of it are different"
     if (model / spec_file.NAME).is_file() and spec_file.read_spec(model).data == "mnist-sample":
         text += "; trained on the 5,000 digits that come with noisewalk"
     return text
 
 
 def as_often(labels: Tensor, num: int) -> Tensor:
-    """(num,) labels, sorted, each as often as among `labels` (largest remainders).
+    """Return (num,) sorted labels, each with the share that it has among `labels` (by largest remainders).
 
-    As many of each digit instead would be another distribution than MNIST's, where 11 % are ones and 9 % fives: even 10,000
-    real training digits, a thousand of each, are at twice the Fréchet distance to the test set (.0107 to .0113) of 10,000 drawn
-    at random (.0053 to .0063).
+    The same number of each digit would be another distribution than MNIST's, in which 11 % are ones and 9 % are fives: 10,000
+    real training digits, 1,000 of each, have twice the Fréchet distance to the test set (.0107 to .0113) of 10,000 random ones
+    (.0053 to .0063).
+
+    Args:
+        labels: (N,) the labels of real digits.
+        num: the number of labels to return.
 
     >>> as_often(torch.tensor([0, 0, 0, 1, 2, 2]), 4)
     tensor([0, 0, 1, 2])
@@ -98,10 +101,16 @@ def as_often(labels: Tensor, num: int) -> Tensor:
 def draw_digits(
     model: Pretrained, asked: Tensor, walk: dict[str, Any], watch: Progress | None = None
 ) -> tuple[Tensor, Generate]:
-    """The digits `asked` (N,) for, sorted, by seeds 0 to N - 1 (any digits from a model without classes).
+    """Generate digits with the seeds 0 to N - 1.
+
+    Args:
+        model: the model; without classes it makes any digits.
+        asked: (N,) the digits to generate, sorted.
+        walk: fields of `Generate`.
+        watch: a function that is called with (steps done, steps in all).
 
     Returns:
-        (N, 1, 28, 28) in [-1, 1], and the spec of the last.
+        (N, 1, 28, 28) in [-1, 1], and the request of the last ones.
     """
     drawn, done = [], 0
     for digit, num in enumerate(torch.bincount(asked).tolist()):
@@ -120,25 +129,25 @@ def draw_digits(
 
 
 def conditional(model: Pretrained) -> bool:
-    """Whether the model can be asked for a digit."""
+    """Return whether the model can generate a given digit."""
     return not (isinstance(model.encode, LabelPrompts) and not model.encode.names)
 
 
 def nearest_pairs(drawn: Tensor, train: Tensor, found: Evaluation, count: int = 16) -> Image.Image:
-    """The samples nearest to a training digit, above those digits, with the distance."""
+    """Draw the generated digits that are nearest to a training digit, above those digits, with the distance."""
     rows = found.nearest.argsort()[:count]
     pairs = [(f"rms {found.nearest[i]:.3f}", torch.stack([drawn[i], train[found.nearest_rows[i]]])) for i in rows]
     return sheet([pairs], 84, 8)
 
 
 def network_calls(spec: Walk) -> int:
-    """Calls of the denoiser a walk makes; guidance is batched into them."""
+    """Return the number of network calls of a walk; guidance is batched into them."""
     steps = spec.steps or 0
     return 2 * steps - 1 if spec.step_rule == "heun" else steps
 
 
 def table(model: Pretrained, spec: Walk, found: Evaluation) -> str:
-    """An evaluation in lines of text, with what it should be read against and the machine it was made on."""
+    """Return an evaluation as lines of text, with the measures of real digits for comparison and the machine."""
     how = f"{spec.step_rule}, {spec.steps} steps ({network_calls(spec)} network calls), guidance {spec.guidance_scale:g}"
     how += f" from {spec.guidance_interval[0]} to {spec.guidance_interval[1]}" if spec.guidance_interval else ""
     machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"

@@ -1,4 +1,4 @@
-"""Films of saved pictures: an anagram going through its views, a hybrid going away and coming back."""
+"""Films of saved illusions: an anagram moves through its views, and a hybrid moves away and comes back."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SUFFIXES = (".gif", ".webp", ".mp4")
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """Frames that are drawn one by one, when they are asked for.
+    """An animation whose frames are drawn one by one, when they are needed.
 
     Args:
-        count: how many there will be.
-        frames: the frames; they can be taken once.
-        rate: frames per second while something moves.
+        count: the number of frames.
+        frames: the frames, which can be read once.
+        rate: the frames per second while something moves.
     """
 
     count: int
@@ -45,23 +45,25 @@ class Film:
 
 
 def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280) -> Film:
-    """A saved picture's animation.
+    """Return the animation of a saved illusion.
 
     Args:
         path: a PNG of one anagram or hybrid that noisewalk saved.
-        seconds: a movement takes.
-        fps: frames per second.
-        size: least side of the picture in the film, pixels.
+        seconds: the time of one movement.
+        fps: the frames per second.
+        size: the smallest width of the picture in the film, in pixels.
 
     Raises:
-        UserError: it is no such picture.
+        UserError: it is not such a picture.
     """
     record = read_record(path)
     spec = record.request
     if not isinstance(spec, Anagram | Hybrid) or record.picture.kind != "picture":
-        raise UserError(f"{path} is not one anagram or hybrid; animate the PNG of a single picture, not a figure")
+        raise UserError(f"{path} is not one anagram or hybrid; give the PNG of a single anagram or hybrid, not of a figure")
     if isinstance(spec, Anagram) and len(spec.views) != len(spec.prompts):
-        raise UserError(f"the noisewalk metadata of {path} is damaged: it has not as many views as prompts")
+        raise UserError(
+            f"the noisewalk metadata of {path} is damaged: it has {len(spec.views)} views for {len(spec.prompts)} prompts"
+        )
     x = original(open_image(path))
     scale = max(1, -(-size // x.shape[-1]))
     count = max(2, round(seconds * fps))
@@ -72,7 +74,9 @@ def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280)
 
 
 def ease(t: float) -> float:
-    """Slow, fast, slow: from 0 to 1.
+    """Map a uniform time in [0, 1] to a movement from 0 to 1 that is slow at both ends.
+
+        (1 - cos(pi t)) / 2
 
     >>> [round(ease(t), 2) for t in (0, 0.25, 0.5, 1)]
     [0.0, 0.15, 0.5, 1.0]
@@ -81,7 +85,7 @@ def ease(t: float) -> float:
 
 
 def original(image: Image.Image) -> Tensor:
-    """(1, C, H, W): a saved picture before it was enlarged (see `enlarge`)."""
+    """Return a saved picture as it was before it was enlarged (see `enlarge`), as (1, C, H, W) in [-1, 1]."""
     pixels = np.asarray(image)
     for factor in range(min(image.size), 1, -1):
         if image.width % factor or image.height % factor or factor != -(-224 // (min(image.size) // factor)):
@@ -93,10 +97,15 @@ def original(image: Image.Image) -> Tensor:
 
 
 def save(film: Film, path: Path, watch: Progress | None = None) -> None:
-    """Write a film as .gif, .webp or .mp4 (which needs PyAV), frame by frame.
+    """Write a film, frame by frame.
+
+    Args:
+        film: the film.
+        path: a .gif, .webp or .mp4 file; .mp4 needs PyAV.
+        watch: a function that is called with (frames done, frames in all).
 
     Raises:
-        UserError: it is another kind of file, it is too large for its kind, it cannot be written, or PyAV is missing.
+        UserError: the file has another ending, is too large for its format, cannot be written, or needs PyAV.
     """
     check_file(path, "an animation", *SUFFIXES)
     writers: dict[str, Writer] = {".gif": write_gif, ".webp": write_webp, ".mp4": partial(write_mp4, rate=film.rate)}
@@ -112,7 +121,7 @@ def _watched(film: Film, watch: Progress | None) -> Iterator[Frame]:
 
 
 def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
-    """Through every view and back; (image, whether it rests there)."""
+    """Yield (image, whether the film rests there) while an anagram moves to each view and back."""
     shape = (x.shape[1], x.shape[2], x.shape[3])
     views = find_views(spec.views, shape)
     upright = next((p for v, p in zip(views, spec.prompts, strict=True) if v.name == "identity"), "")
@@ -127,7 +136,7 @@ def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> It
 
 
 def _leaving(spec: Hybrid, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
-    """From near to a tenth of the size and back."""
+    """Yield (image, whether the film rests there) while a hybrid shrinks to a tenth of its size and grows again."""
     near = to_image(x[0]).convert("RGB")
     size = (near.width * scale, near.height * scale)
     near = near.resize(size, Image.Resampling.BICUBIC)
@@ -140,7 +149,7 @@ def _leaving(spec: Hybrid, x: Tensor, steps: Sequence[float], scale: int) -> Ite
 
 
 def _captioned(image: Image.Image, text: str) -> Image.Image:
-    """With a line of text below; even sides, as video wants them."""
+    """Add a line of text below an image, and make its sides even, as video formats need."""
     out = Image.new("RGB", (image.width // 2 * 2, (image.height + CAPTION) // 2 * 2), PAPER)
     out.paste(image, (0, 0))
     draw, font = ImageDraw.Draw(out), ImageFont.load_default(16)

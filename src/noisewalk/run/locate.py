@@ -1,7 +1,7 @@
-"""Where a model of a saved picture is: what the picture says of the place, and how it is found again.
+"""The place of a saved picture's model: what the picture records of it, and how the model is found again.
 
-A picture is given away, and the path of a model of one's own names the user's folders. So the picture says the model's name,
-its fingerprint, and its place from where noisewalk was started, if the way there leads through none of the user's own folders.
+People share pictures, and the path of a user's own model contains the names of private folders. So a picture records the name
+of the model, its fingerprint, and its path relative to the working folder, if that path does not contain private folders.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from ..models.zoo import bundled
 from .record import Record
 
 MOST_FILES = 64
-"""Most files beside a picture whose digests are compared."""
+"""The most files near a picture whose digests are compared."""
 ABOVE = 6
-"""How many folders above a picture's own are looked into for a model's place."""
+"""The number of folders above the picture's own in which a recorded path is looked up."""
 _INDEX = "model_index.json"
 _BESIDE = ("*.safetensors", str(RUN_CHECKPOINT), f"*/{RUN_CHECKPOINT}", _INDEX, f"*/{_INDEX}")
 
 
 def recorded_name(name: str) -> str:
-    """A model's name as pictures say it: without the folders that a file or folder of one's own is in.
+    """Return the name of a model as pictures record it: for a user's own file or folder, without the folders above it.
 
     >>> recorded_name("digits"), recorded_name("google/ddpm-cifar10-32")
     ('digits', 'google/ddpm-cifar10-32')
@@ -41,9 +41,9 @@ def recorded_name(name: str) -> str:
 
 
 def recorded_place(name: str) -> str:
-    """Where a model is, from the working folder; "" for one that is known by its name everywhere.
+    """Return the path of a model relative to the working folder; "" for a model that has the same name everywhere.
 
-    Only the name is left of a place that has no folder in common with the working folder but the system's own.
+    If the two have no folder in common except the system's own, the result is the last part of the path.
 
     >>> recorded_place("digits"), recorded_place("google/ddpm-cifar10-32")
     ('', '')
@@ -60,27 +60,37 @@ def recorded_place(name: str) -> str:
 
 
 def locate_model(record: Record, picture: Path) -> str:
-    """What to load the picture's model by; the network is not asked for what was a file or a folder.
+    """Return the name or path by which the picture's model is loaded; a model that was a file is not looked for on the hub.
 
-    A place where the weights have the record's fingerprint is taken first: the recorded place, from the working folder and
-    from the picture's own and those above it; the picture's own folder, the one above it, and the folders in them. Failing
-    that, the recorded place if it holds a model at all (replay then says that it is another).
+    The first choice is a place whose weights have the recorded fingerprint. Such places are the recorded path, relative to the
+    working folder, to the picture's folder and to the folders above it; and the picture's folder, the folder above it, and the
+    folders in them. The second choice is the recorded path with other weights (replay then reports the difference).
+
+    Args:
+        record: the record of the picture.
+        picture: the file of the picture.
 
     Raises:
-        UserError: it is at none of these places.
+        UserError: the model is at none of these places.
     """
     model = record.model
     if model.name in bundled() or model.name in NAMED:
         return model.name
-    own = bool(model.path) or record.safety is None  # what ran in diffusers always has a line about safety
-    return _located(model.name, model.path, model.weights, picture, own, "noisewalk replay --model PATH PICTURE")
+    own = bool(model.path) or record.safety is None  # records of diffusers models always have an entry about safety
+    return _located(
+        model.name, model.path, model.weights, picture, own, "name its place: noisewalk replay --model PATH PICTURE"
+    )
 
 
 def locate_upscalers(record: Record, picture: Path) -> tuple[str, ...]:
-    """What to load the stages after the model by, as `locate_model`.
+    """Return the names or paths by which the upscalers of a picture are loaded, found as `locate_model` finds the model.
+
+    Args:
+        record: the record of the picture.
+        picture: the file of the picture.
 
     Raises:
-        UserError: one of them is nowhere.
+        UserError: one of them is not found.
     """
     model = record.model
     places, digests = ([*given, *[""] * len(model.upscaler)] for given in (model.upscaler_paths, model.upscaler_weights))
@@ -106,26 +116,26 @@ def locate_adapters(record: Record, picture: Path) -> tuple[str, ...]:
 
 
 def _located(name: str, place: str | None, digest: str, picture: Path, own: bool, remedy: str) -> str:
-    said = [read_name(text).path for text in (name, place) if text and not re.match(r"[/\\]{2}", text)]
+    recorded = [read_name(text).path for text in (name, place) if text and not re.match(r"[/\\]{2}", text)]
     folders = [*picture.absolute().parents][: ABOVE + 1]
-    around = (folder / path for path in said if not path.is_absolute() for folder in folders)
-    for path in chain(said, around, _beside(picture)):
+    around = (folder / path for path in recorded if not path.is_absolute() for folder in folders)
+    for path in chain(recorded, around, _beside(picture)):
         if digest and _digest(path) == digest:
             return str(path)
-    for path in said:
+    for path in recorded:
         if _weights(path) or _holds(path, _INDEX):
             return str(path)
     if not own and read_name(name).kind == "hub":
         return name
-    known = " nor at ".join(dict.fromkeys(shorten(str(path), 120) for path in said))
+    known = " nor at ".join(dict.fromkeys(shorten(str(path), 120) for path in recorded))
     raise UserError(
         f"{picture} was made with the model '{shorten(name)}' (weights {shorten(digest)}), which is neither at {known} nor "
-        f"beside the picture; say where it is: {remedy}"
+        f"beside the picture; {remedy}"
     )
 
 
 def _own(name: str) -> Path | None:
-    """The absolute path of a model that is a file or a folder here; None for one that is known by its name everywhere."""
+    """Return the absolute path of a model that is a file or a folder here; None for one that has the same name everywhere."""
     if name in bundled() or name in NAMED or not name:
         return None
     meant = read_name(name)
@@ -133,14 +143,14 @@ def _own(name: str) -> Path | None:
 
 
 def _beside(picture: Path) -> Iterator[Path]:
-    """Models in the picture's folder, in the one above it, and in the folders that are in them."""
+    """Return the models in the picture's folder, in the folder above it, and in the folders in them."""
     folders = [*picture.absolute().parents][:2]
     found = islice(chain.from_iterable(folder.glob(pattern) for folder in folders for pattern in _BESIDE), MOST_FILES)
     return (path.parent if path.name == _INDEX else path for path in found)
 
 
 def _digest(path: Path) -> str:
-    """The fingerprint of the model that is at a path; "" if there is none, or one that cannot be read."""
+    """Return the fingerprint of the model at a path; "" if there is none, or if it cannot be read."""
     with suppress(UserError, OSError):
         if file := _weights(path):
             return fingerprint(file)
@@ -151,13 +161,13 @@ def _digest(path: Path) -> str:
 
 
 def _weights(path: Path) -> Path | None:
-    """The file of weights at a path: itself, or the checkpoint of a run's folder."""
+    """Return the file of weights at a path: the path itself, or the checkpoint in the folder of a run."""
     file = path / RUN_CHECKPOINT if _holds(path, "") and path.is_dir() else path
     return file if file.suffix == ".safetensors" and _holds(file) and file.is_file() else None
 
 
 def _holds(path: Path, name: str = "") -> bool:
-    """Whether there is such a path here, or such a file in it; a name that no system takes is nowhere."""
+    """Return whether a path exists, or a file in it; False for names that the system does not allow."""
     try:
         return (path / name).exists()
     except (OSError, ValueError):

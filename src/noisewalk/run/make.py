@@ -1,4 +1,4 @@
-"""Making what was asked for: one stream of events, which progress bars, previews, searches and Ctrl-C all read."""
+"""Running a request as a stream of events, which progress bars, previews, searches and Ctrl-C all use."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ R = TypeVar("R", bound=Request)
 
 @dataclass(frozen=True)
 class Started:
-    """Everything is checked, and the first step is about to be made.
+    """All checks passed, and the first step comes next.
 
     Args:
-        total: steps to come.
+        total: the number of steps.
     """
 
     total: int
@@ -39,10 +39,11 @@ class Stepped:
     """A step was made.
 
     Args:
-        panel: of this walk.
-        stage: number of the stage, from 1.
-        state: where the walk is; `panel.decode(state.x0)` is a preview.
-        done, total: steps so far and in all.
+        panel: the panel of the walk.
+        stage: the number of the stage, from 1.
+        state: the state of the walk; `panel.decode(state.x0)` is a preview.
+        done: the number of steps done.
+        total: the number of steps in all.
     """
 
     panel: Panel
@@ -54,13 +55,13 @@ class Stepped:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A panel is finished for some of the pictures.
+    """A panel is finished for one part of the pictures; they are made in parts that fit in memory.
 
     Args:
-        panel: what was walked.
+        panel: the panel.
         walked: its pictures.
-        part: number of the part, from 0: pictures are made in parts that fit in memory.
-        seeds: of the pictures in this part.
+        part: the number of the part, from 0.
+        seeds: the seeds of the pictures in this part.
     """
 
     panel: Panel
@@ -71,7 +72,11 @@ class Finished:
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """The end."""
+    """The request is finished.
+
+    Args:
+        result: its result.
+    """
 
     result: Result
 
@@ -80,7 +85,7 @@ Event = Started | Stepped | Finished | Done
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C while walking; `result` holds what was finished, or None."""
+    """Ctrl-C was pressed during a walk; `result` holds the finished pictures, or None."""
 
     def __init__(self, result: Result | None) -> None:
         super().__init__("interrupted")
@@ -90,7 +95,7 @@ class Interrupted(KeyboardInterrupt):
 def make(
     technique: str, request: R, model: Pretrained, *, keep_states: bool = True, batch: int = 64
 ) -> Generator[Event, None, None]:
-    """Prepare a request and take its walks, and yield the events. Closing the generator cancels the rest.
+    """Prepare a request, take its walks, and yield the events; closing the generator cancels the rest.
 
     Args:
         technique: the name of the technique.
@@ -119,13 +124,13 @@ def run(
         technique: the name of the technique.
         request: the request.
         model: the model.
-        watch: it is called with (steps made, steps in all) after every step.
+        watch: a function that is called with (steps done, steps in all) after every step.
         keep_states: whether every state of the walks is kept, and not only the last ones.
         batch: how many pictures are walked at a time.
 
     Raises:
         UserError: something in the request cannot be done; nothing has been computed then.
-        Interrupted: on Ctrl-C, with what was finished.
+        Interrupted: Ctrl-C was pressed; it holds the finished pictures.
     """
     prepared = prepare(request, model)
     finished: list[Finished] = []
@@ -146,8 +151,8 @@ def run(
 def _events(
     technique: str, prepared: Prepared[R], model: Pretrained, keep_states: bool, batch: int
 ) -> Generator[Event, None, None]:
-    # A picture depends on its seed alone, so pictures made in parts are those made together.
-    batch = max(1, batch // max(1, getattr(prepared.request, "steer", 0)))  # a steered picture is many walks
+    # A picture depends only on its own seed, so pictures made in parts are the same as pictures made together.
+    batch = max(1, batch // max(1, getattr(prepared.request, "steer", 0)))  # a steered picture takes many walks
     parts = [prepared.take(i, batch) for i in range(0, len(prepared.seeds), batch)]
     panels = TECHNIQUES[technique].panels(parts[0])
     check_memory(panels, len(parts[0].seeds), len(prepared.seeds), keep_states)
@@ -182,9 +187,9 @@ def _finite(panel: Panel, state: State) -> torch.Tensor:
 
 
 def collected(technique: str, prepared: Prepared[R], model: Pretrained, finished: Sequence[Finished]) -> Result | None:
-    """The result of the panels that are finished; None if no picture is.
+    """Return the result of the panels that are finished, or None if no picture is.
 
-    Of several parts only whole ones count; of the first, its finished panels.
+    The finished panels of the first part count, and of the other parts only complete ones.
     """
     parts: list[list[Finished]] = []
     for event in finished:
@@ -200,7 +205,7 @@ def collected(technique: str, prepared: Prepared[R], model: Pretrained, finished
 
 
 def _merge(parts: Sequence[Sequence[FinishedPanel]]) -> tuple[FinishedPanel, ...]:
-    """Parts of panels -> panels, the pictures of all parts one below the other."""
+    """Return the panels with the pictures of all parts concatenated."""
     merged = []
     for whole in zip(*parts, strict=True):
         same_panel = whole[:1] if whole[0].panel.shared else whole

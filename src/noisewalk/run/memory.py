@@ -1,4 +1,4 @@
-"""How much memory a request will take, estimated before it is taken."""
+"""An estimate of the memory that a request needs, before any of it is taken."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..techniques.panels import Panel
 
 _BYTES = 4
 _COPIES = 3
-"""Of finished pictures: as they were walked, together with the others, and in 8 bits with their figure."""
+"""The copies of finished pictures: as they were walked, concatenated with the others, and in 8 bits with their figure."""
 
 
 def estimate(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -> int:
-    """Bytes that the results of a request will take.
+    """Return the bytes that the result of a request will need.
 
     Args:
-        panels: planned for some of its pictures.
-        count: pictures they were planned for.
-        num: pictures of the whole request.
+        panels: the panels of one part of the pictures.
+        count: the number of pictures in that part.
+        num: the number of pictures of the whole request.
         keep_states: whether every state of the walks is kept.
     """
     states = sum(
@@ -34,11 +34,11 @@ def estimate(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -
 
 
 def check_memory(panels: Sequence[Panel], count: int, num: int, keep_states: bool) -> None:
-    """Raise a `UserError` if the results of a request would not fit into the memory that is free; see `estimate`."""
+    """Raise a `UserError` if the result of a request does not fit into the free memory; see `estimate`."""
     needed, free = estimate(panels, count, num, keep_states), free_memory(torch.device("cpu"))
     if needed > free:
         kept = ", or leave out the trajectory (--trajectory)" if keep_states else ""
         raise UserError(
-            f"this would take about {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free; lower --num or "
+            f"this needs about {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free; lower --num or "
             f"--steps{kept}"
         )

@@ -1,4 +1,4 @@
-"""A request made ready for a model: the only place where defaults are filled in, files are read and sizes are chosen."""
+"""Preparing a request for a model: the only place where defaults are filled in, files are read and sizes are chosen."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ from ..walk.tables import STEP_RULES
 
 R = TypeVar("R", bound=Request)
 STEERED = "ddim-ancestral"
-"""The step rule of walks that are steered, where the one that was chosen draws no noise."""
+"""The step rule of steered walks, if the chosen one draws no noise."""
 
 
 def prepare(request: R, model: Pretrained) -> Prepared[R]:
-    """Decide everything that a request leaves open.
+    """Fill in everything that a request leaves open.
+
+    Args:
+        request: the request.
+        model: the model of the first stage.
 
     Raises:
-        UserError: a field does not hold what it should, a picture cannot be read, or the cascade has fewer stages.
+        UserError: a field has a wrong value, a picture cannot be read, or the cascade has too few stages.
     """
     request = _pinned(checked(request))
     settings = _settings(request, model.defaults)
@@ -41,7 +45,7 @@ def prepare(request: R, model: Pretrained) -> Prepared[R]:
 
 
 def _pinned(request: R) -> R:
-    """The request with the digests of its permutation files."""
+    """Return the request with the digests of its permutation files."""
     views = getattr(request, "views", None)
     own: dict[str, Any] = {} if views is None else {"views": with_digests(views)}
     return replace(request, **own)
@@ -55,7 +59,7 @@ def _settings(request: Request, defaults: Defaults) -> Defaults:
         settings = replace(settings, balance="none")
     if getattr(request, "steer", 0) and not STEP_RULES[settings.step_rule].random:
         warnings.warn(
-            f"steering needs a step rule that draws noise, which tells copies of a walk apart: {STEERED} is used instead of "
+            f"steering needs a step rule that draws noise, so that copies of a walk become different: {STEERED} replaces "
             f"{settings.step_rule}",
             stacklevel=2,
         )
@@ -64,14 +68,14 @@ def _settings(request: Request, defaults: Defaults) -> Defaults:
 
 
 def _remembering(model: Pretrained) -> Pretrained:
-    """The model with prompts that are encoded once, however often guidance is built of them."""
+    """Return the model with a memory of encoded prompts, so that each is encoded once."""
     return replace(model, encode=cache(model.encode))
 
 
 def _stages(request: R, model: Pretrained, settings: Defaults) -> tuple[Stage[R], ...]:
-    """The walk and the upsampling stages after it, their models loaded.
+    """Return the first stage and the upsampling stages after it, with their models loaded.
 
-    A step rule or threshold that is not the first model's default is the user's, and holds for all stages.
+    A step rule or threshold that differs from the first model's default is the user's choice, and holds for all stages.
     """
     made = [Stage(1, model, request, settings, {})]
     kept = {
@@ -85,7 +89,7 @@ def _stages(request: R, model: Pretrained, settings: Defaults) -> tuple[Stage[R]
         upscaler = made[-1].model.upscaler
         if upscaler is None:
             remedy = f"lower --upsample to {i}" if i else "name one with --upscaler, or leave out --upsample"
-            raise UserError(f"the model '{model.name}' has {i or 'no'} upscaler, --upsample {wanted} asks for more; {remedy}")
+            raise UserError(f"--upsample {wanted} needs more upscalers than the model '{model.name}' has ({i}); {remedy}")
         made.append(_upsampling(request, upscaler(), i, kept, model.shape[-1]))
     return tuple(made)
 
@@ -104,7 +108,7 @@ def _noise_level(request: Request, upscaler: Upscaler, i: int) -> int:
     level = upscaler.noise_level if asked is None else asked
     if level > upscaler.max_noise_level:
         name = upscaler.pretrained.name
-        raise UserError(f"--noise-level of '{name}' must be at most {upscaler.max_noise_level}, {level} was asked for")
+        raise UserError(f"--noise-level of '{name}' must be at most {upscaler.max_noise_level}, but {level} was asked for")
     return level
 
 
@@ -114,7 +118,7 @@ def _nth(request: Request, name: str, i: int) -> Any:
 
 
 def _pictures(request: Request, model: Pretrained, shapes: Sequence[Shape]) -> dict[str, Picture]:
-    """The pictures of a request, each opened once, at the first stage's size, and those that are held at every stage's."""
+    """Return the pictures of a request at the size of the first stage, and those that are held at the sizes of all stages."""
     read: dict[str, Picture] = {}
     size: tuple[int, int] | None = None
     for f in fields(request):
@@ -134,23 +138,23 @@ def _pictures(request: Request, model: Pretrained, shapes: Sequence[Shape]) -> d
 
 
 def _drawn(request: Request, mask: Any, size: tuple[int, int] | None) -> Any:
-    """The mask of a request that may draw it: the picture that was given, or one with boxes and ellipses in white."""
+    """Return the mask of a request: the picture that was given, or one with white boxes and ellipses."""
     boxes, ellipses = (getattr(request, name) for name in ("box", "ellipse"))
-    if isinstance(mask, Picture):  # it was drawn when the request was first made
+    if isinstance(mask, Picture):  # it was drawn when the request was prepared first
         return mask
     if mask is None and not (boxes or ellipses):
-        raise UserError("what is to be repainted is missing: give a mask picture, or --box or --ellipse")
+        raise UserError("the place to repaint is missing; give a mask, --box or --ellipse")
     if mask is not None and (boxes or ellipses):
-        raise UserError(f"the mask {mask} and --box or --ellipse were given; give one of them")
+        raise UserError(f"the mask {mask} and --box or --ellipse were given; give only one of them")
     return mask if size is None or mask is not None else draw_mask(size, boxes, ellipses)
 
 
 def _mask(first: Shape, original: tuple[int, int] | None, source: Opened | Picture, shape: Shape) -> Picture:
-    """A mask at the size of a stage; whether it is of its picture's size, or the first stage's, is asked there."""
+    """Return a mask at the size of a stage; only the first stage compares its size with the size of the picture."""
     return prepare_mask(source, shape, original if shape == first else None)
 
 
 def _tensors(pictures: dict[str, Picture], model: Pretrained) -> dict[str, Tensor]:
-    """The pictures as the model is given them; those that are not held, at the size of the first stage."""
+    """Return the pictures as tensors for the model; pictures that are not held have the size of the first stage."""
     held = {name: picture.at(model.shape) if picture.larger else picture.tensor for name, picture in pictures.items()}
     return {name: tensor.to(model.device, model.dtype) for name, tensor in held.items()}

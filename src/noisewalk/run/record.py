@@ -1,6 +1,6 @@
-"""The record in a PNG: how a picture came to be, as JSON in a text chunk, and its inputs once each in chunks of their own.
+"""The record in a PNG: how a picture was made, as JSON in a text chunk, and each of its inputs once in a private chunk.
 
-The text names an input by the digest of its bytes ("sha256:…"), so it stays small however large the inputs are.
+The text refers to an input by the digest of its bytes ("sha256:…"), so it stays small even if the inputs are large.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..version import __version__
 
 KEY = "noisewalk"
 SMALL = 1 << 20
-"""Most bytes of a permutation that is kept in the picture; of a larger one only the digest is."""
+"""The most bytes of a permutation that is kept in the picture; for a larger one, only the digest is kept."""
 
 Name = Annotated[str, msgspec.Meta(max_length=4096)]
 Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=8)]
@@ -37,10 +37,10 @@ class AdapterRecord:
     """A LoRA adapter of the model.
 
     Args:
-        name: its file's name.
-        scale: how strongly it was applied.
+        name: the name of its file.
+        scale: the scale with which it was applied.
         weights: its fingerprint.
-        path: where its file was, see `locate.recorded_place`.
+        path: the path of its file, see `locate.recorded_place`.
     """
 
     name: Name
@@ -51,18 +51,18 @@ class AdapterRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """The model a picture was made with.
+    """The model that made a picture.
 
     Args:
-        name: by which it was loaded; of a file or folder of one's own, the last part of it.
+        name: the name by which it was loaded; for a user's own file or folder, the last part of its path.
         weights: its fingerprint.
-        upscaler: names of the stages after it that the user chose.
-        dtype: dtype in which it computed.
-        path: where its file or folder was, see `locate.recorded_place`; "" for a model that has a name everywhere. Old records
-            have absolute paths, the oldest have none.
-        upscaler_paths: the same of each upscaler.
-        upscaler_weights: the fingerprint of each stage after the model that was walked, whoever chose it.
-        lora: the adapters that it was loaded with.
+        upscaler: the names of the upscalers that the user chose.
+        dtype: the dtype in which it computed.
+        path: the path of its file or folder, see `locate.recorded_place`; "" for a model that has the same name everywhere.
+            Old records have absolute paths, and the oldest have none.
+        upscaler_paths: the path of each upscaler.
+        upscaler_weights: the fingerprint of each upsampling stage of the walk.
+        lora: the LoRA adapters with which it was loaded.
     """
 
     name: Name
@@ -77,7 +77,7 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """Which picture of a result: the figure, or output number `index`."""
+    """A picture of a result: the figure, or output number `index`."""
 
     kind: Literal["figure", "picture"]
     index: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
@@ -88,7 +88,13 @@ FIGURE = PictureRecord("figure")
 
 @dataclass(frozen=True)
 class Safety:
-    """What the model's own safety checker said (None: it was not asked), and whether pictures carry the watermark."""
+    """The safety settings of a picture.
+
+    Args:
+        checker: whether the model's own safety checker was used.
+        flagged: for each picture, whether the checker objects to it; None if it was not used.
+        watermark: whether the pictures have the model's watermark.
+    """
 
     checker: bool = False
     flagged: tuple[bool, ...] | None = None
@@ -97,7 +103,19 @@ class Safety:
 
 @dataclass(frozen=True)
 class Record:
-    """How a picture came to be. `inputs` are those of the file it was read from, by digest."""
+    """How a picture was made.
+
+    Args:
+        verb: the name of the technique (files have always called it so).
+        model: its model.
+        spec: the request, as JSON.
+        picture: which picture of the result it is.
+        noisewalk: the version of noisewalk.
+        torch: the version of PyTorch.
+        threads: the number of threads of PyTorch.
+        safety: the safety settings of a diffusers model.
+        inputs: the inputs in the file that the record was read from, by digest.
+    """
 
     verb: Name
     model: ModelRecord
@@ -111,10 +129,10 @@ class Record:
 
     @property
     def request(self) -> Request:
-        """The technique's spec, with its pictures and permutations.
+        """The request, with its pictures and permutations.
 
         Raises:
-            UserError: there is no such technique, or this is no spec of it.
+            UserError: there is no such technique, or this is not a request of it.
         """
         if self.verb not in TECHNIQUES:
             raise unknown("technique", shorten(self.verb), TECHNIQUES)
@@ -127,10 +145,12 @@ class Record:
 
 
 def write(image: Image.Image, spec: Request, record: Record) -> bytes:
-    """A PNG with its record; the spec's pictures and small permutations are kept in it.
+    """Return a picture as a PNG file with its record, its input pictures and its small permutations.
 
     Args:
-        record: all but the spec and the inputs, which are filled in here.
+        image: the picture.
+        spec: the request.
+        record: the record; its request and inputs are filled in here.
     """
     inputs: dict[str, bytes] = {}
 
@@ -139,13 +159,13 @@ def write(image: Image.Image, spec: Request, record: Record) -> bytes:
         inputs[key] = data
         return key
 
-    said = to_json(spec, keep)
-    for number, name in enumerate(said.get("views", ())):
+    encoded = to_json(spec, keep)
+    for number, name in enumerate(encoded.get("views", ())):
         table = permutation_of(name)
         if table is not None and len(table) <= SMALL:
             keep(table)
-            said["views"][number] = without_folders(name)  # it is known by its digest
-    built = msgspec.to_builtins(replace(record, spec=said, inputs={}))
+            encoded["views"][number] = without_folders(name)  # the digest identifies it
+    built = msgspec.to_builtins(replace(record, spec=encoded, inputs={}))
     del built["inputs"]
     order = ("noisewalk", "torch", "threads", "verb", "model", "spec", "picture", "safety")
     text = msgspec.json.encode({key: built[key] for key in order if built[key] is not None}).decode()
@@ -153,23 +173,24 @@ def write(image: Image.Image, spec: Request, record: Record) -> bytes:
 
 
 def read_record(path: str | Path) -> Record:
-    """The record noisewalk wrote into a PNG, checked, with the inputs kept beside it.
+    """Read and check the record that noisewalk wrote into a PNG, with its inputs.
 
     Raises:
-        UserError: the file is no picture, is damaged, or holds no record of noisewalk.
+        UserError: the file is not a picture, is damaged, or has no record of noisewalk.
     """
     return parse_record(read_file(path), str(path))
 
 
 def parse_record(data: bytes, path: str) -> Record:
-    """As `read_record`, of a file's content.
+    """Read a record, as `read_record` does, from the content of a file.
 
     Args:
-        path: what to call it in messages.
+        data: the content.
+        path: the name of the file, for messages.
     """
     missing = f"{path} has no noisewalk metadata; only PNGs that noisewalk saved, unedited, can be replayed"
     if not data.startswith(png.SIGNATURE):
-        open_bytes(data, path)  # says so if it is no picture at all
+        open_bytes(data, path)  # raises if it is not a picture at all
         raise UserError(missing)
     try:
         text, inputs = _found(png.chunks(data))
@@ -187,7 +208,7 @@ def parse_record(data: bytes, path: str) -> Record:
 
 
 def _found(chunks: Iterable[tuple[bytes, memoryview]]) -> tuple[bytes | None, dict[str, bytes]]:
-    """The JSON of a record, if there is one, and the inputs by digest."""
+    """Return the JSON of the record, or None, and the inputs by digest."""
     text: bytes | None = None
     inputs = {}
     for kind, content in chunks:

@@ -1,4 +1,4 @@
-"""Replay: make a picture again from its own metadata, and compare the two."""
+"""Making a saved picture again from its own metadata, and comparing the two."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .result import Result
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A picture made again.
+    """A picture that was made again.
 
-    Attributes:
-        result: what was made.
-        picture: the picture the metadata speaks of, made again.
-        max_difference: largest difference of a pixel to the file, 0 to 255; None if the sizes differ.
-        share_different: share of pixels that differ.
-        warnings: what is not as it was when the file was made.
+    Args:
+        result: the new result.
+        picture: the new picture.
+        max_difference: the largest difference between a pixel and the file, from 0 to 255; None if the sizes differ.
+        share_different: the share of pixels that differ.
+        warnings: what has changed since the file was made.
     """
 
     result: Result
@@ -53,11 +53,11 @@ def replay(path: str | Path, watch: Progress | None = None, model: str | Path | 
 
     Args:
         path: a PNG that noisewalk saved.
-        watch: told of every step.
-        model: where its model is now, or the model itself; None looks for it, see `locate_model`.
+        watch: a function that is called with (steps done, steps in all) after every step.
+        model: the place of its model, or the model itself; None looks for it, see `locate_model`.
 
     Raises:
-        UserError: it holds no record, its model is not found, or something in the record cannot be done.
+        UserError: it has no record, its model is not found, or something in the record cannot be done.
     """
     record = read_record(path)
     before = np.asarray(open_image(path).convert("RGB"), int)
@@ -86,25 +86,25 @@ def _model(record: Record, path: Path, model: str | Path | Pretrained | None) ->
 
 
 def _changes(record: Record, model: Pretrained, spec: Request) -> Iterator[str]:
-    """What is not as it was when the picture was made."""
+    """Yield what has changed since the picture was made."""
     if model.fingerprint != record.model.weights:
-        yield f"the model's weights are {model.fingerprint}, they were {shorten(record.model.weights)}"
+        yield f"the model's weights are {model.fingerprint}, but they were {shorten(record.model.weights)}"
     for name in getattr(spec, "views", ()):
         if name.startswith(FILE) and has_changed(name):
-            yield f"the permutation file {split_name(name)[0]} has changed since; the one kept in the picture is used"
+            yield f"the permutation file {split_name(name)[0]} has changed; the permutation in the picture is used"
 
 
 def _changed_upscalers(record: Record, result: Result) -> Iterator[str]:
-    """The stages after the model whose weights are others now; old records do not say what they were."""
+    """Yield the upscalers whose weights have changed; old records do not contain them."""
     for number, (was, now) in enumerate(zip(record.model.upscaler_weights, result.upscaler_weights, strict=False), 1):
         if was != now:
-            yield f"the weights of upscaler {number} are {now}, they were {shorten(was)}"
+            yield f"the weights of upscaler {number} are {now}, but they were {shorten(was)}"
 
 
 def _check_index(record: Record, spec: Request, model: Pretrained, path: str | Path) -> None:
-    """Before anything is computed: whether the result will have such a picture."""
+    """Check that the result will have the recorded picture, before anything is computed."""
     panels = TECHNIQUES[record.verb].panels(prepare(spec, model))
     count = len(seeds(spec)) * sum(panel.is_output for panel in panels)
     index = record.picture.index
     if record.picture.kind == "picture" and (index is None or index >= count):
-        raise UserError(f"the noisewalk metadata of {path} is damaged: it is picture {index} of a result of {count} pictures")
+        raise UserError(f"the noisewalk metadata of {path} is damaged: it says picture {index} of a result of {count} pictures")

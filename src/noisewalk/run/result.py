@@ -1,4 +1,4 @@
-"""The result of a technique: pictures, the walks behind them, and files that remember how they were made."""
+"""The result of a technique: its pictures, their walks, and files that record how they were made."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ from .record import FIGURE, AdapterRecord, ModelRecord, PictureRecord, Record, S
 
 @dataclass(frozen=True, eq=False)
 class FinishedPanel:
-    """A finished panel: its last pictures, and the states on the way (only the last one, if they were not kept)."""
+    """A finished panel.
+
+    Args:
+        panel: the panel.
+        x: (N, C, H, W) its pictures.
+        states: the states of the walk; only the last one, if they were not kept.
+    """
 
     panel: Panel
     x: Tensor
@@ -44,28 +50,25 @@ class FinishedPanel:
 
     @property
     def is_output(self) -> bool:
-        """Whether it is one of the pictures that were asked for."""
+        """Whether it is an output of the technique, and not an input that is shown for comparison."""
         return self.panel.is_output
 
     @property
     def captioned(self) -> CaptionedViews:
-        """The ways to look at it."""
+        """The captioned views of its pictures."""
         return self.panel.captioned(self.x)
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The pictures a technique made.
+    """The pictures that a technique made.
 
-    Attributes:
-        technique, spec, model: how; enough to make it again.
-        panels: everything made and shown, in order.
-        upscaler_weights: fingerprints of the upsampling stages that were walked.
-        tensor: (N, C, H, W) the pictures made, data in [-1, 1], panel by panel.
-        images: the same as PIL pictures, with the model's watermark if it was asked for.
-        figure: a captioned sheet of everything.
-        image: the picture if there is one, enlarged to be seen as in the file that is saved; the figure if there are several.
-        states: the walk of the last panel.
+    Args:
+        technique: the name of the technique.
+        spec: the request, with every default filled in.
+        model: the model.
+        panels: everything that was made and shown, in order.
+        upscaler_weights: the fingerprints of the upsampling stages of the walk.
     """
 
     technique: str
@@ -76,21 +79,23 @@ class Result:
 
     @property
     def tensor(self) -> Tensor:
-        """(N, C, H, W) the pictures that were made, in [-1, 1], panel by panel."""
+        """(N, C, H, W) the outputs in [-1, 1], panel by panel."""
         outputs = [panel.x for panel in self.panels if panel.is_output]
         sizes = dict.fromkeys("x".join(map(str, x.shape[2:])) for x in outputs)
         if len(sizes) > 1:
-            raise UserError(f"this result has pictures of {' and '.join(sizes)} pixels; take them one by one from its `panels`")
+            raise UserError(
+                f"this result has pictures of {' and '.join(sizes)} pixels, so they are no single tensor; use its `panels`"
+            )
         return torch.cat(outputs).clamp(-1, 1)
 
     @property
     def images(self) -> list[Image.Image]:
-        """The pictures that were made, as PIL pictures, with the model's watermark if it was asked for."""
+        """The outputs as PIL pictures, with the model's watermark if it is switched on."""
         return [to_image(x) for panel in self.shown if panel.is_output for x in panel.x]
 
     @cached_property
     def shown(self) -> tuple[FinishedPanel, ...]:
-        """The panels as they are shown and saved, with the model's watermark if it was asked for."""
+        """The panels as they are shown and saved, with the model's watermark if it is switched on."""
         if not (self.model.parts and self.model.parts.post_processing.watermark):
             return self.panels
         stamped = self.model.parts.post_processing.stamped
@@ -98,7 +103,7 @@ class Result:
 
     @property
     def image(self) -> Image.Image:
-        """The picture, enlarged as in the file that is saved; if there are several, the figure."""
+        """The output, enlarged as in the saved file; if there are several, the figure."""
         images = self.images
         return enlarge(images[0]) if len(images) == 1 else self.figure
 
@@ -109,10 +114,10 @@ class Result:
 
     @cached_property
     def figure(self) -> Image.Image:
-        """A captioned sheet of everything."""
+        """A captioned sheet of all panels."""
         rows = sorted({walked.panel.row for walked in self.panels})
         bands = [[e for p in self.shown if p.panel.row == row for e in p.captioned] for row in rows]
-        if len(self.panels) == len(bands[0]) == 1:  # one way to look at many pictures: side by side
+        if len(self.panels) == len(bands[0]) == 1:  # one view of many pictures: they stand side by side
             label, x = bands[0][0]
             names = [f"{label}, seed {seed}" for seed in seeds(self.spec)] if len(x) > 1 else [label]
             bands = [list(zip(names, torch.split(x, 1), strict=True))]
@@ -120,7 +125,7 @@ class Result:
 
     @cached_property
     def flagged(self) -> list[bool] | None:
-        """For each picture, whether the model's own safety checker objects to it; None if it was not used."""
+        """For each output, whether the model's own safety checker objects to it; None if it was not used."""
         return self.model.parts.post_processing.flagged([to_image(x) for x in self.tensor]) if self.model.parts else None
 
     def __repr__(self) -> str:
@@ -135,15 +140,18 @@ class Result:
         return encode_png(self.figure)
 
     def save(self, path: str | Path, trajectory: bool = False, show_t: Sequence[int] = ()) -> list[Path]:
-        """Write the result with its spec as metadata, and say which files were written.
+        """Write the result with its request as metadata.
 
         Args:
-            path: a name ending in .png (the picture, or the figure of several), or a folder for every picture and the figure.
-            show_t: timesteps of the states in the filmstrips; () for evenly spaced ones.
-            trajectory: also the walks' filmstrips and GIFs (their states must have been kept), beside it.
+            path: a .png file for the output (for the figure, if there are several), or a folder for the figure and all outputs.
+            trajectory: whether filmstrips and GIFs of the walks are written too; the states must have been kept.
+            show_t: the timesteps of the states in the filmstrips; () for evenly spaced ones.
+
+        Returns:
+            The files that were written.
 
         Raises:
-            UserError: it cannot be written there.
+            UserError: a file cannot be written.
         """
         path = as_path(path)
         single = is_single(path)
@@ -156,7 +164,7 @@ class Result:
         return list(files)
 
     def png(self, picture: PictureRecord) -> bytes:
-        """Return one of the result's pictures as the bytes of a PNG file that remembers how it was made."""
+        """Return one of the pictures as a PNG file that records how it was made."""
         model = self.model
         record = Record(
             self.technique,
@@ -214,7 +222,7 @@ class Result:
         return files
 
     def _at(self, panel: FinishedPanel, timesteps: Sequence[int]) -> tuple[list[State], list[str]]:
-        """The states of a walk nearest to some timesteps, each with the x0 that is predicted from it, and their captions."""
+        """Return the states of a walk nearest to some timesteps, each with the x0 predicted from it, and their captions."""
         clock, begin = Clock(self.model), panel.panel.stages[0].begin
         walked = [*([begin()] if begin else []), *panel.states]
         named = [
@@ -226,10 +234,10 @@ class Result:
 
 
 def is_single(path: Path) -> bool:
-    """Return whether a place to save to is one .png file rather than a folder.
+    """Return whether a path to save to is one .png file, and not a folder.
 
     Raises:
-        UserError: it looks like a file of another kind.
+        UserError: it has the ending of another kind of file.
     """
     if path.suffix.lower() in FILES and not (path.is_dir() and path.suffix.lower() != ".png"):
         check_file(path, "a picture (for several, name a folder)", ".png")

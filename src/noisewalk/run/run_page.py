@@ -1,4 +1,4 @@
-"""The page of a training run: its loss, what it drew by epoch, and the figures of the one-step denoiser."""
+"""The page of a training run: its loss, its samples by epoch, and the figures of the one-step denoiser."""
 
 from __future__ import annotations
 
@@ -25,13 +25,19 @@ from .make import run
 from .spec import read_spec
 
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
-"""Noise on pictures in [0, 1] that the denoiser is tried on; it is trained on 0.5 alone."""
+"""The noise, on pictures in [0, 1], on which the denoiser is tested; it is trained only on 0.5."""
 
-SAMPLE_NOTE = " (the 5,000 digits that come with noisewalk; the whole of MNIST has 60,000)"
+SAMPLE_NOTE = " (the 5,000 digits that come with noisewalk; MNIST has 60,000)"
 
 
 def write(folder: Path, spec: dict[str, Any], skipped: Sequence[str] = ()) -> Path:
-    """Write `folder`/report.html from what is in the folder."""
+    """Write report.html into the folder of a run, and return its path.
+
+    Args:
+        folder: the folder.
+        spec: the request of the run.
+        skipped: the pictures that were left out, and why.
+    """
     asked = ", ".join(f"{k} {v}" for k, v in spec.items() if v is not None)
     asked += SAMPLE_NOTE if spec.get("data") == "mnist-sample" else ""
     page = folder / "report.html"
@@ -40,35 +46,43 @@ def write(folder: Path, spec: dict[str, Any], skipped: Sequence[str] = ()) -> Pa
 
 
 def sections(folder: Path, skipped: Sequence[str] = ()) -> list[Section]:
-    """The sections of a run's page: loss, loss by level, what was left out, what was measured, what it draws."""
+    """Return the sections of a run's page: loss, loss by level, pictures left out, measures and samples."""
     made = [
         Section(
             "Loss",
-            "Each point is the mean since the point before it; the points lie closer together at the start.",
+            "Each point is the mean since the point before it; the points are closer together at the start.",
             "",
             [Shown("", [("loss curve", loss_curve({"": folder}))])],
         )
     ]
     if by_level := read_levels(folder / LEVELS):
         whose = "held-out" if by_level[-1]["held_out"] else "training"
-        idea = f"Of the averaged weights, on the same {whose} pictures under the same noise: t = 0 is the picture, 1 is noise."
+        idea = f"The loss of the averaged weights, on the same {whose} pictures and noise: t = 0 is the picture, 1 is noise."
         made.append(Section("Loss by noise level", idea, "", [Shown("", [("loss by noise level", level_curve(by_level))])]))
     if skipped:
         listed = "; ".join(skipped[:5]) + ("; …" if len(skipped) > 5 else "")
         made.append(Section("Left out", f"{len(skipped)} pictures could not be used: {listed}", "", []))
     if (measured := folder / "evaluation.txt").exists():
         nearest = [("samples and their nearest training digits", file.read_bytes()) for file in folder.glob("evaluation-*.png")]
-        idea = "Each sample with the training digit nearest to it below: the same pair twice would be a copy."
+        idea = "Below each sample stands the training digit nearest to it. If the two are the same, the sample is a copy."
         made.append(Section("Measured", idea, "", [Shown(measured.read_text().strip(), nearest)]))
     drawn = sorted((folder / "samples").glob("*.png")) + sorted((folder / "samples").glob("*.gif"))
     if drawn:
         shown = [Shown("", [(file.stem, file.read_bytes())], file.stem.replace("-", " ")) for file in drawn]
-        made.append(Section("What it draws, by epoch", "Always from the same noise, by the averaged weights.", "", shown))
+        made.append(Section("Samples by epoch", "All start from the same noise, and use the averaged weights.", "", shown))
     return made
 
 
 def compare(folders: Sequence[Path], page: Path) -> Path:
-    """Write a page of several runs: their losses in one figure, and the last samples of each."""
+    """Write a page of several runs, with their losses in one figure and their samples, and return its path.
+
+    Args:
+        folders: the folders of the runs.
+        page: the .html file to write.
+
+    Raises:
+        UserError: a folder is not a run, or the page cannot be written.
+    """
     check_file(page, "a comparison", ".html")
     specs = {str(folder): asdict(read_spec(folder)) for folder in folders}
     first = next(iter(specs.values()))
@@ -85,21 +99,21 @@ def compare(folders: Sequence[Path], page: Path) -> Path:
 
 
 def level_curve(rows: Sequence[Levels]) -> bytes:
-    """A PNG of the loss by noise level, a curve for each row of levels.jsonl."""
+    """Return a PNG of the loss by noise level, with a curve for each line of levels.jsonl."""
     named = {row["at"].replace("-", " "): (row["t"], row["loss"]) for row in rows}
     return curves(named, "t", "loss", marker="o")
 
 
 def loss_curve(runs: Mapping[str, Path]) -> bytes:
-    """A PNG of the losses of runs over their steps."""
+    """Return a PNG of the losses of runs over their steps."""
     rows = {name: read_metrics(folder / METRICS) for name, folder in runs.items()}
-    marker = "o" if max((len(of) for of in rows.values()), default=0) < 40 else ""  # a line of one point is not seen
+    marker = "o" if max((len(of) for of in rows.values()), default=0) < 40 else ""  # a line of one point is invisible
     points = {name: ([r["step"] for r in of], [r["loss"] for r in of]) for name, of in rows.items()}
     return curves(points, "step", "loss", marker=marker)
 
 
 def samples(model: Pretrained, labels: Sequence[str], each: int = 4) -> dict[str, Image.Image]:
-    """Samples under the model's own defaults: `each` of every label, or 40 of any."""
+    """Return a sheet of samples with the model's own defaults: `each` of every label, or 40 if there are no labels."""
     if not labels:
         return {"samples": contact(run("generate", Generate("", num=40), model, keep_states=False).tensor, 10)}
     drawn = [run("generate", Generate(label, num=each), model, keep_states=False).tensor for label in labels]
@@ -107,14 +121,14 @@ def samples(model: Pretrained, labels: Sequence[str], each: int = 4) -> dict[str
 
 
 def generation(model: Pretrained, label: str) -> bytes:
-    """A GIF of a walk, x_t beside x0."""
+    """Return a GIF of a walk, with x_t beside x0."""
     return gif(run("generate", Generate(label), model).states)
 
 
 def denoising(model: Pretrained) -> dict[str, Image.Image]:
     """Return the figures of the one-step denoiser on the first test digits.
 
-    They show the noising process, and what the denoiser makes of every level of noise (it is trained on sigma 0.5 alone).
+    They show the noising process, and the output of the denoiser at every level of noise (it is trained only on sigma 0.5).
     """
     digits = from_uint8(mnist("test").pictures[:4])
     noisy, clean = [], []
@@ -127,26 +141,26 @@ def denoising(model: Pretrained) -> dict[str, Image.Image]:
 
 
 def means(model: Pretrained) -> dict[str, Image.Image]:
-    """What a network trained on pure noise makes of it, beside the mean of the training set."""
+    """Return a figure of the output of a network that is trained on pure noise, beside the mean of the training set."""
     pure, mean, apart = pure_noise(model, from_uint8(mnist("train").pictures))
     return {"pure-noise": sheet([[("of pure noise", pure), (f"mean digit, {apart:.4f} rms apart", mean[:1])]], 112)}
 
 
 def noised(digits: Tensor, sigma: float, seed: int = 0) -> tuple[NoiseLevel, Tensor]:
-    """Digits with noise of deviation sigma on pictures in [0, 1], which is 2 sigma on [-1, 1]."""
+    """Add noise to digits: its standard deviation is sigma on pictures in [0, 1], which is 2 sigma on [-1, 1]."""
     level = NoiseLevel(torch.ones((), dtype=torch.float64), torch.full((), 2 * sigma, dtype=torch.float64))
     return level, add_noise(digits, level, SeededNoise(range(seed, seed + len(digits))))
 
 
 def one_step(model: Pretrained, x_t: Tensor, level: NoiseLevel) -> Tensor:
-    """The network's answer; it has no input for the level, so noise of none at all is no special case."""
+    """Return the output of the one-step denoiser; the network has no input for the level, so sigma may be 0."""
     tiny = NoiseLevel(level.alpha, level.sigma.clamp(min=0.01))
     with torch.no_grad():
         return model.bind("")(x_t, tiny).x0
 
 
 def pure_noise(model: Pretrained, train: Tensor) -> tuple[Tensor, Tensor, float]:
-    """What the network makes of pure noise, the mean of the training set, and their root mean square difference in [0, 1]."""
+    """Return the output for pure noise, the mean of the training set, and their root mean square difference in [0, 1]."""
     level = NoiseLevel(torch.zeros((), dtype=torch.float64), torch.full((), 2.0, dtype=torch.float64))
     x = level.sigma * SeededNoise(range(4))(torch.empty(4, *model.shape))
     with torch.no_grad():

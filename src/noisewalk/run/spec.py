@@ -1,4 +1,4 @@
-"""What a training run was asked to be, as the file spec.json that keeps it in the run's folder."""
+"""The request of a training run, which the file spec.json in its folder keeps."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ MAX_BYTES = 100_000
 
 
 def settled(spec: RunSpec) -> RunSpec:
-    """The spec as it is kept: a folder by its absolute path, and "mnist-sample" where there is no more of MNIST than that."""
+    """Return the spec as it is kept: with absolute paths, and with "mnist-sample" if the rest of MNIST is not available."""
     if spec.data == "mnist" and spec.objective not in OWN_DATA and not has_official_mnist():
         return _absolute(replace(spec, data="mnist-sample"))
     return _absolute(spec)
 
 
 def _absolute(spec: RunSpec) -> RunSpec:
-    """The spec with the paths in it made absolute, so that it can be read from another folder."""
+    """Return the spec with absolute paths, so that it can be read from another folder."""
     data, init = spec.data, spec.init
     if data not in BUILT_IN and Path(data).is_dir():
         data = os.path.abspath(data)
@@ -42,11 +42,11 @@ def _absolute(spec: RunSpec) -> RunSpec:
 
 
 def keep_spec(folder: Path, spec: RunSpec, moved: bool = False) -> None:
-    """Write spec.json, or see that the one that is there is the same.
+    """Write spec.json, or check that the existing one is the same.
 
     Args:
-        folder: the run's folder.
-        spec: what is asked for now.
+        folder: the folder of the run.
+        spec: the present request.
         moved: whether the data may be in another place than before.
 
     Raises:
@@ -56,10 +56,12 @@ def keep_spec(folder: Path, spec: RunSpec, moved: bool = False) -> None:
     if os.path.lexists(path):
         written = read_spec(folder)
         before, now = asdict(_absolute(written)), asdict(_absolute(spec))
-        differ = [f"{k} was {before[k]}, is {v}" for k, v in now.items() if before[k] != v and not (moved and k == "data")]
+        differ = [
+            f"{k} was {before[k]} and is now {v}" for k, v in now.items() if before[k] != v and not (moved and k == "data")
+        ]
         if differ:
             raise UserError(
-                f"{folder} holds another run: {'; '.join(differ)}. Choose another folder with --out, or ask for the same"
+                f"{folder} holds another run: {'; '.join(differ)}; choose another folder with --out, or keep the settings"
             )
         if written == spec:
             return
@@ -67,27 +69,27 @@ def keep_spec(folder: Path, spec: RunSpec, moved: bool = False) -> None:
 
 
 def read_spec(folder: Path) -> RunSpec:
-    """What the run in a folder was asked to be.
+    """Return the request of the run in a folder.
 
     Raises:
-        UserError: the folder holds no run, or its spec.json is damaged.
+        UserError: the folder does not hold a run, or its spec.json is damaged.
     """
     path = folder / NAME
     try:
         return checked(RunSpec(**msgspec.json.decode(read_bounded(path, MAX_BYTES), type=dict[str, Any])))
     except (msgspec.MsgspecError, RecursionError, UnicodeError, TypeError, UserError) as error:
-        said = as_keywords(str(error))
-        raise UserError(f"{path} cannot be read as the spec of a run ({said}); choose another folder") from error
+        reason = as_keywords(str(error))
+        raise UserError(f"{path} cannot be read as the spec of a run ({reason}); choose another folder") from error
 
 
 def keep_digest(folder: Path, spec: RunSpec, digest: str, moved: bool = False) -> None:
-    """Write data.json, or see that the pictures are those that the run began with.
+    """Write data.json, or check that the pictures are the same as at the start of the run.
 
     Args:
-        folder: the run's folder.
-        spec: of the run.
-        digest: of the data, see `Dataset`.
-        moved: whether the user has just said where the data is; a change is then only named.
+        folder: the folder of the run.
+        spec: the request of the run.
+        digest: the digest of the data, see `Dataset`.
+        moved: whether the user has just named the place of the data; a change is then only a warning.
 
     Raises:
         UserError: the files of the data folder have changed.
@@ -100,14 +102,16 @@ def keep_digest(folder: Path, spec: RunSpec, digest: str, moved: bool = False) -
             before = msgspec.json.decode(read_bounded(path, MAX_BYTES), type=dict[str, str]).get("digest", "")
         except (msgspec.MsgspecError, RecursionError, UnicodeError):
             before = ""
-        changed = f"the pictures in {spec.data} are not those that the run {folder} began with (their names or sizes differ)"
+        changed = (
+            f"the pictures in {spec.data} are not the same as at the start of the run {folder} (their names or sizes differ)"
+        )
         if before == digest:
             return
         if before and not moved:
             raise UserError(
-                f"{changed}; put them back, say where they are (--resume {folder} --data PATH; that also goes on with changed "
-                "ones), or choose another folder with --out"
+                f"{changed}; put them back, name their place with --resume {folder} --data PATH (which also accepts changed "
+                "pictures), or choose another folder with --out"
             )
         if before:
-            warnings.warn(f"{changed}; it goes on with what is there now", stacklevel=2)
+            warnings.warn(f"{changed}; it continues with the present pictures", stacklevel=2)
     write_atomic(path, (json.dumps({"digest": digest, "of": "names and sizes of the files"}) + "\n").encode())

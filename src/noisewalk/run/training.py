@@ -1,4 +1,4 @@
-"""A training run as a folder: what was asked, how it went, what it draws, and a page of all of it."""
+"""A training run as a folder: its request, its logs, its samples, and a page that shows them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .spec import keep_digest, keep_spec, settled
 from .spec import read_spec as read_spec
 
 EPOCHS = (1, 5, 10, 15, 20)
-"""After which a run draws samples, besides its last."""
+"""The epochs after which a run draws samples, besides the last."""
 
 
 log = logging.getLogger("noisewalk")
@@ -52,34 +52,37 @@ def train_into(
     option: str = "--out",
     moved: bool = False,
 ) -> str:
-    """Train into a folder until done, or for some minutes; the same call goes on later. Says how far it is.
+    """Train into a folder to the end, or for some minutes; the same call continues an unfinished run.
 
-    Requests to stop (Ctrl-C, SIGTERM, SIGHUP) are answered at the end of a step: the run is saved, and `KeyboardInterrupt` is
-    raised. Under `accelerate launch`, all processes make this call; the first writes and answers, the others answer "".
+    After a request to stop (Ctrl-C, SIGTERM, SIGHUP) the run finishes its step, is saved, and raises `KeyboardInterrupt`. Under
+    `accelerate launch`, all processes make this call; only the first one writes files.
 
     Args:
-        folder: of the run; it is held while it is written.
+        folder: the folder of the run; it is locked while it is written.
         spec: what to train.
-        minutes: after which to stop; None for no limit.
+        minutes: the time after which it stops; None for no limit.
         device: "auto", "cpu", "cuda" or "mps".
-        watch: is told (steps made, steps in all).
+        watch: a function that is called with (steps done, steps in all) after every step.
         option: the flag that named the folder, for messages.
         moved: whether the data may be in another place than before.
+
+    Returns:
+        A sentence that says how far the run is; "" in all processes but the first.
 
     Raises:
         UserError: another process writes the folder, it holds a run of another spec (the message says what differs), or the
             spec cannot be trained.
     """
     if minutes is not None and not 0 < minutes < 1e9:
-        raise UserError(f"--minutes must be more than 0, {minutes:g} was asked for")
+        raise UserError(f"--minutes must be more than 0, but {minutes:g} was asked for")
     spec = settled(checked(spec))
     workers, device = launched_workers(choose_device(device))
     with ExitStack() as stack:
-        if workers.main and (folder / RUN_CHECKPOINT).exists():  # refused before the data is read
+        if workers.main and (folder / RUN_CHECKPOINT).exists():  # raises before the data is read
             stack.enter_context(held(folder, "noisewalk train", option))
         recipe, data = recipe_and_dataset(spec)
         config = configure(recipe.config, spec, device)
-        check_memory(recipe, config, torch.device(device))  # builds the network without memory, so no weights are in it yet
+        check_memory(recipe, config, torch.device(device))  # builds the network without memory, so the weights come later
         if spec.init and not (folder / RUN_CHECKPOINT).exists():
             recipe = initialized_from(spec.init, recipe)
         if workers.main and not (folder / RUN_CHECKPOINT).exists():
@@ -90,16 +93,16 @@ def train_into(
         training = stack.enter_context(closing(run(recipe, config, folder, device=device, workers=workers)))
         if workers.main and data:
             log.info(what_was_read(data))
-        said, stopped = _until(training, folder, spec, recipe, config, data, minutes, workers, watch)
+        reached, stopped = _until(training, folder, spec, recipe, config, data, minutes, workers, watch)
         workers.close()
         if stopped:
             training.close()
-            log.info("%s; saved: the same command goes on from there", said)
+            log.info("%s; it is saved, and the same command continues it", reached)
             raise KeyboardInterrupt
     if not workers.main:
         return ""
     run_page.write(folder, asdict(spec), data.skipped if data else ())
-    return f"{said}; see {folder / 'report.html'}"
+    return f"{reached}; see {folder / 'report.html'}"
 
 
 def _until(
@@ -113,7 +116,7 @@ def _until(
     workers: Workers,
     watch: Progress | None,
 ) -> tuple[str, bool]:
-    """Take steps until there are no more, the time is over or somebody asks to stop; how far it went, and whether asked to."""
+    """Take steps until the end, the time limit or a request to stop; return how far it went, and whether it was stopped."""
     end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
     reached, stopped = f"{folder} was done already", False
     with stop_requests() as asked:
@@ -159,8 +162,8 @@ def sheet_name(step: int, total: int, epochs: float, every: float | None = None)
 
 
 def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainState, data: Dataset | None) -> None:
-    """Save what the averaged network draws now: a sheet of samples, or what the denoiser makes of the test set."""
-    with torch.random.fork_rng(devices=[]):  # neither building a network nor drawing may change how the run goes on
+    """Save pictures of the averaged network: samples and a walk, or the outputs of a one-step denoiser."""
+    with torch.random.fork_rng(devices=[]):  # drawing must not change the random numbers of the run
         fresh = recipe.network()
         fresh.load_state_dict(state.averaged.state_dict())
         model = pretrained(spec.objective, fresh, recipe.card)
@@ -174,7 +177,7 @@ def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainSta
 
 
 def level_losses(name: str, network: torch.nn.Module, objective: Objective, data: Dataset) -> Levels:
-    """The loss at ten noise levels on 128 held-out pictures (of the training set, if none are held out)."""
+    """Return the loss at ten noise levels on 128 held-out pictures, or on training pictures if none are held out."""
     pictures = (data.held_out or data.load)()
     raw, cond = pictures.batch(torch.arange(min(128, len(pictures))), torch.Generator())
     times, losses = objective.loss_by_level(network, from_uint8(raw), cond)
@@ -182,7 +185,7 @@ def level_losses(name: str, network: torch.nn.Module, objective: Objective, data
 
 
 def sheets(model: Pretrained, spec: RunSpec, recipe: Recipe) -> dict[str, Any]:
-    """The pictures to show of a model in training, by title."""
+    """Return the pictures that show a model in training, by title."""
     if spec.objective == "denoiser":
         return run_page.denoising(model)
     if spec.objective == "pure-noise":

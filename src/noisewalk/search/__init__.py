@@ -1,4 +1,4 @@
-"""Search: many seeds of a technique, scored and ranked, the best kept."""
+"""Search: many seeds of a technique are made, scored and ranked, and the best are kept."""
 
 from .grid import parse_grid as parse_grid
 from .plan import Plan as Plan

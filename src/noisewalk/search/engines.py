@@ -1,4 +1,4 @@
-"""Who does the tasks of a search: this process, or workers of a Ray cluster. The results are the same."""
+"""The engines of a search: this process, or the workers of a Ray cluster. The results are the same."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ MOST_WORKERS = 4096
 
 
 class Engine(Protocol):
-    """Does tasks, and yields each when it is done, in any order. Closing the generator stops."""
+    """Anything that does tasks and yields each one when it is done, in any order. Closing the generator stops it."""
 
     def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]:
-        """Do the tasks, and yield each one when it is done."""
+        """Do the tasks of a plan, and yield each one when it is done."""
         ...
 
 
 def local(plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]:
-    """One after the other, here."""
+    """Do the tasks one after the other in this process."""
     for task in tasks:
         yield run_task(plan, task, model, scorer)
 
 
 @dataclass(frozen=True)
 class RayEngine:
-    """On the workers of a Ray cluster, one model per worker. A task whose worker dies is given to another.
+    """An engine that uses the workers of a Ray cluster, each with its own model; a dead worker's task goes to another one.
 
     Args:
-        address: of a running cluster, host:port or ray://host:port; "" starts one on this machine.
-        workers: tasks at a time; 0 for as many as the cluster has CPUs, or GPUs for a model that is on one.
-        threads: of PyTorch, a worker.
+        address: the address of a running cluster, host:port or ray://host:port; "" starts a cluster on this machine.
+        workers: the number of tasks at a time; 0 for one per CPU of the cluster, or one per GPU for a model on a GPU.
+        threads: the threads of PyTorch per worker.
     """
 
     address: str = ""
@@ -60,7 +60,7 @@ class RayEngine:
 
     def _spread(self, ray: Any, plan: Plan, tasks: Iterator[Task], needs: str) -> Iterator[Done]:
         own = {"num_gpus": 1} if needs == "GPU" else {}
-        remote = ray.remote(num_cpus=1, max_retries=20, **own)(run_remote)  # retries: of workers that died, not of errors
+        remote = ray.remote(num_cpus=1, max_retries=20, **own)(run_remote)  # retries after dead workers, not after errors
         label = ray.put(json.dumps([plan.to_json(), plan.here]))
         workers = self.workers or max(1, int(ray.cluster_resources().get(needs, 1)))
 
@@ -68,7 +68,7 @@ class RayEngine:
             chosen = islice(tasks, count)
             return [remote.remote(label, plan.top, t.stage, t.point, t.seeds, self.threads) for t in chosen]
 
-        running = submit(2 * workers)  # one waiting for each at work
+        running = submit(2 * workers)  # one task waits for each one at work
         while running:
             ready, running = ray.wait(running, num_returns=1)
             running += submit(1)
@@ -80,11 +80,11 @@ def _got(ray: Any, reference: Any) -> Done:
         done: Done = ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, UserError):
-            raise UserError(f"on a worker: {error.cause}") from error
+            raise UserError(f"an error on a worker: {error.cause}") from error
         raise
     except ray.exceptions.WorkerCrashedError as error:
         raise UserError(
-            "workers died again and again (out of memory?); the tasks done are safe, try fewer --workers"
+            "workers died repeatedly, perhaps because of too little memory; finished tasks are kept, so try fewer --workers"
         ) from error
     return done
 
@@ -100,28 +100,36 @@ def _ray() -> Any:
 def _connect(ray: Any, address: str, workers: int) -> None:
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if not address:
-        ray.init("local", num_cpus=workers or None, include_dashboard=False, **quiet)  # not one that `ray start` left here
+        ray.init(
+            "local", num_cpus=workers or None, include_dashboard=False, **quiet
+        )  # a new cluster, not one that `ray start` left here
         return
     if address != "auto":
         host, _, port = address.removeprefix("ray://").rpartition(":")
         try:
             socket.create_connection((host, int(port)), timeout=5).close()  # Ray itself would wait for minutes
         except (OSError, ValueError, OverflowError) as error:
-            raise UserError(f"no Ray cluster answers at {address} ({error}); start one with: ray start --head") from None
+            raise UserError(f"no Ray cluster answers at {address} ({error}); start one with `ray start --head`") from None
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"there is no Ray cluster at {address}: {str(error).splitlines()[0]}; check --address") from None
 
 
 def engine(name: str, address: str = "", workers: int = 0, threads: int = 1) -> Engine:
-    """The engine of that name, `local` or `ray`.
+    """Return an engine by its name.
+
+    Args:
+        name: "local" or "ray".
+        address: the address of a Ray cluster, see `RayEngine`.
+        workers: the number of tasks at a time, see `RayEngine`.
+        threads: the threads of PyTorch per worker.
 
     Raises:
-        UserError: there is none, Ray is not installed, or there are too many workers.
+        UserError: there is no such engine, Ray is not installed, or there are too many workers.
     """
     if not 0 <= workers <= MOST_WORKERS:
-        raise UserError(f"--workers must be 0 (as many as there are) to {MOST_WORKERS:,}, {workers} was asked for")
+        raise UserError(f"--workers must be from 0 (which uses all) to {MOST_WORKERS:,}, but {workers} was asked for")
     makers: dict[str, Callable[[], Engine]] = {"local": lambda: local, "ray": lambda: RayEngine(address, workers, threads)}
     if name not in makers:
         from ..errors import unknown

@@ -1,4 +1,4 @@
-"""The grid of a search, as it is written: fields of a technique and the values to try."""
+"""The grid of a search: fields of a technique and the values to try, as a user writes them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,22 @@ import msgspec
 from ..errors import UserError, shorten, unknown
 from ..techniques import TECHNIQUES
 
+KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "True or False"}
+"""The types of fields in words."""
+
 
 def parse_grid(technique: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    """Grid axes as they are written: guidance_scale=1,2,4, or weights=1:1,1:2 for fields that are several numbers.
+    """Parse the axes of a grid, such as guidance_scale=1,2,4, or weights=1:1,1:2 for a field of several numbers.
 
-    Values that hold a comma or a colon themselves are written as a JSON list: prompt=["a fox, asleep", "a cat"], and
+    Values that contain a comma or a colon are written as a JSON list, such as prompt=["a fox, asleep", "a cat"] or
     prompts=[["6: six", "9"], ["8", "3"]].
+
+    Args:
+        technique: the name of the technique.
+        texts: the axes.
+
+    Returns:
+        The name and the values of each axis.
 
     Raises:
         UserError: the technique has no such field, or a value does not fit it.
@@ -35,42 +45,44 @@ def parse_grid(technique: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[A
         if name not in known:
             raise unknown(f"field of {technique}", name, known)
         if not values:
-            raise UserError(f"a grid is written field=value,value,…; '{text}' was given")
+            raise UserError(f"--grid must be written as field=value,value, but '{text}' was given")
         found = _values(name, _kind(hints[name])[0], values)
         if not found:
-            raise UserError(f"--grid {name}: the list is empty; give values to try")
+            raise UserError(f"--grid {name} has an empty list; give values to try")
         axes.append((name, tuple(_value(name, hints[name], value) for value in found)))
     if len({name for name, _ in axes}) < len(axes):
-        raise UserError(f"each field may be in the grid once; got {', '.join(name for name, _ in axes)}")
+        raise UserError(f"each field may be in --grid once, but {', '.join(name for name, _ in axes)} were given")
     return tuple(axes)
 
 
 def _values(name: str, kind: type, text: str) -> list[Any]:
-    """The values of an axis, as commas separate them or as a JSON list holds them."""
+    """Return the values of an axis, which are separated by commas or written as a JSON list."""
     if text.lstrip().startswith("["):
         try:
             return msgspec.json.decode(text, type=list[Any])
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise UserError(f"--grid {name}: {shorten(text)} is no JSON list ({error}); one is {name}=[1, 2]") from None
+            raise UserError(f"--grid {name}: {shorten(text)} is not a JSON list ({error}); write it as {name}=[1, 2]") from None
     values: list[Any] = text.split(",")
-    if kind is str and len(values) > 1 and any(value != value.strip() for value in values):  # a comma inside of a text
+    if (
+        kind is str and len(values) > 1 and any(value != value.strip() for value in values)
+    ):  # the comma is probably part of a text
         whole = shlex.quote(f"{name}={json.dumps([text], ensure_ascii=False)}")
         raise UserError(
-            f"--grid {name}: '{shorten(text)}' reads as {len(values)} values, some with spaces at their ends; write values "
-            f"that hold a comma as a JSON list, as --grid {whole}, and others without spaces"
+            f"--grid {name}: '{shorten(text)}' is read as {len(values)} values, some with spaces at their ends; write values "
+            f"that contain a comma as a JSON list, such as --grid {whole}, and others without spaces"
         )
     return values
 
 
 def _kind(hint: Any) -> tuple[type, bool]:
-    """The type of a field's items, and whether it is a sequence of them."""
+    """Return the type of a field's items, and whether the field is a sequence of them."""
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
     inner = hint if typing.get_origin(hint) is Sequence or not kinds else kinds[0]
     return (typing.get_args(inner)[0], True) if typing.get_origin(inner) is Sequence else (inner, False)
 
 
 def _value(name: str, hint: Any, given: Any) -> Any:
-    """A value of an axis: a text that is still to be read, or what a JSON list held."""
+    """Return a value of an axis, from a text or from an item of a JSON list."""
     kind, several = _kind(hint)
     if not several:
         return _item(name, kind, given)
@@ -85,4 +97,4 @@ def _item(name: str, kind: type, given: Any) -> Any:
     if isinstance(given, str) or (type(given) is int and kind is not str) or type(given) is kind is float:
         with suppress(ValueError):
             return kind(given)
-    raise UserError(f"--grid {name}: '{shorten(str(given))}' is not {kind.__name__}")
+    raise UserError(f"--grid {name}: '{shorten(str(given))}' is not {KINDS.get(kind, kind.__name__)}")

@@ -1,4 +1,4 @@
-"""The ledger of a search: one JSON line per finished task, from which a second call goes on exactly where the first stopped."""
+"""The ledger of a search: one line of JSON per finished task, so that a second call continues where the first stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .plan import MOST, MOST_BATCH, Plan, Task, same_search
 
 NAME = "search.jsonl"
 LONGEST = 64 * 2**20
-"""The longest line that is read, in bytes; the label of a search that starts from pictures is the longest one."""
+"""The most bytes of a line that is read; the longest is the label of a search that starts from pictures."""
 
 Scores = tuple[dict[str, Any], ...]
 Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
@@ -50,18 +50,19 @@ class _Row(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """Finished tasks, on disk before they count: a line is written whole, flushed to the disk, and only then believed.
+    """The finished tasks of a search; a task counts only after its line has been written completely and flushed to the disk.
 
-    The first line is the label of the search. A line that a kill cut short is dropped; any other line that is not a task of
-    this search is skipped, and how many there are is said once.
+    The first line is the label of the search. An incomplete last line, which a killed process leaves, is removed. Other lines
+    that are not tasks of this search are skipped, and their number is logged once.
 
     Args:
-        folder: of the search.
+        folder: the folder of the search.
         plan: the search.
-        ways: ways of looking at a picture, each of which has a score of its own.
+        ways: the number of ways of looking at a picture, each of which has a score of its own.
 
     Raises:
-        UserError: the folder holds another search (what differs is said), its first line is no label, or it cannot be written.
+        UserError: the folder holds another search (the message says what differs), its first line is not a label, or it cannot
+            be written.
     """
 
     def __init__(self, folder: Path, plan: Plan, ways: int) -> None:
@@ -80,11 +81,11 @@ class Ledger:
             raise UserError(f"cannot write {self.path}: {error.strerror}; choose another folder with --out") from error
 
     def add(self, task: Task, scores: Scores, seconds: float) -> None:
-        """Put a task down as finished."""
+        """Write down a task as finished."""
         try:
             self._write({"task": [task.stage, task.point, list(task.seeds)], "scores": scores, "seconds": round(seconds, 3)})
         except OSError as error:
-            raise UserError(f"cannot write {self.path}: {error.strerror}; the tasks before are safe") from error
+            raise UserError(f"cannot write {self.path}: {error.strerror}; the finished tasks are kept") from error
         self.done[task] = scores
         self.seconds.append(seconds)
 
@@ -95,7 +96,7 @@ class Ledger:
             os.fsync(file.fileno())
 
     def _read(self, plan: Plan) -> int:
-        """Read what is there, a line at a time; the number of bytes of whole lines."""
+        """Read the file line by line, and return the number of bytes of complete lines."""
         if not self.path.exists():
             return 0
         if not stat.S_ISREG(self.path.stat().st_mode):
@@ -111,8 +112,8 @@ class Ledger:
                 damaged += 1
             whole = end
         if damaged:
-            lines = "1 line is no task" if damaged == 1 else f"{damaged} lines are no tasks"
-            log.warning("%s: %s of this search and left out; what is missing is done again", self.path, lines)
+            lines = "1 line is not a task" if damaged == 1 else f"{damaged} lines are not tasks"
+            log.warning("%s: %s of this search and left out; missing tasks are done again", self.path, lines)
         if not whole and not _LABEL.startswith(_start(self.path)):
             self._check_label(None, plan)
         return whole
@@ -128,10 +129,10 @@ class Ledger:
                 f"{self.path} does not begin with the label of a search; move it away or choose another folder with --out"
             ) from error
         if differing:
-            raise UserError(f"{self.path.parent} holds another search: {differing}; choose another --out")
+            raise UserError(f"{self.path.parent} holds another search: {differing}; choose another folder with --out")
 
     def _row(self, line: bytes | None, plan: Plan) -> _Row | None:
-        """The task of a line; None if it is none of this search's."""
+        """Return the task of a line; None if it is not a task of this search."""
         try:
             row = msgspec.json.decode(line or b"", type=_Row)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -158,7 +159,7 @@ def _start(path: Path) -> bytes:
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes | None, int]]:
-    """The whole lines of a file and where each ends; None for a line that is too long to be one of ours."""
+    """Yield the complete lines of a file and where each ends; None for a line that is too long."""
     with path.open("rb") as file:
         while line := file.readline(LONGEST):
             text: bytes | None = line

@@ -1,4 +1,4 @@
-"""What a search looks like: a contact sheet of the leaders, and a page with every candidate in a sortable table."""
+"""The pages of a search: a contact sheet of the best pictures, and a table of all candidates that can be sorted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ for (const th of document.querySelectorAll('th')) th.onclick = () => {
 
 
 def contact_sheet(shown: Sequence[CaptionedViews]) -> Image.Image:
-    """Pictures side by side, every way of looking at each; none is cut apart at the end of a row."""
+    """Draw pictures side by side with all their views; the views of one picture always stay in one row."""
     ways = max(len(each) for each in shown)
     return sheet([[column for each in shown for column in each]], max_columns=ways * max(1, 6 // ways))
 
@@ -45,12 +45,13 @@ def search_page(
     pictures: Mapping[tuple[int, int], Sequence[tuple[str, bytes]]],
     verdict: str = "",
 ) -> str:
-    """A self-contained page.
+    """Return a self-contained HTML page.
 
     Args:
-        rows: (point, seed, the point's settings, scores), best first; the first `MOST_ROWS` are shown.
-        pictures: of some of them, by (point, seed): a title and a PNG for every way of looking.
-        verdict: what the scores mean, a sentence.
+        title: the title of the page.
+        rows: (point, seed, the point's settings, scores) of each candidate, best first; the first `MOST_ROWS` are shown.
+        pictures: the pictures of some candidates by (point, seed): a title and a PNG for each way of looking.
+        verdict: a sentence that says what the scores mean.
     """
     settings = list(rows[0][2]) if rows else []
     views = len(rows[0][3]["own"]) if rows else 0

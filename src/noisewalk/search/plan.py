@@ -1,4 +1,4 @@
-"""What a search is: a technique, the seeds and settings to try, and how to rank what comes out."""
+"""The plan of a search: a technique, the seeds and settings to try, and how to rank the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..techniques.requests import Request
 from ..techniques.spec import from_json, to_json
 
 MOST, MOST_BATCH, MOST_POINTS, MOST_SEED = 1_000_000, 4096, 10_000, 2**62
-"""The most that a search may have: pictures, and these at once; points of its grid; and the largest seed."""
+"""The most pictures of a search, the most pictures per batch, the most points of its grid, and the largest seed."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Task:
     """A batch of seeds at one point of the grid.
 
     Args:
-        stage: "half" (walked half-way and scored by x0) or "full".
-        point: index into the grid's points.
-        seeds: of the pictures, made in one batch.
+        stage: "full", or "half" for pictures that are walked half-way and scored by x0.
+        point: the index of the grid's point.
+        seeds: the seeds of the pictures, which are made in one batch.
     """
 
     stage: str
@@ -39,23 +39,23 @@ class Task:
 
 
 HERE = ("memory", "offline")
-"""Options of `load` on which no picture depends."""
+"""The options of `load` on which no picture depends."""
 
 
 @dataclass(frozen=True)
 class Plan(Ranking):
     """A search.
 
-    Everything but `seeds` and `top` is the same for the searches that may share a folder. The batch is too, because on some
-    machines a picture's last digits depend on it.
+    Searches may share a folder if only their `seeds` and `top` differ. The batch must be the same too, because on some machines
+    the last digits of a picture depend on it.
 
     Args:
-        technique: the technique.
-        spec: what to make; it is ready for the model, and its seed and num do not matter.
-        model: name and fingerprint of the model, and the dtype that it computes in.
+        technique: the name of the technique.
+        spec: the prepared request; its seed and num do not matter.
+        model: the name and the fingerprint of the model, and the dtype in which it computes.
         seeds: the seeds to try, each at every point of the grid.
         grid: fields of the request and the values to try, in all combinations.
-        loading: further options of `load` that are not the defaults; those of `HERE` may differ in a folder.
+        loading: further options of `load` that are not the defaults; those in `HERE` may differ within a folder.
     """
 
     technique: str
@@ -69,29 +69,34 @@ class Plan(Ranking):
     def __post_init__(self) -> None:
         points = math.prod(len(values) for _, values in self.grid)
         if points > MOST_POINTS:
-            raise UserError(f"the grid has {points:,} points; at most {MOST_POINTS:,}")
+            raise UserError(f"the grid has {points:,} points, but at most {MOST_POINTS:,} are allowed; give fewer values")
         names = [name for name, _ in self.grid]
         combinations = itertools.product(*(values for _, values in self.grid))
         object.__setattr__(self, "points", tuple(dict(zip(names, each, strict=True)) for each in combinations))
         count = len(self.seeds) * len(self.points)
         if not self.seeds:
-            raise UserError("the range of seeds is empty; ask for some, as --seeds 0:200")
+            raise UserError("the range of seeds is empty; give some seeds, such as --seeds 0:200")
         if count > MOST:
             raise UserError(
-                f"{len(self.seeds):,} seeds at {len(self.points):,} points are {count:,} pictures; at most {MOST:,}"
+                f"{len(self.seeds):,} seeds at {len(self.points):,} points are {count:,} pictures, but at most {MOST:,} are "
+                "allowed; give fewer seeds or values"
             )
         checked(Ranking(**{f.name: getattr(self, f.name) for f in fields(Ranking)}))
 
     def spec_of(self, point: int, seeds: Sequence[int]) -> Request:
-        """The spec of some seeds at a point of the grid."""
+        """Return the request for some seeds at a point of the grid."""
         listed = tuple(seeds) if len(seeds) > 1 else ()
         return replace(self.spec, **self.points[point], seed=seeds[0], num=len(seeds), seeds=listed)
 
     def tasks(self, stage: str, chosen: Sequence[tuple[int, int]] | None = None) -> Iterator[Task]:
-        """The tasks of a stage, in order; of the chosen (point, seed)s only, if given.
+        """Yield the tasks of a stage, in order.
 
-        Seeds are made together that are the same when divided by the batch size, so that a search over more seeds later
-        meets the batches of the one before again; chosen ones by the batch, in order.
+        A batch holds the seeds that give the same number when they are divided by the batch size, so that a later search over
+        more seeds has the same batches. Chosen seeds fill the batches in order.
+
+        Args:
+            stage: "half" or "full".
+            chosen: the (point, seed) pairs to make; None for all.
         """
         for point in range(len(self.points)):
             own = self.seeds if chosen is None else [seed for at, seed in chosen if at == point]
@@ -102,7 +107,7 @@ class Plan(Ranking):
                 yield Task(stage, point, tuple(together))
 
     def to_json(self) -> dict[str, Any]:
-        """What the folder of a search is labelled with; the spec's pictures are in it."""
+        """Return the label of the search's folder as JSON, with the pictures of the request in it."""
         spec = {key: value for key, value in to_json(self.spec).items() if key not in ("seed", "num", "seeds")}
         return {
             "verb": self.technique,
@@ -118,14 +123,21 @@ class Plan(Ranking):
 
     @property
     def here(self) -> dict[str, Any]:
-        """The options of `load` that are no part of what the search is."""
+        """The options of `load` that are not part of the label."""
         return {name: value for name, value in self.loading.items() if name in HERE}
 
     @staticmethod
     def from_json(
         data: dict[str, Any], seeds: Sequence[int] = (0,), top: int = 1, here: Mapping[str, Any] | None = None
     ) -> Plan:
-        """The inverse of `to_json`, for some seeds."""
+        """Return a plan from its label, the inverse of `to_json`.
+
+        Args:
+            data: the label.
+            seeds: the seeds of the plan.
+            top: the number of pictures that are kept.
+            here: the options of `load` that are not part of the label.
+        """
         spec = from_json(TECHNIQUES[data["verb"]].spec, data["spec"])
         grid = tuple((name, tuple(tuple(v) if isinstance(v, list) else v for v in values)) for name, values in data["grid"])
         name, weights, dtype = data["model"]
@@ -135,10 +147,17 @@ class Plan(Ranking):
 
 
 def make_plan(technique: str, spec: Request, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
-    """A plan of a spec as a user gives it, every point of the grid checked against the model.
+    """Return the plan of a user's request, after a check of every point of the grid against the model.
+
+    Args:
+        technique: the name of the technique.
+        spec: the request.
+        model: the model.
+        seeds: the seeds to try.
+        rest: further fields of `Plan`.
 
     Raises:
-        UserError: something in the spec or at a point of the grid cannot be done, or it makes several pictures a seed.
+        UserError: something in the request or at a point of the grid cannot be done, or it makes several pictures per seed.
     """
     identity = (model.name, model.identity, dtype_name(model.compute_dtype))
     plan = Plan(technique, prepare(spec, model).record, identity, tuple(seeds), **rest)
@@ -152,15 +171,15 @@ def make_plan(technique: str, spec: Request, model: Pretrained, seeds: Sequence[
         if len(outputs) != 1:
             labels = ", ".join(panel.label for panel in outputs[:4])
             raise UserError(
-                f"a search ranks one picture a seed, this {technique} makes {len(outputs)} ({labels}, …); ask for one"
+                f"a search ranks one picture per seed, but this {technique} makes {len(outputs)} ({labels}, …); ask for one"
             )
         if not outputs[0].prompt_views:
-            raise UserError(f"{technique} has no prompt that its pictures could be scored for")
+            raise UserError(f"{technique} has no prompt for which its pictures could be scored; search another technique")
     return plan
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds as they are written: 0:200 (200 left out), 0:200:2, 7, or several of these with commas.
+    """Parse seeds: 0:200 (without 200), 0:200:2, 7, or several of these with commas between them.
 
     >>> parse_seeds("0:3,7")
     (0, 1, 2, 7)
@@ -174,19 +193,19 @@ def parse_seeds(text: str) -> tuple[int, ...]:
                 raise ValueError
             span = range(*numbers) if len(numbers) > 1 else range(numbers[0], numbers[0] + 1)
         except ValueError:
-            raise UserError(f"seeds are written 0:200, 0:200:2, or 1,5,9; '{short}' was given") from None
+            raise UserError(f"--seeds must be written as 0:200, 0:200:2 or 1,5,9, but '{short}' was given") from None
         if max(numbers) > MOST_SEED:
-            raise UserError(f"seeds are at most {MOST_SEED}; '{short}' was given")
+            raise UserError(f"--seeds must be at most {MOST_SEED}, but '{short}' was given")
         if len(seeds) + len(span) > MOST:
-            raise UserError(f"{len(seeds) + len(span):,} seeds are asked for; at most {MOST:,}")
+            raise UserError(f"--seeds must be at most {MOST:,} seeds, but {len(seeds) + len(span):,} were given")
         seeds += span
     if not seeds:
-        raise UserError(f"the range of seeds {short} is empty; ask for some, as --seeds 0:200")
+        raise UserError(f"the range of seeds {short} is empty; give some seeds, such as --seeds 0:200")
     return tuple(dict.fromkeys(seeds))
 
 
 def same_search(there: dict[str, Any], here: dict[str, Any]) -> str:
-    """What differs between two searches' labels, in words; "" if they may share a folder."""
+    """Say what differs between the labels of two searches; "" if they may share a folder."""
 
     def short(value: Any) -> str:
         text = json.dumps(value)

@@ -1,4 +1,4 @@
-"""Run a search: do what is not in the ledger, show the leaders meanwhile, and make the winners."""
+"""Running a search: do the tasks that are not in the ledger, show the leaders meanwhile, and make the winners again."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from .plan import Plan, Task
 from .task import sort_key
 
 SHOW_EVERY = 2.0
+"""Seconds between two updates of the page."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Candidate:
     """A picture that was scored.
 
     Args:
-        point: index into the plan's points.
-        seed: of the picture.
-        scores: alignment, concealment, margin, margins, own.
+        point: the index of the plan's point.
+        seed: the seed of the picture.
+        scores: its alignment, concealment, margin, margins and own scores.
     """
 
     point: int
@@ -53,9 +54,15 @@ class Candidate:
 class Search:
     """A search in a folder.
 
-    The folder holds `search.jsonl` (the ledger, from which a second call goes on), and, always up to date within seconds,
-    `search.html` (every candidate, sortable) and `contact.png` (the leaders). At the end the winners are made once more, each
+    The folder holds `search.jsonl` (the ledger, with which a second call continues), `search.html` (a table of all candidates)
+    and `contact.png` (the leaders). The last two are updated every few seconds. At the end the winners are made once more, each
     alone, so that their PNGs replay exactly.
+
+    Args:
+        plan: the search.
+        folder: its folder.
+        model: the model.
+        scorer: the scorer.
 
     Raises:
         UserError: the folder holds another search, or cannot be written.
@@ -72,9 +79,14 @@ class Search:
         return Ledger(self.folder, self.plan, len(self._panel(0).prompt_views))
 
     def run(self, engine: Engine = local, watch: Progress = ignore) -> list[Candidate]:
-        """Do what is left, and return the winners, best first. Stopped in any way, what was done stays done."""
+        """Do the remaining tasks, and return the winners, best first; finished tasks are kept if it is stopped.
+
+        Args:
+            engine: does the tasks.
+            watch: a function that is called with (tasks done, tasks in all).
+        """
         with held(self.folder, "noisewalk search"):
-            self.ledger = self._ledger()  # another process may have gone on since
+            self.ledger = self._ledger()  # another process may have continued it
             for stage in ("half", "full") if self.plan.early < 1 else ("full",):
                 self._stage(stage, engine, watch)
             winners = self.leaders()
@@ -82,7 +94,7 @@ class Search:
         return winners
 
     def candidates(self, stage: str = "full") -> list[Candidate]:
-        """What has been scored so far, best first; of the plan's seeds only."""
+        """Return the candidates of the plan's seeds that have been scored so far, best first."""
         wanted = set(self.plan.seeds)
         found = [
             Candidate(task.point, seed, scores)
@@ -94,7 +106,7 @@ class Search:
         return sorted(unique, key=lambda c: sort_key(self.plan.rank, c.scores, c.point, c.seed))
 
     def verdict(self) -> str:
-        """What the best picture's worst way of looking shows, by the scorer's own reliability on real pictures."""
+        """Say what the score of the best picture means, by the scorer's reliability on real pictures."""
         scores = [c.scores["alignment"] for c in self.candidates()]
         return verdict(self.scorer, max(scores)) if scores else "Nothing has been scored yet."
 
@@ -118,7 +130,7 @@ class Search:
         return engine(self.plan, left, self.model, self.scorer) if left else iter(())
 
     def _survivors(self) -> list[tuple[int, int]]:
-        """The (point, seed)s that were best half-way: a share of those of each point, at least as many as are kept."""
+        """Return the (point, seed) pairs that were best half-way: a share of each point, but at least as many as are kept."""
         found = self.candidates("half")
         count = max(self.plan.top, round(self.plan.early * len(self.plan.seeds)))
         kept = chain.from_iterable([c for c in found if c.point == p][:count] for p in range(len(self.plan.points)))
@@ -128,7 +140,7 @@ class Search:
         return self.folder / "leaders" / f"{point}-{seed}.png"
 
     def _show(self, at_once: bool = False) -> None:
-        """The live sheet and page, at most every two seconds; previews that lead no more are removed."""
+        """Update the sheet and the page, at most every `SHOW_EVERY` seconds, and remove the previews of former leaders."""
         if not at_once and time.monotonic() - self._shown < SHOW_EVERY:
             return
         leading = self.leaders()
@@ -141,7 +153,7 @@ class Search:
         self._shown = time.monotonic()
 
     def _draw(self, shown: Sequence[tuple[Candidate, Image.Image]]) -> None:
-        """The contact sheet and the page, with every way of looking at each of the pictures."""
+        """Draw the contact sheet and the page, with all views of each picture."""
         looks = [(c, self._looks(c.point, image)) for c, image in shown]
         if looks:
             sheets = [[(f"{self.caption(c)} {label}", x) for label, x in each] for c, each in looks]
@@ -151,14 +163,14 @@ class Search:
         write_atomic(self.folder / "search.html", search_page(self.title, rows, drawn, self.verdict()).encode())
 
     def _panel(self, point: int) -> Panel:
-        """The panel that a point's pictures are results of: it knows the ways to look at them."""
+        """Return the panel that makes the pictures of a point, which knows their views."""
         if point not in self._panels:
             prepared = prepare(self.plan.spec_of(point, [0]), self.model)
             self._panels[point] = next(p for p in TECHNIQUES[self.plan.technique].panels(prepared) if p.is_output)
         return self._panels[point]
 
     def _looks(self, point: int, image: Image.Image) -> list[tuple[str, Tensor]]:
-        """(caption, (1, C, H, W)) of every way of looking at a picture."""
+        """Return the caption and the picture (1, C, H, W) of each view."""
         x, views = to_tensor(image), self._panel(point).prompt_views
         if len(views) > 1:
             return [(f"{view.label}: {view.prompt}", view.look(x)) for view in views]
@@ -172,7 +184,7 @@ class Search:
         return f"{self.plan.technique}: {' / '.join(asked)}, {len(self.plan.seeds)} seeds"
 
     def caption(self, c: Candidate) -> str:
-        """A candidate in a line."""
+        """Return the caption of a candidate."""
         where = " ".join(f"{name} {_short(value)}" for name, value in self.plan.points[c.point].items())
         return f"seed {c.seed} {where} {self.plan.rank} {c.scores[self.plan.rank] or c.scores['alignment']:.2f}".replace(
             "  ", " "
@@ -195,7 +207,7 @@ class Search:
 
 
 def _short(value: Any) -> str:
-    """A setting in a caption; texts that could be read as several are quoted."""
+    """Return a setting for a caption; a text that could be read as several values is quoted."""
     if isinstance(value, tuple):
         return ":".join(map(_short, value))
     if isinstance(value, str) and re.search(r"[\s,:]", value):

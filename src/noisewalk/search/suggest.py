@@ -1,4 +1,4 @@
-"""Partners for a prompt: which other prompt tends to share a picture with it, under a view."""
+"""Partners for a prompt: other prompts that may share an anagram with it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Partner:
     """A prompt that could share a picture.
 
     Args:
-        prompt: it.
-        fit: mean score of the pictures of each, seen through the view, for the other; larger is better.
+        prompt: the prompt.
+        fit: the mean score of the pictures of each prompt, seen through the view, for the other prompt; larger is better.
     """
 
     prompt: str
@@ -32,10 +32,10 @@ class Partner:
 
 
 def vocabulary(model: Pretrained) -> tuple[str, ...]:
-    """The prompts a model is known to know: its digits, its classes, or those its card lists.
+    """Return the prompts that a model makes well: its digits, its classes, or those that its card lists.
 
     Raises:
-        UserError: it does not say.
+        UserError: the model does not list any.
     """
     encoder: Any = model.encode
     listed = model.card.get("prompts") or (encoder.names if isinstance(encoder, LabelPrompts) else ())
@@ -68,7 +68,7 @@ def suggest(
         among: the prompts to choose from; () for those that the model is known to make well.
         view: the anagram's second view.
         num: how many pictures are made of each prompt.
-        watch: it is called with (prompts done, prompts in all).
+        watch: a function that is called with (prompts done, prompts in all).
         walk: fields of `Generate`.
 
     Raises:
@@ -77,7 +77,7 @@ def suggest(
     (through,) = find_views([view], model.shape)
     others = list(dict.fromkeys(among or vocabulary(model)))
     if num < 1:
-        raise UserError("--num must be at least 1")
+        raise UserError(f"--num must be at least 1, but {num} was asked for")
 
     def drawn(text: str) -> Tensor:
         return run("generate", Generate(text, num=num, **walk), model, keep_states=False).tensor

@@ -1,4 +1,4 @@
-"""One task of a search: walk a batch of seeds and score them. The same code runs here and on every worker."""
+"""A task of a search: walk a batch of seeds and score them. The same code runs here and on every worker."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from ..techniques.requests import Request
 from .plan import Plan, Task
 
 DIGITS = 5
+"""The decimal places of scores; the last bits differ between machines and numbers of threads."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task.
+    """A finished task.
 
     Args:
-        task: which.
-        scores: for each seed, alignment, concealment, margin (None if there is one prompt only) and the margins' own scores.
-        seconds: that the task took.
-        pictures: PNGs of the best seeds of the batch, by seed; at most as many as the search keeps.
+        task: the task.
+        scores: for each seed its alignment, concealment, margin (None if there is only one prompt), margins and own scores.
+        seconds: the time that the task took.
+        pictures: PNGs of the best pictures of the batch, by seed; at most as many as the search keeps.
     """
 
     task: Task
@@ -58,26 +59,37 @@ def run_task(plan: Plan, task: Task, model: Pretrained, scorer: Scorer) -> Done:
 
 
 def sort_key(rank: str, scores: dict[str, Any], *ties: int) -> tuple[float, ...]:
-    """Best first; of equals, the lower seed."""
+    """Return a key that sorts the best scores first; among equal scores, the lower numbers in `ties` come first."""
     value = scores[rank]
     return (-(scores["alignment"] if value is None else value), *ties)
 
 
 def equipment(plan: Plan) -> tuple[Pretrained, Scorer]:
-    """The plan's model and scorer, loaded.
+    """Load the model and the scorer of a plan.
 
     Raises:
-        UserError: the weights here are not the plan's.
+        UserError: the model has other weights here than in the plan.
     """
     name, weights, dtype = plan.model
     model = load(name, dtype=dtype, **plan.loading)
     if model.identity != weights:
-        raise UserError(f"the model '{name}' has weights {model.identity} here, the search is of {weights}")
+        raise UserError(
+            f"the model '{name}' has the weights {model.identity} here, but the search has {weights}; use the same weights"
+        )
     return model, get_scorer(plan.scorer, model)
 
 
 def run_remote(label: str, top: int, stage: str, point: int, seeds: Sequence[int], threads: int) -> Done:
-    """`run_task` from plain values, for workers: the model is loaded once a process."""
+    """Do a task on a worker, which loads the model once per process.
+
+    Args:
+        label: the label of the search and the options that are not part of it, as JSON.
+        top: the number of pictures that the search keeps.
+        stage: see `Task`.
+        point: see `Task`.
+        seeds: see `Task`.
+        threads: the threads of PyTorch.
+    """
     import torch
 
     torch.set_num_threads(threads)
@@ -99,7 +111,7 @@ def _full(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple
 
 
 def _half(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
-    """The pictures as the model predicts them after half of the steps."""
+    """Return the pictures that the model predicts after half of the steps, and their views."""
     steps = 0
     for event in make(technique, spec, model, keep_states=False, batch=batch):
         if isinstance(event, Stepped) and event.panel.is_output:
@@ -110,7 +122,7 @@ def _half(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple
 
 
 def _rounded(scores: IllusionScores) -> tuple[dict[str, Any], ...]:
-    """In numbers that do not hang on the last bits, which threads and machines differ in."""
+    """Return scores rounded to `DIGITS` decimal places."""
     several = scores.matrix.shape[1] > 1
     rows = zip(scores.alignment.tolist(), scores.concealment.tolist(), scores.matrix.tolist(), strict=True)
     margins = scores.margins.tolist()

@@ -111,7 +111,7 @@ def searching(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
         try:
             asked, numbers = form.request(values), parse_seeds(seeds)
             if len(numbers) > studio.limits.seeds:
-                raise UserError(f"a search may have {studio.limits.seeds:,} seeds here, {len(numbers):,} were asked for")
+                raise UserError(f"a search may have {studio.limits.seeds:,} seeds here, but {len(numbers):,} were asked for")
             with studio.control(session_of(request)) as control:
                 model = studio.watched(studio.model(name, asked), control)
                 plan = make_plan(form.technique, asked, model, numbers, rank=rank, top=BATCH, batch=BATCH)

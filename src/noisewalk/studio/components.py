@@ -52,7 +52,8 @@ def pad(kind: str, limits: Limits, **props: Any) -> Any:
 
     Args:
         kind: "picture", "mask" or "both".
-        limits: of the pictures; what comes is checked by `on_pad`.
+        limits: the limits of the pictures; `on_pad` checks what is drawn or loaded.
+        props: further properties of the component.
     """
     return scripted("noisewalkPad", {}, kind=kind, most=limits.upload, **props)
 

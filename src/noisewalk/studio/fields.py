@@ -58,7 +58,7 @@ def numbers(name: str, text: str, item: type) -> tuple[Any, ...]:
     except ValueError:
         words = "whole numbers" if item is int else "numbers"
         raise UserError(
-            f"--{name.replace('_', '-')} must be {words} with spaces between them, '{text[:60]}' was given"
+            f"--{name.replace('_', '-')} must be {words} with spaces between them, but '{text[:60]}' was given"
         ) from None
 
 

@@ -197,7 +197,7 @@ def _optional_number(f: Field[Any], kind: Kind, ident: str, label: str, info: st
             return {}
         given = numbers(f.name, values[0], kind.item)
         if len(given) != 1:
-            raise UserError(f"--{f.name.replace('_', '-')} must be one number, '{values[0][:60]}' was given")
+            raise UserError(f"--{f.name.replace('_', '-')} must be one number, but '{values[0][:60]}' was given")
         return {f.name: given[0]}
 
     return Control((f.name,), (box,), read, lambda held: ["" if held[f.name] is None else shown(held[f.name])])

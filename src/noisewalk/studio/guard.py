@@ -95,6 +95,7 @@ def _names_address(value: Any, strings: bool) -> bool:
     """Whether anywhere in a JSON value a file is named by an address of the network.
 
     Args:
+        value: the JSON value.
         strings: any text may name one, as in MCP.
     """
     left = [value]

@@ -89,7 +89,7 @@ def check_seconds(name: str, value: float, most: float, unit: str) -> None:
         UserError: it is refused.
     """
     if not 0 < value <= most:
-        raise UserError(f"{name} must be above 0 and at most {most:g} {unit} here, {value:g} was asked for")
+        raise UserError(f"{name} must be above 0 and at most {most:g} {unit} here, but {value:g} was asked for")
 
 
 def _check_item(flag: str, item: Any, most: int | None, limits: Limits) -> None:
@@ -104,4 +104,4 @@ def _check_item(flag: str, item: Any, most: int | None, limits: Limits) -> None:
 def _most(flag: str, value: int, most: int, unit: str) -> None:
     if value > most:
         words = f"{most:,} {unit}".strip()
-        raise UserError(f"{flag} may be at most {words} in this studio, {value:,} was asked for (see --limits)")
+        raise UserError(f"{flag} may be at most {words} in this studio, but {value:,} was asked for (see --limits)")

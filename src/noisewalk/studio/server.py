@@ -43,7 +43,8 @@ def start(options: Options, loading: Loading | None = None, wait: bool = True) -
     """Start a studio, and wait until it is stopped.
 
     Args:
-        loading: options of `load`.
+        options: the options of the command.
+        loading: the options of `load`.
         wait: False returns at once; `close` of what is returned stops it.
 
     Raises:
@@ -116,7 +117,7 @@ def password(auth: str) -> Callable[[str, str], bool]:
     """
     user, colon, file = auth.partition(":")
     if not (user and colon and file):
-        raise UserError(f"--auth is written USER:FILE, '{auth[:60]}' was given; the file's first line is the password")
+        raise UserError(f"--auth is written USER:FILE, but '{auth[:60]}' was given; the file's first line is the password")
     lines = read_bounded(Path(file).expanduser(), 10_000).decode("utf-8", "replace").splitlines()
     secret = lines[0].strip() if lines else ""
     if len(secret) < 8:

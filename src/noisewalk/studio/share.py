@@ -22,6 +22,7 @@ def entry(result: Result, png: str, small: str, index: int | None) -> dict[str, 
     """What the history of the page keeps of a picture.
 
     Args:
+        result: the result.
         png: data URL of the PNG that remembers how it was made.
         small: data URL of the picture to show.
         index: number of the picture among the result's; None for all of them.
@@ -54,6 +55,8 @@ def command(technique: str, request: Request, model: str, defaults: Defaults, na
     """The command that makes the same pictures.
 
     Args:
+        technique: the name of the technique.
+        request: the request.
         model: name of the model.
         defaults: of the model, which need not be said.
         names: file names of the pictures, by field; the fields' own names if None.

@@ -113,7 +113,7 @@ def test_a_cascade_is_a_walk_then_a_walk_beside_what_it_drew(tmp_path: Path, mon
             x0 = second.eval()(x, torch.tensor([t]), beside, torch.tensor([99]), *words)
         x = x + (s - t) * (x - x0) / t  # Euler on the linear path: dx/dt = eps - x0
     torch.testing.assert_close(high, x, atol=2e-4, rtol=0)
-    with pytest.raises(nw.UserError, match="has 1 upscaler, upsample 2 asks for more"):
+    with pytest.raises(nw.UserError, match=r"upsample 2 needs more upscalers than the model .* has \(1\)"):
         nw.generate(model, "a rocket", upsample=2)
 
 

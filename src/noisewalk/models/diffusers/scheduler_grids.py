@@ -23,6 +23,9 @@ def spaced(name: str, settings: Settings, steps: int, num: int, last: int) -> Te
     Spacings as in Lin et al. 2024, table 2.
 
     Args:
+        name: the name of the scheduler's class.
+        settings: its settings.
+        steps: the number of steps of the walk.
         num: the number of timesteps of the table.
         last: how many of them are used; the solvers leave out the noisiest.
 
@@ -30,7 +33,7 @@ def spaced(name: str, settings: Settings, steps: int, num: int, last: int) -> Te
         UserError: the spacing is not known, or it leaves the table.
     """
     if steps > num:
-        raise UserError(f"this model has {num} timesteps, a walk of {steps} steps was asked for; lower --steps")
+        raise UserError(f"this model has {num} timesteps, but a walk of {steps} steps was asked for; lower --steps")
     solver, spacing = int(name in SOLVERS), settings["timestep_spacing"]
     count = torch.arange(steps, 0, -1, dtype=torch.float64)
     if spacing == "linspace":
