@@ -93,7 +93,7 @@ def test_replay_takes_many_pictures_and_stops_at_none(capsys: pytest.CaptureFixt
     assert said.out.count("every pixel agrees") == 2
     assert said.err.count("foreign.png has no noisewalk metadata") == said.err.count("no picture file missing.png") == 1
     assert main(["replay", *good, "--out", "x.png"]) == 2
-    assert "--out saves what was made of one picture, but 2 were given" in capsys.readouterr().err
+    assert "--out is for one picture, but 2 were given" in capsys.readouterr().err
     assert main(["replay"]) == 2
     assert "give the pictures to make again" in capsys.readouterr().err
 

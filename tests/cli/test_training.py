@@ -282,7 +282,7 @@ def test_resume_goes_on_as_the_run_was_asked_to(shapes: str, capsys: pytest.Capt
     assert _train("--resume", "shapes") == 2
     assert "cannot be read as the spec of a run" in capsys.readouterr().err
     assert _train() == 2
-    assert "say what to train" in capsys.readouterr().err
+    assert "name what to train" in capsys.readouterr().err
 
 
 def test_either_network_trains_by_either_recipe(shapes: str) -> None:

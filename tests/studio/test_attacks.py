@@ -135,7 +135,7 @@ def test_a_picture_of_the_interface_is_no_path_and_no_address(studio: Any, secre
 
 @pytest.mark.parametrize("value", ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/x.png", {"path": "/etc/passwd"}, 7])
 def test_a_picture_of_the_page_is_no_path_and_no_address(inside: Studio, value: Any) -> None:
-    with pytest.raises(UserError, match="no picture data"):
+    with pytest.raises(UserError, match="not picture data"):
         decoded(value, inside.limits)
 
 

@@ -129,7 +129,7 @@ def test_what_fails_says_why_in_its_place(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "r.md").write_text("# R\n\n" + fence("edit nowhere.png", "generate 'an <b>eleven</b>'", "generate 7 --steps 1"))
     assert main(["report", str(tmp_path / "r.md"), "--out", str(tmp_path / "out"), "--model", "digits"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "was written, but commands in it failed and say there why" in said
+    assert "was written, but commands in it failed; their errors stand there" in said
     assert f"{tmp_path}/r.md:4, {tmp_path}/r.md:5" in said
     page = (tmp_path / "out" / "index.html").read_text()
     assert page.count("This failed: ") == 2

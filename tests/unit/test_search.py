@@ -107,7 +107,7 @@ def test_grids_as_they_are_written() -> None:
     )
     for wrong, complaint in {
         "sigma=1": "unknown field of anagram 'sigma'",
-        "steps": "written field=value",
+        "steps": "written as field=value",
         "steps=x": "'x' is not a whole number",
         "seed=1": "unknown field",
     }.items():

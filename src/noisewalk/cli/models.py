@@ -46,7 +46,7 @@ def run_encode(rest: list[str]) -> int:
     found = read_pth(command.embeddings) if command.embeddings else {}
     model = load(command.model, **asdict(part(command, Loading)))
     if model.parts is None or model.parts.family.encode is None:
-        raise UserError(f"'{command.model}' has no text encoder of its own to ask; its prompts need no encoding")
+        raise UserError(f"'{command.model}' has no text encoder, so its prompts need no encoding; leave this command out")
     for prompt, embedding in found.items():
         print(f"{model.parts.keep(prompt, embedding)}  '{prompt}'")
     for prompt in command.prompts:

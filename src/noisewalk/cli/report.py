@@ -21,7 +21,7 @@ def run_report(rest: list[str]) -> int:
     """Run `noisewalk report`."""
     command = read(Report, rest, "report")
     if not command.files:
-        raise UserError("name a Markdown file: noisewalk report FILE.md")
+        raise UserError("give the name of a Markdown file: noisewalk report FILE.md")
     values: dict[str, str] = {}
     for text in command.set:
         name, equals, value = text.partition("=")
@@ -62,7 +62,7 @@ def _once(
         print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
         failed = [where for report in reports for where in report.failed]
         if failed:
-            raise UserError(f"{first} was written, but commands in it failed and say there why: {', '.join(failed)}")
+            raise UserError(f"{first} was written, but commands in it failed; their errors stand there: {', '.join(failed)}")
         return 0
 
     return make
@@ -109,7 +109,7 @@ def tour(command: Tour, out: Path) -> int:
     print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
     failed = [where for report in reports for where in report.failed]
     if failed:
-        raise UserError(f"{first} was written, but commands in it failed and say there why: {', '.join(failed)}")
+        raise UserError(f"{first} was written, but commands in it failed; their errors stand there: {', '.join(failed)}")
     return 0
 
 

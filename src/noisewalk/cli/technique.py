@@ -52,7 +52,7 @@ def _compare(several: list[Variant], jobs: list[Job]) -> int:
     from ..run.prepare import prepare
 
     if jobs[0].trajectory:
-        raise UserError("--trajectory is for one request; several were asked for, by lists of values, prompts or pictures")
+        raise UserError("--trajectory is for one request, but lists of values, prompts or pictures are several; leave it out")
     models = [load(each.model, **each.loading) for each in jobs]
     out = (
         jobs[0].out
@@ -96,7 +96,7 @@ def run_replay(rest: list[str]) -> int:
     if not command.pictures:
         raise UserError("give the pictures to make again: noisewalk replay PICTURE.png ...")
     if command.out and len(command.pictures) > 1:
-        raise UserError(f"--out saves what was made of one picture, but {len(command.pictures)} were given")
+        raise UserError(f"--out is for one picture, but {len(command.pictures)} were given; leave it out, or give one picture")
     if command.out:
         file_to_write(command.out, "a picture made again", ".png")
     worst = 0

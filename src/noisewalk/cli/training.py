@@ -35,11 +35,11 @@ def _wanted(asked: Train) -> tuple[Path, RunSpec, bool]:
         from ..run.spec import read_spec
 
         if asked.out:
-            raise UserError(f"--resume goes on in {asked.resume} itself; leave out --out")
+            raise UserError(f"--resume continues in {asked.resume} itself; leave out --out")
         said = {name: value for name, value in asdict(spec).items() if value != getattr(RunSpec(), name)}
         return asked.resume, checked(replace(read_spec(asked.resume), **said)), "data" in said
     if not asked.objective:
-        raise UserError("say what to train (denoiser, pure-noise, ddpm, flow, classifier), or --resume RUN")
+        raise UserError("name what to train (denoiser, pure-noise, ddpm, flow, classifier), or a run with --resume RUN")
     return asked.out or Path("runs") / asked.objective, checked(spec), False
 
 
@@ -77,7 +77,7 @@ def run_compare(rest: list[str]) -> int:
     from ..run.training import read_spec
 
     if not command.runs:
-        raise UserError("name the run folders to compare, as: noisewalk compare runs/a runs/b")
+        raise UserError("give the folders of the runs to compare: noisewalk compare runs/a runs/b")
     file_to_write(command.out, "a comparison", ".html")
     for run in command.runs:
         read_spec(run)

@@ -109,7 +109,7 @@ def _schedule(schedule: str | Schedule | Tensor) -> Schedule:
             raise unknown("schedule", schedule, SCHEDULES)
         return SCHEDULES[schedule]()
     if not callable(schedule):
-        raise UserError(f"schedule must be a name, a Schedule or a tensor, but a {type(schedule).__name__} was given")
+        raise UserError(f"schedule must be a name, a Schedule or a tensor, but it has the type {type(schedule).__name__}")
     return schedule
 
 

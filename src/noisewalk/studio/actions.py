@@ -218,7 +218,9 @@ def asking(studio: Studio) -> Callable[[Any], Json]:
                 case "report":
                     return {"message": "The report is downloaded.", "download": _report(studio, asked.get("pngs"))}
                 case _:
-                    raise UserError("the history can replay, and make a filmstrip, a film or a report; nothing of these came")
+                    raise UserError(
+                        "the history can replay, or make a filmstrip, a film or a report; none of these was requested"
+                    )
         except Exception as error:
             _log(error)
             return {"message": said(error)}
@@ -229,7 +231,7 @@ def asking(studio: Studio) -> Callable[[Any], Json]:
 def _report(studio: Studio, pngs: Any) -> Json:
     urls = pngs if isinstance(pngs, list) else []
     if not 0 < len(urls) <= 60:
-        raise UserError(f"a report has 1 to 60 pictures, {len(urls)} were chosen")
+        raise UserError(f"a report must have 1 to 60 pictures, but {len(urls)} were chosen")
     records = [dropped.read(studio, url)[0] for url in urls]
     name, data = report([(record, load(record.model.name, **studio.loading).defaults) for record in records])
     kind = "text/markdown" if name.endswith(".md") else "application/zip"

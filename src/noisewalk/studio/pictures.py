@@ -41,7 +41,7 @@ def from_url(text: Any, limits: Limits) -> bytes:
         UserError: it is no data URL, it is damaged, or it is larger than the limit.
     """
     if not isinstance(text, str) or not text.startswith("data:image/"):
-        raise UserError("a picture must be uploaded, drawn, pasted or dropped; what came is no picture data")
+        raise UserError("a picture must be uploaded, drawn, pasted or dropped, but this is not picture data")
     if len(text) > limits.upload * 4 // 3 + 100:
         raise UserError(
             f"this picture is larger than the {limits.upload / 1e6:.0f} MB that this studio takes; make it smaller first"

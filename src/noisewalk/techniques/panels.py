@@ -239,7 +239,7 @@ def warn_of_latents(model: Pretrained) -> None:
     """Warn that illusions need pixels, if the model walks in latents."""
     if model.codec:
         warnings.warn(
-            f"'{model.name}' walks in latents; turning or splitting them is not turning or splitting the picture, for its "
-            "autoencoder treats directions differently, so illusions smear; models in pixels (deepfloyd, prxpixel) are exact",
+            f"'{model.name}' walks in latents, and to turn or split latents is not to turn or split the picture, so illusions "
+            "smear; use a model in pixels (deepfloyd, prxpixel) for exact ones",
             stacklevel=2,
         )

@@ -77,7 +77,7 @@ def steering_of(stage: Stage[Request], prompt_views: Sequence[PromptView]) -> St
     if not (isinstance(asked, Walk) and asked.steer):
         return None
     if not prompt_views:
-        raise UserError("--steer needs a prompt that the pictures can be scored for")
+        raise UserError("--steer needs a prompt for which the pictures can be scored; give a prompt, or leave it out")
     return Steering(asked.steer, asked.steer_scale, asked.steer_at, _alignment(stage.model, asked.steer_scorer, prompt_views))
 
 

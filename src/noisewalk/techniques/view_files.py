@@ -59,8 +59,8 @@ def from_file(name: str) -> View:
         data = _read(path)
         if digest and digest != digest_of(data):
             raise UserError(
-                f"the permutation file {path} has changed: its digest is {digest_of(data)}, it was {digest}; bring the old "
-                "file back, or ask for the new one without @ and digest"
+                f"the permutation file {path} has changed: its digest is {digest_of(data)}, but it was {digest}; bring the old "
+                "file back, or use the new one: leave out @ and the digest"
             )
     return from_table(
         FILE + split_name(without_folders(name))[0], torch.from_numpy(np.frombuffer(data, "<u4").astype(np.int64))
@@ -98,7 +98,7 @@ def keep_permutation(data: bytes, name: str = "kept in the picture") -> str:
         UserError: it is not a permutation of a square picture's pixels.
     """
     if len(data) % 4 or len(data) > 4 * MAX_ENTRIES:
-        raise UserError(f"a permutation of {len(data):,} bytes is not one of at most {MAX_ENTRIES:,} pixels")
+        raise UserError(f"{len(data):,} bytes are not a permutation of at most {MAX_ENTRIES:,} pixels")
     from_table(name, torch.from_numpy(np.frombuffer(data, "<u4").astype(np.int64)))
     _tables[digest_of(data)] = data
     return digest_of(data)

@@ -95,10 +95,10 @@ def _shape(parts: Parts, config: Network, size: int | None) -> tuple[int, Codec 
     seen = config.get("in_channels") or 3
     if config.get("time_cond_proj_dim"):
         raise UserError(
-            f"{folder.path} has a network that takes the guidance as an input (time_cond_proj_dim), which noisewalk does not do"
+            f"{folder.path} has a network with the guidance as an input (time_cond_proj_dim), which noisewalk does not support"
         )
     if config.get("num_class_embeds") and not family.upscales:
-        raise UserError(f"{folder.path} has a network of classes (num_class_embeds), which noisewalk cannot ask for")
+        raise UserError(f"{folder.path} has a network of classes (num_class_embeds), which noisewalk does not support")
     if not family.latent:
         channels = seen // (2 if family.upscales else 1)
         if channels not in (1, 3):
