@@ -1,10 +1,10 @@
-"""What a busy machine costs: the command line as it is, with threads that spin while they wait, and on one thread.
+"""How much a busy machine slows a command: as it is, with threads that spin while they wait, and with one thread.
 
     python bench/busy.py --pairs 5
 
-Each round runs one command in each way, one after another, first on the machine as it is and then beside two endless loops.
-The figures are medians of the ratios within a round. Targets: quiet, waiting passively takes at most
-1.03 times as long as spinning; busy, it takes at most 1.3 times as long as one thread.
+Each round runs one command in each of these ways, first on the machine as it is, and then beside two endless loops. The numbers
+are medians of the ratios within a round. The targets: on a quiet machine, passive waiting takes at most 1.03 times as long as
+spinning; on a busy machine, it takes at most 1.3 times as long as one thread.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHOSEN = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_NUM_THREADS
 
 @contextlib.contextmanager
 def busy_loops(count: int) -> Iterator[None]:
-    """Other processes that compute all the time."""
+    """Run other processes that compute all the time."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -40,7 +40,7 @@ def busy_loops(count: int) -> Iterator[None]:
 
 
 def seconds(way: dict[str, str], command: list[str]) -> float:
-    """How long the command takes as a whole process."""
+    """Return the seconds that the command takes as a process of its own."""
     environment = {key: value for key, value in os.environ.items() if key not in CHOSEN} | way
     began = time.perf_counter()
     subprocess.run([sys.executable, "-m", "noisewalk", *command], env=environment, check=True, capture_output=True)
@@ -48,7 +48,7 @@ def seconds(way: dict[str, str], command: list[str]) -> float:
 
 
 def measured(pairs: int, command: list[str]) -> dict[str, list[float]]:
-    """Seconds of each way, round by round."""
+    """Return the seconds of each way in each round."""
     taken: dict[str, list[float]] = {name: [] for name in WAYS}
     for _ in range(pairs):
         for name, way in WAYS.items():
@@ -57,7 +57,7 @@ def measured(pairs: int, command: list[str]) -> dict[str, list[float]]:
 
 
 def ratio(taken: dict[str, list[float]], one: str, other: str) -> float:
-    """Median of the ratios within a round."""
+    """Return the median of the ratios within a round."""
     return statistics.median(a / b for a, b in zip(taken[one], taken[other], strict=True))
 
 

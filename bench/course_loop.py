@@ -1,12 +1,13 @@
 """The plain training loop of the course (CS180, part B: class-conditional flow matching), as a student writes it.
 
-The reference that `time_to_quality.py` measures against. D = 64, batch 64, Adam 1e-2 falling to a tenth, 10 epochs, labels
-dropped one time in ten; pictures in [0, 1]; t = 0 is noise. Of noisewalk it uses the course's network and the digits only.
+`time_to_quality.py` compares with it. It has D = 64, batches of 64, Adam with a learning rate that falls from 1e-2 to a tenth,
+10 epochs, and labels that are dropped with probability 0.1. Pictures are in [0, 1], and t = 0 is noise. From noisewalk it uses
+only the course's network and the digits.
 
     python bench/course_loop.py OUT [--epochs 10] [--bf16] [--threads 2]
 
 writes OUT/epoch-NN.safetensors after every epoch, and OUT/log.jsonl with the seconds spent on it. `--bf16` computes the
-convolutions in bfloat16, about twice as fast on a CPU that has it; a student's loop does not.
+convolutions in bfloat16, which is about twice as fast on a CPU that has it; a student's loop does not do that.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def loss_of(unet: nn.Module, x1: Tensor, label: Tensor) -> Tensor:
 
 
 def training(epochs: int = 10, bf16: bool = False, limit: int = 0) -> Iterator[tuple[int, nn.Module, float, float]]:
-    """(epoch, network, mean loss, seconds spent on it) after each epoch, or once after `limit` batches."""
+    """Yield (epoch, network, mean loss, seconds) after each epoch, or once after `limit` batches."""
     torch.manual_seed(SEED)
     data = loader()
     unet = CourseUNet(CONFIG)

@@ -1,25 +1,28 @@
-"""The time of a picture, against diffusers' own pipeline on the same network.
+"""The time of a picture, compared with diffusers' own pipeline on the same network.
 
     python bench/diffusers_speed.py [--width 64] [--steps 10] [--pairs 5] [--device cpu]
 
-A randomly initialised U-Net of DeepFloyd IF-M's shape (blocks, attention, text vectors; its widths are 192 times 1, 2, 3, 4,
-here `--width` times those), guidance 7. Two comparisons, in one process, in pairs one right after the other and in turn:
+The network is a random U-Net with the shape of DeepFloyd IF-M (its blocks, attention and text vectors; its widths are 192
+times 1, 2, 3 and 4, and here `--width` times those). The guidance is 7. There are two comparisons in one process, in
+alternating pairs:
 
-generate: `sample` against `IFPipeline`. Target: at most 1.0 times its time.
-anagram: a guided two-view anagram, one batched call per step, against loops as public implementations write them, with 2 calls
-(a guided one for each view) or 4 (one for each view and branch of its guidance). Target: at most 0.55 times. On a CPU the
-arithmetic is the same in one call, 2 or 4, so the gain can only be what calls cost and what small batches leave idle; it takes
-a GPU that they leave idle to reach 0.55 (not measured yet).
+generate: `sample` and `IFPipeline`. The target is at most 1.0 times the time of the pipeline.
+anagram: a guided anagram of two views with one batched call per step, and loops as public implementations write them, with 2
+calls (one guided call per view) or 4 (one call per view and branch of the guidance). The target is at most 0.55 times their
+time. On a CPU the arithmetic of one call, 2 or 4 is the same, so the gain can only come from the cost of calls and from small
+batches that leave the CPU idle. Only a GPU that they leave idle can reach 0.55 (this is not measured yet).
 
-Each side has its own copy of the network: diffusers' as diffusers loads it, noisewalk's as noisewalk does (channels-last).
+Each side has its own copy of the network: diffusers' as diffusers loads it, and noisewalk's as noisewalk does (channels-last).
 
-Measured on 2 cores of an AMD EPYC with AVX-512, torch 2.13 on the CPU, 2 threads, float32: seconds, ratio to diffusers' time:
+Measured on 2 cores of an AMD EPYC with AVX-512, torch 2.13 on the CPU, 2 threads, float32 (seconds, and the ratio to
+diffusers):
 
                                      generate           anagram, 2 calls   anagram, 4 calls
     --width 192 --steps 1 --pairs 3  1.60 : 1.72 (.92)  3.25 : 3.78 (.86)  3.15 : 4.27 (.74)    IF-M, 317 M parameters
     --width 64 --steps 5 --pairs 5   1.31 : 1.37 (.96)  3.11 : 3.19 (.97)  2.72 : 3.60 (.75)    a third of its width
 
-With `--device cuda`: bfloat16, the network compiled, and the share of the card's matrix multiplication rate that is reached.
+With `--device cuda`, the network computes in bfloat16 and is compiled, and the share of the matrix multiplication rate is
+printed.
 """
 
 from __future__ import annotations
@@ -58,7 +61,7 @@ SHAPE = (3, 64, 64)
 
 
 def build(width: int, device: str, dtype: torch.dtype) -> Any:
-    """A U-Net of IF-M's blocks."""
+    """Return a U-Net with the blocks of IF-M."""
     from diffusers import UNet2DConditionModel
 
     down = ("ResnetDownsampleBlock2D", *("SimpleCrossAttnDownBlock2D",) * 3)
@@ -87,7 +90,7 @@ def build(width: int, device: str, dtype: torch.dtype) -> Any:
 
 
 def pipeline(network: Any) -> Any:
-    """diffusers' pipeline around the network."""
+    """Return diffusers' pipeline around the network."""
     from diffusers import DDPMScheduler, IFPipeline
 
     scheduler = DDPMScheduler(**{k: v for k, v in IF_SCHEDULER.items() if k != "_class_name"})
@@ -98,7 +101,7 @@ def pipeline(network: Any) -> Any:
 
 
 def walk(network: Any, guide: Callable[..., Denoiser], conds: list[Tensor], steps: int, dtype: torch.dtype) -> Tensor:
-    """noisewalk's picture: DDPM with learned variance, dynamic threshold, the scheduler's grid."""
+    """Make a picture with noisewalk: DDPM with learned variance, a dynamic threshold, and the scheduler's grid."""
     sampling = read_scheduler(IF_SCHEDULER)
     call = FAMILIES["IFPipeline"].call
 
@@ -121,11 +124,11 @@ def walk(network: Any, guide: Callable[..., Denoiser], conds: list[Tensor], step
 
 
 def public_anagram(pipe: Any, conds: list[Tensor], steps: int, dtype: torch.dtype, calls: int) -> Tensor:
-    """A two-view anagram as public implementations write it, then the scheduler's step.
+    """Make an anagram of two views as public implementations do, with the scheduler's step.
 
     Args:
-        calls: of the network a step: 2, one for each view with both branches of its guidance, as two calls of a pipeline make
-            them; or 4, one for each view and branch, as the course's notebooks do.
+        calls: the network calls per step: 2, one per view with both branches of its guidance, as two calls of a pipeline do;
+            or 4, one per view and branch, as the course's notebooks do.
     """
     empty, *prompts = conds
     view = VIEWS["rotate180"]
@@ -151,7 +154,7 @@ def public_anagram(pipe: Any, conds: list[Tensor], steps: int, dtype: torch.dtyp
 
 @dataclass(frozen=True)
 class Ratio:
-    """Medians of seconds of noisewalk and of diffusers, the median of the pairs' ratios, and the ratio that is aimed at."""
+    """Median seconds of noisewalk and of diffusers, the median ratio of the pairs, and its target."""
 
     name: str
     ours: float
@@ -161,7 +164,7 @@ class Ratio:
 
 
 def compare(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], pairs: int, target: float) -> Ratio:
-    """Time both in pairs, one right after the other and in turn."""
+    """Time both in alternating pairs."""
     times: dict[str, list[float]] = {"ours": [], "theirs": []}
     both = [("ours", ours), ("theirs", theirs)]
     for _, work in both:
@@ -180,7 +183,7 @@ def seconds(work: Callable[[], Tensor]) -> float:
 
 
 def rate(network: Any, conds: list[Tensor], dtype: torch.dtype, steps: int, took: float) -> None:
-    """The share of the device's measured matrix multiplication rate that a walk reaches."""
+    """Return the share of the device's measured matrix multiplication rate that a walk reaches."""
     from torch.utils.flop_counter import FlopCounterMode
 
     device = conds[0].device

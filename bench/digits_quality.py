@@ -1,10 +1,10 @@
-"""How good the digits model's samples are: read correctly, like real digits, and not copies of them.
+"""The quality of the digits model's samples: whether they are read correctly, are like real digits, and are no copies.
 
     python bench/digits_quality.py [--num 2000] [--steps 20] [--step-rule ddim] [--guidance-scale 1.5]
 
-The same table as `noisewalk evaluate`: the bundled reader's agreement with the label and the Fréchet distance of its features
-to the MNIST test set, beside the distances between real digits to read it against. Needs MNIST (NOISEWALK_DATA, cache or
-download).
+It prints the table of `noisewalk evaluate`: how often the bundled reader agrees with the label, and the Fréchet distance of its
+features to the MNIST test set, with the distances between real digits for comparison. It needs MNIST (in NOISEWALK_DATA, in the
+cache, or as a download).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""What stopping hopeless seeds half-way costs: the best of all seeds against the best of those that were walked on.
+"""How much is lost if hopeless seeds stop half-way: the best of all seeds, and the best of the seeds that continue.
 
     python bench/early_stopping.py [--seeds 32] [--steps 10] [--pairs 69 47 ...]
 
-For anagrams of digits under rotation by 180 (balance auto) every seed is scored half-way, by x0, and at the end. For each share
-that is walked on: how many pairs keep their best seed, the mean loss in the best lesser probability, and the network calls.
+For anagrams of digits under rotation by 180 degrees (balance auto), every seed is scored half-way by x0, and at the end. For
+each share of seeds that continue, it prints how many pairs keep their best seed, the mean loss of the best smaller
+probability, and the network calls.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SHARES = (0.5, 0.25, 0.125)
 
 
 def scores(pair: str, options: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
-    """(seeds,) log of the lesser probability, half-way and at the end."""
+    """Return the logarithm of the smaller probability of each seed (seeds,), half-way and at the end."""
     model = noisewalk.load("digits")
     spec = Anagram(tuple(pair), steps=options.steps, balance="auto")
     plan = make_plan("anagram", spec, model, range(options.seeds), batch=options.seeds)

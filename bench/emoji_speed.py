@@ -1,18 +1,23 @@
-"""How fast the emoji cascade is: seconds and network calls per picture, by runtime, against the machine's own matmul rate.
+"""The speed of the emoji cascade: seconds and network calls per picture, by runtime, and the share of the matmul rate.
 
     python bench/emoji_speed.py [--rounds 7] [--threads 2] [--runtimes torch,bf16,compiled,openvino,openvino-bf16,onnxruntime]
 
-The networks have the shapes of the recipes; their weights are random, which changes nothing about time. A prompt is read
-before, as in a walk. Every round measures all runtimes in turn, and a square float32 matmul beside them, so that whatever else
-the machine does falls on all of them: the calls of a whole walk, one after the other; medians over rounds. "share" is the
-network's rate (its convolutions and matmuls counted as 2 operations a multiply-add) over the rate of that matmul. "bf16" is
-what the package uses where the hardware has it (`models/precision.py`), "torch" its float32, both with packed weights
-(`models/packed.py`); "compiled" is torch.compile of the latter, left out unless asked for: it compiles for up to two minutes
-a row of the table. OpenVINO and ONNX Runtime are left out where they are not installed (pip install -c constraints.txt
-openvino onnx onnxscript onnxruntime). "error" is the root mean square of the difference from float32 PyTorch over that of
-the output. "ready" is what a runtime needs, in a process of its own, from the PyTorch network to its first call's end
-(conversion and compilation for this number of rows, import of the runtime); "first" adds the calls of a walk: what a command
-waits that draws one batch.
+The networks have the shapes of the recipes. Their weights are random, which does not change the time. A prompt is read
+before, as in a walk. Every round measures the calls of a whole walk in all runtimes in turn, and a square float32 matmul
+beside them, so that other work of the machine slows all of them. The numbers are medians over the rounds.
+
+- "share" is the rate of the network (2 operations per multiply-add of its convolutions and matmuls) over the rate of that
+  matmul.
+- "bf16" is what the package uses if the hardware has it (`models/precision.py`), and "torch" is its float32. Both have packed
+  weights (`models/packed.py`).
+- "compiled" is torch.compile of float32. It is measured only if it is requested, because it compiles for up to two minutes
+  per row.
+- OpenVINO and ONNX Runtime are left out if they are not installed (pip install -c constraints.txt openvino onnx onnxscript
+  onnxruntime).
+- "error" is the root mean square difference from float32 PyTorch, over the root mean square of the output.
+- "ready" is the time that a runtime needs, in its own process, from the PyTorch network to the end of the first call (import,
+  conversion and compilation for this number of rows).
+- "first" adds the calls of a walk: it is the time that a command waits which draws one batch.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ RUNTIMES = ("torch", "bf16", "compiled", "openvino", "openvino-bf16", "onnxrunti
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the cascade: its network, how many calls per picture takes, and rows per picture in each."""
+    """A stage of the cascade: its network, the calls per picture, and the rows per picture in each call."""
 
     name: str
     network: nn.Module
@@ -57,7 +62,7 @@ class Stage:
 
 
 class Drawing(nn.Module):
-    """What a walk calls at every step: the network for words that have been read."""
+    """The function that a walk calls at every step: the network for words that have been read."""
 
     def __init__(self, network: TextUNet | UpscalerUNet) -> None:
         super().__init__()
@@ -73,7 +78,7 @@ def stages() -> list[Stage]:
     for network in (first, second):
         network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for parameter in network.parameters():
-            parameter.data += 0.02 * torch.randn_like(parameter)  # zero-initialised layers would be no test of the error
+            parameter.data += 0.02 * torch.randn_like(parameter)  # zero-initialised layers would hide the error
 
     def words(n: int, network: Drawing) -> Inputs:
         mask = torch.arange(24).expand(n, -1) < 6
@@ -97,7 +102,7 @@ def stages() -> list[Stage]:
 
 
 def prepare(runtime: str, network: nn.Module, inputs: Inputs) -> Call:
-    """A call of the network in a runtime, ready to be timed."""
+    """Return a call of the network in a runtime, ready to be timed."""
     if runtime in ("torch", "bf16", "compiled"):
         copied = copy.deepcopy(network)
         dtype = torch.float32 if runtime == "torch" else torch.bfloat16
@@ -164,7 +169,7 @@ def _onnxruntime(network: nn.Module, inputs: Inputs, int8: bool) -> Call:
 
 
 def seconds(call: Call, times: int) -> float:
-    """Of one of so many calls, one after the other, after a first."""
+    """Return the seconds per call of several calls, after a first one that is not counted."""
     call()
     began = time.perf_counter()
     for _ in range(times):
@@ -173,7 +178,7 @@ def seconds(call: Call, times: int) -> float:
 
 
 def sgemm() -> tuple[Call, float]:
-    """A square float32 matmul and its operations."""
+    """Return a square float32 matmul and its number of operations."""
     a, b = torch.randn(1536, 1536), torch.randn(1536, 1536)
     return lambda: a @ b, 2 * 1536.0**3
 
@@ -185,8 +190,7 @@ def available(runtime: str) -> bool:
 
 
 def probe(stage: str, batch: int, runtime: str, threads: int) -> tuple[str, float]:
-    """What is wrong with a runtime, and seconds until it is ready, tried in a process of its own: one that crashes is a row of
-    the table, not its end."""
+    """Return what is wrong with a runtime, and the seconds until it is ready, from a process of its own, which may crash."""
     options = ["--probe", stage, "--batches", str(batch), "--runtimes", runtime, "--threads", str(threads)]
     done = subprocess.run([sys.executable, __file__, *options], capture_output=True, text=True, check=False)
     if done.returncode < 0:
@@ -197,7 +201,7 @@ def probe(stage: str, batch: int, runtime: str, threads: int) -> tuple[str, floa
 
 
 def ready(runtime: str, stage: Stage, batch: int) -> float:
-    """Seconds from the network to the end of the first call."""
+    """Return the seconds from the network to the end of the first call."""
     inputs = stage.inputs(batch * stage.rows)
     began = time.perf_counter()
     prepare(runtime, stage.network, inputs)()

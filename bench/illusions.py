@@ -1,16 +1,17 @@
-"""How often an anagram works: read correctly both ways.
+"""How often an anagram works, which means that it is read correctly in both views.
 
     python bench/illusions.py --out FOLDER [--model digits] [--seeds 32] [--steps 10] [--methods plain auto ...]
 
-digits: all 45 unordered pairs of different digits and the ten doubles, under rotation by 180. For every method: the share of
-pairs of which one seed, or one of the first 8 or 32, is read as asked both ways with probability at least 0.8 each; the share
-of all seeds that are; and for the best of all seeds a 10x10 table of the lesser probability.
+digits: all 45 pairs of different digits and the ten pairs of equal digits, under rotation by 180 degrees. For every method it
+prints the share of pairs for which one seed, or one of the first 8 or 32, is read correctly in both views with probability at
+least 0.8 each; the share of such seeds; and a 10x10 table of the smaller probability of the best seed.
 
-emoji: 30 pairs of prompts, of the reports and our own, each under a view of its own.
+emoji: 30 pairs of prompts, from the reports and our own, each with its own view.
 
-Of both, the mean and the 0.9 quantile over pairs of A (the lesser score; of digits its exp, a probability) and C of the seed
-with the best A among the first 1, 8 and 32. The methods see the same seeds in one process. `plain x2` is the plain mean under
-twice the guidance: how much of a method is only that. Finished pairs are kept in FOLDER and not made again.
+For both it prints the mean and the 0.9 quantile over the pairs of A (the smaller score; for digits its exponential, a
+probability) and of C, for the seed with the best A among the first 1, 8 and 32. The methods use the same seeds in one
+process. `plain x2` is the plain mean with twice the guidance, to see how much of a method's gain is only that. Finished pairs
+are kept in FOLDER.
 """
 
 from __future__ import annotations
@@ -65,11 +66,11 @@ EMOJI = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What is drawn.
+    """The pairs that are drawn.
 
     Args:
-        pairs: prompts, and the view of the second.
-        guidance_scale: of the plain mean.
+        pairs: two prompts, and the view of the second.
+        guidance_scale: the guidance scale of the plain mean.
     """
 
     model: str
@@ -101,7 +102,7 @@ METHODS = {
 
 
 def scored(pair: tuple[str, str, str], method: Method, options: argparse.Namespace) -> Tensor:
-    """(seeds, 2): A and C."""
+    """Return A and C of each seed (seeds, 2)."""
     model = noisewalk.load(options.weights or options.model)
     *prompts, view = pair
     spec = Anagram(
@@ -123,7 +124,7 @@ def scored(pair: tuple[str, str, str], method: Method, options: argparse.Namespa
 
 
 def measured(name: str, pairs: tuple[tuple[str, str, str], ...], options: argparse.Namespace) -> Tensor:
-    """(pairs, seeds, 2), read from the folder where it is there."""
+    """Return A and C (pairs, seeds, 2); finished pairs are read from the folder."""
     label = f"{options.model}-{name.replace(' ', '-')}-g{options.guidance_scale:g}-s{options.steps}-n{options.seeds}.json"
     path = Path(options.out) / label
     known = json.loads(path.read_text()) if path.exists() else {}
@@ -138,12 +139,12 @@ def measured(name: str, pairs: tuple[tuple[str, str, str], ...], options: argpar
 
 
 def share(probabilities: Tensor, first: int) -> float:
-    """Of the pairs, those of which one of the first seeds works."""
+    """Return for each pair whether one of the first seeds works."""
     return float((probabilities[:, :first] >= SURE).any(1).float().mean())
 
 
 def report_shares(scores: Tensor) -> float:
-    """Of digits, in percent."""
+    """Print the table of digits in per cent."""
     probabilities = scores[:, :, 0]
     most = probabilities.shape[1]
     shares = "  ".join(f"{k}: {100 * share(probabilities, k):.1f}" for k in (1, 8, most))
@@ -153,7 +154,7 @@ def report_shares(scores: Tensor) -> float:
 
 
 def report(name: str, scores: Tensor) -> None:
-    """A and C of the best of some seeds, by A."""
+    """Return A and C of the seed with the best A."""
     a, c = scores.unbind(2)
     for k in sorted({1, min(8, a.shape[1]), a.shape[1]}):
         best, which = a[:, :k].max(1)
@@ -174,7 +175,7 @@ def table(pairs: tuple[tuple[str, str, str], ...], probabilities: Tensor) -> str
 
 
 def suggested(pairs: tuple[tuple[str, str, str], ...], scores: Tensor) -> str:
-    """How well the partners that `suggest` names are the ones that succeed: its fit of each pair against the pair's mean A."""
+    """Compare the fit that `suggest` gives each pair with the mean A of the pair."""
     model, fits = noisewalk.load("digits"), {}
     for a in range(10):
         for partner in suggest(model, get_scorer("auto", model), str(a)):

@@ -1,10 +1,10 @@
-"""What the loop costs on top of the network: time of `sample` over time of the bare network calls it makes.
+"""The cost of the loop: the time of `sample` over the time of its network calls alone.
 
     python bench/loop_overhead.py [--pairs 15] [--batch 16] [--steps 20]
 
-The bundled digits model, ddim, 20 steps, batch 16, alone and under a guided two-view anagram. The bare calls are the walk's
-own, recorded once and repeated. Both are timed in one process, in pairs one right after the other and in turn, so that
-whatever else the machine does falls on both. Target: a median ratio of at most 1.05, and one network call per step.
+It uses the bundled digits model, ddim, 20 steps and a batch of 16, alone and under a guided anagram of two views. The network
+calls are those of the walk, recorded once and repeated. Both are timed in one process in alternating pairs, so that other
+work of the machine slows both. The target is a median ratio of at most 1.05, and one network call per step.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TARGET = 1.05
 
 @dataclass
 class Recorder:
-    """A network that keeps what it was called with."""
+    """A network that records its inputs."""
 
     network: Callable[..., Tensor]
     calls: list[tuple[Tensor, ...]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Recorder:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: medians over pairs, seconds."""
+    """A line of the table: medians over the pairs, in seconds."""
 
     name: str
     calls: int

@@ -1,12 +1,12 @@
-"""How fast a search is: against a loop of single runs, and spread over workers.
+"""The speed of a search, compared with a loop of single runs, and on several workers.
 
     python bench/search_speed.py [--seeds 64] [--steps 10] [--pairs 3] [--ray]
 
-Pictures a second of a search over `--seeds` anagrams, in batches of 32, against the same pictures made one by one in a loop
-and scored; both in one process, in turn, the median ratio of pairs. With `--ray`, the same search on two Ray workers of one
-thread each: whether the ledger is the same, and the time over the local one's. Then, simulated from the task times measured
-here, how long a search of 4,096 seeds takes on 1 to 64 workers whose tasks are handed out one by one from one head, which
-needs the time measured for a ledger line to hand out each: where that saturates.
+It measures the pictures per second of a search over `--seeds` anagrams in batches of 32, and of a loop that makes and scores
+the same pictures one by one. Both run in one process in turn; the result is the median ratio of the pairs. With `--ray`, the
+same search runs on two Ray workers of one thread each, and the ledgers and the times are compared. Finally it simulates, from
+the task times measured here, a search of 4,096 seeds on 1 to 64 workers. One head hands out the tasks one by one, and needs
+for each the time measured for a line of the ledger. This shows from how many workers on the head is the limit.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def searched(plan: Plan, folder: Path, engine: Engine = local) -> Search:
 
 
 def one_by_one(plan: Plan) -> None:
-    """A user's loop: make one, score it, keep it if it is the best."""
+    """Make pictures as a user's loop does: make one, score it, and keep it if it is the best."""
     scorer, best = DigitScorer(), float("-inf")
     for seed in plan.seeds:
         result = run(plan.technique, plan.spec_of(0, [seed]), noisewalk.load("digits"), keep_states=False)
@@ -63,7 +63,7 @@ def scores_of(folder: Path) -> list[str]:
 
 
 def schedule(task: float, hand_out: float, tasks: int, workers: int) -> float:
-    """Seconds until all tasks are done: the head hands out one after the other, each to the worker that is free first."""
+    """Return the seconds until all tasks are done; the head gives each task to the worker that is free first."""
     free = [0.0] * workers
     head = end = 0.0
     for _ in range(tasks):

@@ -1,9 +1,9 @@
-"""How long noisewalk takes to start, as a ratio to Python itself in the same run.
+"""The time that noisewalk takes to start, as a ratio to Python itself in the same run.
 
     python bench/startup.py --pairs 7
 
-Each round starts every command once, right after `python -c pass`; the figures are medians. Target: 0.3 s for what computes
-nothing.
+Each round starts every command once, right after `python -c pass`. The numbers are medians. The target is 0.3 s for commands
+that compute nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMANDS = {
 
 
 def seconds(arguments: list[str]) -> float:
-    """How long one process takes."""
+    """Return the seconds that a process takes."""
     began = time.perf_counter()
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
     return time.perf_counter() - began

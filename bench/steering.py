@@ -42,7 +42,7 @@ SECOND_EMOJI = Path(__file__).parents[1] / "training/recipes/emoji/second-scorer
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make a picture of several walks; a scale of None takes the best of independent walks."""
+    """A way to make a picture from several walks; a scale of None takes the best of independent walks."""
 
     name: str
     balance: str
@@ -52,7 +52,7 @@ class Method:
 
 @dataclass(frozen=True)
 class SecondReader:
-    """A digit reader with other weights than the bundled one's, as a scorer."""
+    """A scorer by a digit reader with other weights than the bundled one."""
 
     reader: DigitReader
 
@@ -79,7 +79,7 @@ def second_of(model: str, folder: Path | None) -> Scorer | None:
 
 
 def measured(pair: tuple[str, str, str], method: Method, options: argparse.Namespace) -> Tensor:
-    """(pictures, 2 scorers, 2): A and C of the chosen pictures."""
+    """Return A and C of the chosen pictures by both scorers, (pictures, 2 scorers, 2)."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     model = noisewalk.load(options.model)
@@ -111,7 +111,7 @@ def measured(pair: tuple[str, str, str], method: Method, options: argparse.Names
 
 
 def report(method: Method, scores: Tensor, options: argparse.Namespace, seconds: float) -> None:
-    """One line for each scorer; `scores` is (pairs, pictures, scorers, 2)."""
+    """Print a line for each scorer; `scores` is (pairs, pictures, scorers, 2)."""
     for number, who in enumerate(("scorer", "second")[: scores.shape[2]]):
         a, c = scores[:, :, number].flatten(0, 1).unbind(1)
         read = ""

@@ -1,16 +1,17 @@
-"""How long until 2,000 class-conditional digits are as good as the course's: its plain training loop against `--recipe fast`.
+"""The time until class-conditional digits are as good as the course's: its plain training loop, and `--recipe fast`.
 
     python bench/time_to_quality.py [--epochs 3.5] [--batch-size 64] [--samples 2000]
     python bench/time_to_quality.py --record RUN     (RUN: a folder written by bench/course_loop.py)
 
-Measured now, in one process: the pictures per second of both loops, in alternating pairs of slices (medians), and the fast
-recipe in full: its training seconds, then the Fréchet distance and the reader's agreement of its samples. Recorded (by
-`--record`, in bench/records/course_loop.json): the Fréchet distance that the plain loop reaches after its last epoch, at
-the best of several guidance scales. Its seconds are the recorded number of pictures divided by its rate measured now.
+It measures in one process the pictures per second of both loops, in alternating pairs of slices (medians), and the whole fast
+recipe: its training seconds, and the Fréchet distance and the reader's agreement of its samples. The file
+bench/records/course_loop.json (which `--record` writes) has the Fréchet distance of the plain loop after its last epoch, at the
+best of several guidance scales. The seconds of the plain loop are its recorded number of pictures divided by its present rate.
 
-Both are sampled in 20 network calls, each digit as often as it is in MNIST. The plain loop as the course does it, by Euler's
-rule (ddim) under guidance of one strength; ours by the recipe's own sampler, dpmpp-2m under guidance in a limited interval. How
-much of the gain is the sampler is recorded too: the plain loop's network under ours, and ours under the plain one. Needs MNIST.
+Both are sampled in 20 network calls, with each digit as often as in MNIST. The plain loop uses the course's sampler: Euler's
+rule (ddim) with one guidance scale. Ours uses the sampler of the recipe: dpmpp-2m with guidance in a limited interval. The
+part of the gain that comes from the sampler is recorded too: each network is also sampled with the other sampler. It needs
+MNIST.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ EPOCH = 60_000
 
 
 class Reversed(nn.Module):
-    """The course's direction of time (1 is the picture) in ours (1 is the noise)."""
+    """A network with the course's direction of time (1 is the picture) for our direction (1 is noise)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -73,7 +74,7 @@ def course_model(weights: Path) -> Pretrained:
 
 
 def quality(model: Pretrained, scale: float, sampler: Walk, samples: int, target: Moments) -> tuple[float, float]:
-    """(Fréchet distance to the test digits, share read as asked)."""
+    """Return the Fréchet distance to the test digits, and the share that is read correctly."""
     asked = as_often(mnist("train").labels, samples)
     drawn, _ = draw_digits(model, asked, {"guidance_scale": scale, "steps": 20, **sampler})
     return frechet(moments(digit_features(drawn)), target), float(
@@ -82,7 +83,7 @@ def quality(model: Pretrained, scale: float, sampler: Walk, samples: int, target
 
 
 def record(folder: Path, samples: int, target: Moments) -> None:
-    """Measure a finished plain loop: its last epoch at every scale, then by our sampler."""
+    """Measure the last epoch of a finished plain loop at every guidance scale, and with our sampler."""
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     last, rows = log[-1]["epoch"], []
 
@@ -101,7 +102,7 @@ def record(folder: Path, samples: int, target: Moments) -> None:
 
 
 def rates(batch_size: int, pairs: int = 5, pictures: int = 2560) -> tuple[list[float], list[float]]:
-    """Pictures a second of the plain loop and of the fast recipe, in alternating slices."""
+    """Return the pictures per second of the plain loop and of the fast recipe, from alternating slices."""
     recipe, data = find("flow", classes=True), mnist("train")
     config = replace(recipe.config, batch_size=batch_size)
     fast = train(start(recipe.network(), data, config), data, recipe.loss, config)

@@ -1,7 +1,7 @@
 """Peak resident memory of each training on the CPU: python bench/training_memory.py.
 
-A minute of each, in processes of their own (the denoiser then makes five or six steps). Counts everything: PyTorch, MNIST, the
-network with its gradients and averages, a checkpoint written, samples drawn.
+Each training runs for a minute in its own process (the denoiser then makes five or six steps). The memory includes PyTorch,
+MNIST, the network with its gradients and averages, a checkpoint that is written, and samples that are drawn.
 """
 
 from __future__ import annotations

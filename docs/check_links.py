@@ -1,4 +1,4 @@
-"""Check that every link of a built site that stays inside it leads somewhere:  python docs/check_links.py out/docs"""
+"""Check that every internal link of a built site leads to a page:  python docs/check_links.py out/docs"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class Page(HTMLParser):
-    """The addresses that a page refers to, the names it can be referred to by, and what it loads from elsewhere."""
+    """Collect the links of a page, the names of its places, and what it loads from other servers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ def read(file: Path) -> Page:
 
 
 def faults(site: Path) -> Iterator[str]:
-    """What is wrong with the links of a site, one line each."""
+    """Return the faults of the links of a site, one line each."""
     for file in sorted(site.rglob("*.html")):
         page = read(file)
         for address in page.loaded:

@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def beside(images: Sequence[Image.Image]) -> Image.Image:
-    """Images of one height in a row."""
+    """Put images of the same height in a row."""
     row = Image.new("RGB", (sum(image.width for image in images), images[0].height))
     for number, image in enumerate(images):
         row.paste(image, (sum(each.width for each in images[:number]), 0))

@@ -35,11 +35,11 @@ class Example:
     """A technique as the gallery shows it.
 
     Args:
-        name: of its command and function.
+        name: the name of its command and function.
         summary: the first sentence of its docstring.
-        equation: what the docstring says after that.
-        command: a command line, as one types it.
-        python: the same request as a call.
+        equation: the rest of the docstring.
+        command: a command line.
+        python: the same request as a Python call.
         options: its fields.
     """
 
@@ -52,7 +52,7 @@ class Example:
 
 
 def examples() -> Iterator[Example]:
-    """Every technique of the registry."""
+    """Return every technique of the registry."""
     for name, row in TECHNIQUES.items():
         summary, _, equation = inspect.cleandoc(row.spec.__doc__ or "").partition("\n")
         job = parse_technique(row.example)
@@ -61,13 +61,13 @@ def examples() -> Iterator[Example]:
 
 
 def other_commands() -> Iterator[tuple[str, str, Sequence[Field[Any]]]]:
-    """Name, first sentence and options of the commands that are no techniques."""
+    """Return name, first sentence and options of the commands that are not techniques."""
     for name, row in OWN.items():
         yield name, summary(row.spec), fields(row.spec)
 
 
 def call(job: Job) -> str:
-    """A request as a call of the Python function of its technique; pictures are those that come with noisewalk.
+    """Return a request as a call of its Python function; the pictures are those that come with noisewalk.
 
     >>> print(call(parse_technique("anagram 6 9 --views identity rotate180 --seed 7")))
     nw.anagram("digits", ["6", "9"], ["identity", "rotate180"], seed=7)
@@ -86,7 +86,7 @@ def call(job: Job) -> str:
 
 
 def command(line: str) -> str:
-    """A command line, with its options on lines of their own if it is long.
+    """Return a command line, with its options on separate lines if it is long.
 
     >>> print(command("noisewalk denoise emoji-fox.png --prompt 'a fox face' --guidance-scale 1 --t 500 690 840 --method all"))
     noisewalk denoise emoji-fox.png \\
@@ -112,14 +112,14 @@ def _literal(value: Any) -> str:
 
 
 def modules(package: str) -> list[str]:
-    """The public modules of a package of noisewalk, in the order of their names; the module itself if it is no package."""
+    """Return the public modules of a package of noisewalk, sorted by name; for a module, the module itself."""
     found = importlib.import_module(f"noisewalk.{package}")
     names = [each.name for each in pkgutil.walk_packages(getattr(found, "__path__", []), f"noisewalk.{package}.")]
     return [name for name in names if inspect.getdoc(importlib.import_module(name))] or [f"noisewalk.{package}"]
 
 
 def option_rows(options: Sequence[Field[Any]]) -> list[tuple[str, str, str]]:
-    """Name, default and help text of the fields of a request."""
+    """Return name, default and help text of the fields of a request."""
     return [(each.name, _shown(each), help_of(each).replace("|", "\\|")) for each in options]
 
 
@@ -133,7 +133,7 @@ def _shown(each: Field[Any]) -> str:
 
 
 def summary(thing: Any) -> str:
-    """The first sentence of a docstring, for a cell of a table; a function that is loaded later is loaded now."""
+    """Return the first sentence of a docstring for a cell of a table; a lazy function is loaded first."""
     name = getattr(thing, "__name__", "")
     thing = pkgutil.resolve_name(name) if ":" in name else thing
     return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")

@@ -1,6 +1,6 @@
-"""What a cell prints, as one text.
+"""The output of a cell as one text.
 
-It arrives in pieces that end anywhere. MyST-NB ends a line after each of them, in the middle of a word too.
+It arrives in pieces that may end in the middle of a word, and MyST-NB ends a line after each of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 
 def joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Outputs with the pieces of each stream put together, where the first of them was.
+    """Join the pieces of each stream at the place of the first one.
 
     >>> pieces = [{"output_type": "stream", "name": "stdout", "text": text} for text in ("ev", "ery")]
     >>> joined(pieces)[0]["text"]
