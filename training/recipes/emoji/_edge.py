@@ -1,4 +1,4 @@
-"""What the recipe's commands share: arguments by tyro, and one line instead of a traceback."""
+"""Code that all commands of the recipe share: arguments by tyro, and one line instead of a traceback."""
 
 from __future__ import annotations
 

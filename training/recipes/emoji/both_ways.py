@@ -1,4 +1,4 @@
-"""Anagrams and hybrids of the reports' pairs, as pictures and read by a scorer: python both_ways.py --model runs/emoji-64."""
+"""Make the anagrams and hybrids of the reports' pairs, and score them: python both_ways.py --model runs/emoji-64."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ def main(
     out: Path = Path("evaluation"),
     threads: int = 1,
 ) -> None:
-    """Write OUT/illusions.png, one row a pair, and print for how many seeds both prompts are read.
+    """Write OUT/illusions.png with a row per pair, and print for how many seeds both prompts are read.
 
-    An anagram is read upright and upside down; a hybrid far (a quarter of its size, enlarged again) and near. Read means that
-    the scorer prefers the right prompt of the pair in both views.
+    An anagram is read upright and upside down. A hybrid is read far (at a quarter of its size, enlarged again) and near. A
+    prompt is read if the scorer prefers it to the other prompt of the pair.
 
     Args:
         model: a run folder, a .safetensors file or a bundled model.
-        upsample: further stages: 1 for 256x256, where there is an upscaler.
-        seeds: of each pair, from 0.
-        steps, guidance_scale: of the walk; the model's default number of steps if None.
+        upsample: the number of further stages: 1 for 256x256, if there is an upscaler.
+        seeds: the number of seeds per pair, from 0.
+        steps: the steps of the walk; None for the model's default.
+        guidance_scale: the guidance scale of the walk.
         scorer: the image-text scorer.
         out: the folder to write.
-        threads: of PyTorch.
+        threads: the threads of PyTorch.
     """
     torch.set_num_threads(threads)
     pairs, found, judge = json.loads((HERE / "prompts.json").read_text()), load(model), load_scorer(scorer)
@@ -54,7 +55,7 @@ def main(
 
 
 def drawn(model: Pretrained, kind: str, first: str, second: str, how: tuple[int, int, int, float]) -> Tensor:
-    """Pictures (N, 3, S, S) in [-1, 1] of a pair; `how` is (further stages, seeds, steps, guidance scale)."""
+    """Return pictures (N, 3, S, S) in [-1, 1] of a pair; `how` is (further stages, seeds, steps, guidance scale)."""
     upsample, seeds, steps, guidance = how
     if kind == "anagrams":
         views = ["identity", "rotate180"]
@@ -70,13 +71,13 @@ def drawn(model: Pretrained, kind: str, first: str, second: str, how: tuple[int,
 
 
 def afar(pictures: Tensor) -> Tensor:
-    """What is left of pictures at a quarter of their size, enlarged again."""
+    """Return pictures at a quarter of their size, enlarged again."""
     small = torch.nn.functional.avg_pool2d(pictures, 4)
     return torch.nn.functional.interpolate(small, pictures.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def read(judge: ImageTextScorer, views: tuple[Tensor, Tensor], first: str, second: str) -> int:
-    """For how many pictures the scorer prefers the first prompt in the first view and the second in the second."""
+    """Return for how many pictures the scorer prefers the first prompt in the first view, and the second in the second."""
     one, other = (judge.score(each, [first, second]) for each in views)
     return int(((one[:, 0] > one[:, 1]) & (other[:, 1] > other[:, 0])).sum())
 

@@ -21,12 +21,12 @@ def main(
     """Write DATA/scenes-SIZE.safetensors and its .json (scenes-SIZE-held-out with --held-out).
 
     Args:
-        data: the folder NOISEWALK_DATA names, with packages/ in it.
-        num: scenes.
-        size: side of the pictures, pixels.
-        held_out: of combinations that are never trained on.
-        first: number of the first scene; a scene is the same for the same number. Above 0, scenes are added to the file.
-        processes: that render.
+        data: the folder that NOISEWALK_DATA names, with packages/ in it.
+        num: the number of scenes.
+        size: the side of the pictures in pixels.
+        held_out: whether the scenes have combinations that are never trained on.
+        first: the number of the first scene; the same number gives the same scene. Above 0, scenes are added to the file.
+        processes: the number of processes that render.
     """
     made = list(track(render_pool(data, size, num, held_out, first, processes), f"render {num} scenes", num))
     done = [each for each in made if each is not None]

@@ -1,4 +1,4 @@
-"""Enlarge held-out drawings with an upscaler, beside what they should be: python enlarged.py runs/upscaler sheet.png."""
+"""Enlarge held-out drawings with an upscaler, beside the originals: python enlarged.py runs/upscaler sheet.png."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def main(
     blur: float = 0.0,
     threads: int = 1,
 ) -> None:
-    """One column a drawing: small and enlarged plainly (bilinear), by the upscaler, and the true one.
+    """Draw a column per drawing: the small one enlarged bilinearly, the one from the upscaler, and the original.
 
     Args:
         model: a run folder or a .safetensors file.
         out: the PNG to write.
-        num: drawings, of pairs never trained on.
-        steps: of the walk, one network call each.
-        guidance_scale: of classifier-free guidance by the caption.
-        noise_level: timestep to which the small picture is noised.
-        blur: soften the small picture first, in halvings of its resolution.
-        threads: of PyTorch.
+        num: the number of drawings, from pairs that were never trained on.
+        steps: the steps of the walk, with one network call each.
+        guidance_scale: the scale of classifier-free guidance by the caption.
+        noise_level: the timestep to which the small picture is noised.
+        blur: how much the small picture is softened first, in halvings of its resolution.
+        threads: the threads of PyTorch.
     """
     torch.set_num_threads(threads)
     upscaler = load_upscaler(weights_path(model), torch.device("cpu"), torch.float32)
@@ -68,7 +68,7 @@ def main(
 
 
 def psnr(x: Tensor, reference: Tensor) -> float:
-    """Mean over pictures of 10 log10(4 / mse), data in [-1, 1]."""
+    """Return the mean over pictures of the PSNR, 10 log10(4 / mse), for data in [-1, 1]."""
     return float((10 * (4 / (x - reference).square().flatten(1).mean(1)).log10()).mean())
 
 

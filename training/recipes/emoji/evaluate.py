@@ -37,19 +37,20 @@ def main(
     min_styles: int = World.min_styles,
     silhouettes: Literal["none", "named", "all"] = World.silhouettes,
 ) -> None:
-    """Write OUT/evaluation.json and, of a model, OUT/nearest.png (16 samples above their nearest training pictures).
+    """Write OUT/evaluation.json and, for a model, OUT/nearest.png (16 samples above their nearest training pictures).
 
     Args:
-        model: a run folder, a .safetensors file or a bundled model; none measures the scorers on real pictures alone.
-        scorer: the scorer that is bundled, or a run folder.
-        second: one of another seed and architecture.
-        num: prompts of trained (concept, style) pairs.
-        held_out: prompts of held-out pairs.
-        steps: of a walk, instead of the model's default.
-        guidance_scale: instead of the model's default.
+        model: a run folder, a .safetensors file or a bundled model; without one, only the scorers are measured.
+        scorer: the bundled scorer, or the folder of a run.
+        second: a scorer with another seed and architecture.
+        num: the number of prompts from trained (concept, style) pairs.
+        held_out: the number of prompts from held-out pairs.
+        steps: the steps of a walk; the default is the model's.
+        guidance_scale: the guidance scale; the default is the model's.
         out: the folder to write.
-        threads: of PyTorch.
-        min_styles, silhouettes: of the world that is asked about.
+        threads: the threads of PyTorch.
+        min_styles: see `World`.
+        silhouettes: see `World`.
     """
     torch.set_num_threads(threads)
     world = World(min_styles, silhouettes)
@@ -77,14 +78,14 @@ def main(
 
 
 def share(scorer: ImageTextScorer, pictures: Tensor, asked: Any) -> float:
-    """Share of questions answered rightly."""
+    """Return the share of questions that are answered correctly."""
     return float(picked(scorer, pictures, asked).float().mean())
 
 
 def _measure(
     model: Pretrained, scorers: dict[str, ImageTextScorer], real: Any, asked: Any, walk: Any, report: dict[str, Any]
 ) -> Tensor:
-    """Fill the report of a model; returns its drawings of the trained pairs at its default guidance."""
+    """Fill the report of a model, and return its drawings of the trained pairs at its default guidance."""
     train, unseen = real
     steps = walk[0] or model.defaults.steps
     guidance = walk[1] or model.defaults.guidance_scale

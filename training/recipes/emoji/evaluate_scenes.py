@@ -1,4 +1,4 @@
-"""Measure what a model composes: python evaluate_scenes.py scenes --model runs/emoji-64; also colours and prompts."""
+"""Measure how well a model draws scenes, colours or prompts: python evaluate_scenes.py scenes --model runs/emoji-64."""
 
 from __future__ import annotations
 
@@ -50,12 +50,14 @@ def main(
         what: scenes (held-out pairs in a relation, beside real scenes of the same pairs), colours (20 things in 8 colours) or
             prompts (those of prompts.json).
         model: a run folder, a .safetensors file or a bundled model.
-        num: scenes.
-        seeds: of each prompt, from 0.
-        steps, guidance_scale: of a walk, instead of the model's defaults.
-        scorer, second: the image-text scorers; prompts are judged by the second.
+        num: the number of scenes.
+        seeds: the number of seeds per prompt, from 0.
+        steps: the steps of a walk; the default is the model's.
+        guidance_scale: the guidance scale; the default is the model's.
+        scorer: the image-text scorer.
+        second: the second scorer, which judges prompts.
         out: the folder to write.
-        threads: of PyTorch.
+        threads: the threads of PyTorch.
     """
     torch.set_num_threads(threads)
     scorers = {"scorer": load_scorer(scorer), "second": load_scorer(second)}
@@ -75,13 +77,13 @@ def main(
 
 
 def draw(model: Pretrained, walk: Walk, said: Sequence[str]) -> Tensor:
-    """Pictures (N, 3, S, S) in [-1, 1] of prompts, prompt i with seed i."""
+    """Return pictures (N, 3, S, S) in [-1, 1] of prompts, prompt i with seed i."""
     guidance = model.defaults.guidance_scale if walk[1] is None else walk[1]
     return torch.cat(list(drawn(model, said, guidance, walk[0] or model.defaults.steps)))
 
 
 def scenes(model: Pretrained, walk: Walk, scorers: dict[str, ImageTextScorer], num: int, report: dict[str, Any]) -> Tensor:
-    """Both things of held-out pairs found, and the relation, in drawn scenes and in real ones."""
+    """Measure how often both things and their relation are found, in generated and in real scenes of held-out pairs."""
     pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), 64, "held out")
     asked = pairs(index, num)
     made, real = draw(model, walk, [pair.prompt for pair in asked]), from_uint8(pictures[[pair.row for pair in asked]])
@@ -98,7 +100,7 @@ def scenes(model: Pretrained, walk: Walk, scorers: dict[str, ImageTextScorer], n
 
 
 def colours(model: Pretrained, walk: Walk, scorers: dict[str, ImageTextScorer], report: dict[str, Any]) -> Tensor:
-    """The colour that was asked for, and the thing still named rightly among the twenty."""
+    """Measure how often the colour is correct, and how often the thing is named correctly among the twenty."""
     asked = [(thing, colour) for thing in THINGS for colour in COLOURS]
     made = draw(model, walk, [with_article(f"{colour} {thing}") for thing, colour in asked])
     right = [main_colour(picture) == colour for picture, (_, colour) in zip(made, asked, strict=True)]
@@ -112,7 +114,7 @@ def colours(model: Pretrained, walk: Walk, scorers: dict[str, ImageTextScorer], 
 
 
 def prompts(model: Pretrained, walk: Walk, judge: ImageTextScorer, seeds: int, report: dict[str, Any]) -> Tensor:
-    """Each prompt of the list with so many seeds, and whether the scorer picks it among twenty of the list (in the mean)."""
+    """Make each prompt of the list with several seeds, and measure how often the scorer picks it among twenty of the list."""
     lists = json.loads((HERE / "prompts.json").read_text())
     said = [prompt for kind in ("reports", "course", "plan") for prompt in lists[kind]]
     rows = []
@@ -129,7 +131,7 @@ def prompts(model: Pretrained, walk: Walk, judge: ImageTextScorer, seeds: int, r
 
 
 def grid(pictures: Tensor, columns: int) -> Tensor:
-    """Pictures (N, 3, S, S) side by side, (1, 3, rows S, columns S)."""
+    """Put pictures (N, 3, S, S) side by side as (1, 3, rows S, columns S)."""
     blank = torch.ones_like(pictures[:1]).expand(-len(pictures) % columns, -1, -1, -1)
     lines = torch.split(torch.cat([pictures, blank]), columns)
     return torch.cat([torch.cat(list(line), 2) for line in lines], 1)

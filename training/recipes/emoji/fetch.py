@@ -9,10 +9,10 @@ from pictures.packages import PACKAGES, fetch
 
 
 def main(data: tyro.conf.Positional[Path]) -> None:
-    """Bring what is missing into DATA/packages (30 MB), with npm.
+    """Fetch missing packages into DATA/packages (30 MB) with npm.
 
     Args:
-        data: the folder NOISEWALK_DATA names.
+        data: the folder that NOISEWALK_DATA names.
     """
     for pack, new in fetch(data / "packages", PACKAGES):
         print(f"{'fetched' if new else 'present'}  {pack.name:36} {pack.version:8} {pack.licence:12} {pack.credit}")

@@ -49,13 +49,13 @@ def main(
 
     Args:
         run: the run folder.
-        kind: what it is.
+        kind: the kind of network.
         out: the file to write.
-        quality: evaluation.json of evaluate.py, to be kept in the card.
+        quality: evaluation.json of evaluate.py, which the card keeps.
         command: how it was trained, if not by the recipe alone.
-        guidance_scale: of a model, used where the user is silent.
-        record: which keywords and pictograms a model draws rightly, measured by prompts_known.py; only these count as
-            known besides the names.
+        guidance_scale: the default guidance scale of a model.
+        record: the keywords and pictograms that a model draws correctly, measured by prompts_known.py; besides the names, only
+            these count as known.
     """
     card: dict[str, Any] = {
         "kind": kind,
@@ -74,7 +74,7 @@ def main(
 
 
 def known(world: World, record: Path | None) -> list[str]:
-    """Names of the concepts of a world, the best name of each first; then their keywords, or what a record says is drawn."""
+    """Return the names of a world's concepts, the best name of each first, and then their keywords or the words of a record."""
     _, index = read_pictures(RENDERED)
     concepts = world.concepts(index)
     rows = [row for row in index if row["key"] in concepts]
@@ -88,7 +88,7 @@ def known(world: World, record: Path | None) -> list[str]:
 
 
 def filler() -> list[str]:
-    """Words of styles and media: known, but naming nothing."""
+    """Return the words of styles and media, which are known but do not name a thing."""
     return sorted({word for phrase in (*MEDIA, *(p for ps in STYLES.values() for p in ps)) for word in words(phrase)})
 
 

@@ -1,11 +1,11 @@
-"""Which names the emoji model draws rightly, and from which cosine on a prompt counts as far from all of them.
+"""Measure which names the emoji model draws correctly, and below which cosine a prompt is far from all of them.
 
     NOISEWALK_DATA=... python prompts_known.py draw RECORD.json     (the drawings of the recipe, rendered at 64 pixels)
     python prompts_known.py calibrate RECORD.json
 
-`draw` asks the model for one picture of every candidate (pictograms that only parts of the training saw, and keywords) and
-the bundled scorer for the best of twenty names; it goes on where it stopped. `calibrate` prints the cosine to the nearest
-concept of the model's world above which a word is more likely drawn rightly than wrongly.
+`draw` makes one picture of every candidate (pictograms that only parts of the training saw, and keywords), and the bundled
+scorer chooses the best of twenty names; the same command continues where it stopped. `calibrate` prints the cosine to the
+nearest concept of the model's world above which a word is drawn correctly more often than not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Record = dict[str, dict[str, list[str]]]
 
 
 def candidates() -> tuple[list[str], dict[str, list[str]]]:
-    """The first names of the world's concepts, and words that are none of its names, by kind."""
+    """Return the first names of the world's concepts, and other words by their kind."""
     _, index = read_pictures(64)
     concepts, wider = World().concepts(index), World(silhouettes="named").concepts(index)
     rows = {row["key"]: row for row in index}
@@ -70,7 +70,7 @@ def read(record: Path) -> Record:
 
 
 def calibrate(record: Path) -> None:
-    """How many of the words at each cosine were drawn rightly, and the cosine at which a fitted logistic curve is one half."""
+    """Print how many words at each cosine were drawn correctly, and the cosine at which a fitted logistic curve is one half."""
     table, encode = load_words(), load("emoji").encode
     assert isinstance(encode, TextPrompts)
     assert encode.vocabulary is not None

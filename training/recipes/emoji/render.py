@@ -12,11 +12,11 @@ from rich.progress import track
 
 
 def main(data: tyro.conf.Positional[Path], size: int = 64) -> None:
-    """Write DATA/pictures-SIZE.safetensors and its .json; icons that do not render are named, counted and left out.
+    """Write DATA/pictures-SIZE.safetensors and its .json; icons that do not render are named and left out.
 
     Args:
-        data: the folder NOISEWALK_DATA names, with packages/ in it.
-        size: side of the pictures, pixels.
+        data: the folder that NOISEWALK_DATA names, with packages/ in it.
+        size: the side of the pictures in pixels.
     """
     wanted = list(icons(data / "packages"))
     done = list(track(render(wanted, size), f"render {len(wanted)} icons", len(wanted)))

@@ -1,10 +1,10 @@
-"""From which score on a scorer is right about real pictures that it never saw.
+"""Measure from which score on a scorer is right about real pictures that it never saw.
 
     NOISEWALK_DATA=... python scorer_reliability.py digits    (the 10,000 test digits, each asked about all ten digits)
     NOISEWALK_DATA=... python scorer_reliability.py emoji     (the recipe's held-out drawings, each asked about 20 names)
 
-Prints for several scores: of the pairs (picture, prompt) that score at least so much, the share whose prompt is true; and of
-the true pairs, the share that score so much. The constants `RELIABLE` of the scorers are read off these tables.
+For several scores it prints the share of true prompts among the pairs (picture, prompt) with at least that score, and the share
+of the true pairs that have that score. The constants `RELIABLE` of the scorers come from these tables.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from noisewalk.training.data import from_uint8, mnist
 
 
 def digits() -> tuple[Tensor, Tensor]:
-    """Scores (N, 10) of the test digits for the ten prompts, and which are true."""
+    """Return the scores (N, 10) of the test digits for the ten prompts, and which are true."""
     test = mnist("test")
     scores = DigitScorer().score(from_uint8(test.pictures), [str(digit) for digit in range(10)])
     return scores, test.labels[:, None] == torch.arange(10)
 
 
 def emoji() -> tuple[Tensor, Tensor]:
-    """Scores (N, 20) of the held-out drawings in colour for their own name and nineteen others without a style."""
+    """Return the scores (N, 20) of held-out drawings in colour for their own name and nineteen others without a style."""
     _, train = select(32, World())
     pictures, rows = select(32, World(), "held out")
     scorer = load_scorer()

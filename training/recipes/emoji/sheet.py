@@ -31,17 +31,17 @@ def main(
     zoom: int = 3,
     threads: int = 1,
 ) -> None:
-    """One row of `num` seeds for each prompt, three rows of prompts side by side.
+    """Draw a row of `num` seeds for each prompt, with three prompts side by side.
 
     Args:
         model: a run folder, a .safetensors file or a bundled model.
         out: the PNG to write.
-        prompts: what to draw.
-        num: seeds a prompt.
-        steps: of Heun's rule, two network calls each but the last.
-        guidance_scale: of classifier-free guidance.
-        zoom: pixels of the sheet for one of a picture.
-        threads: of PyTorch.
+        prompts: the prompts.
+        num: the number of seeds per prompt.
+        steps: the steps of Heun's rule, with two network calls each except the last.
+        guidance_scale: the scale of classifier-free guidance.
+        zoom: the pixels of the sheet per pixel of a picture.
+        threads: the threads of PyTorch.
     """
     torch.set_num_threads(threads)
     drawn = load(model)

@@ -1,4 +1,4 @@
-"""Train the picture model or a scorer: python train.py stage1 --out runs/stage1; the same command goes on later."""
+"""Train the picture model or a scorer: python train.py stage1 --out runs/stage1; the same command continues a run."""
 
 from __future__ import annotations
 
@@ -35,19 +35,21 @@ def main(
     device: str = "auto",
     threads: int = 0,
 ) -> None:
-    """Train into OUT, going on from its checkpoint if it has one; a checkpoint every five minutes, and on Ctrl-C.
+    """Train into OUT, from its checkpoint if it has one; a checkpoint is written every five minutes and after Ctrl-C.
 
     Args:
         what: the recipe.
-        out: the run folder.
-        init: the model or run whose weights to begin with, instead of the recipe's.
-        minutes: stop (and save) after so many minutes.
-        steps: length of the run, instead of the recipe's; matters for a learning rate that falls.
-        learning_rate, batch_size, decay: instead of the recipe's.
-        scenes: the share of what stage1 sees that is scenes, in [0, 1).
-        seed: of the weights, the order of pictures, times and noise.
-        device: cpu, cuda, or auto.
-        threads: of PyTorch; 0 for its own choice.
+        out: the folder of the run.
+        init: the model or run whose weights it starts from; the default is the recipe's.
+        minutes: the time after which it saves and stops.
+        steps: the length of the run, on which a falling learning rate depends; the default is the recipe's.
+        learning_rate: the learning rate; the default is the recipe's.
+        batch_size: the batch size; the default is the recipe's.
+        decay: how the learning rate falls; the default is the recipe's.
+        scenes: the share of scenes in the data of stage1, in [0, 1).
+        seed: the seed of the weights, the order of pictures, times and noise.
+        device: cpu, cuda or auto.
+        threads: the threads of PyTorch; 0 for its own choice.
     """
     if threads:
         torch.set_num_threads(threads)
@@ -67,7 +69,7 @@ def main(
 
 
 def configured(recipe: Recipe, device: str, steps: int | None, **changes: Any) -> Recipe:
-    """A recipe with other settings; bfloat16 only where the device multiplies it."""
+    """Return a recipe with other settings; bfloat16 only if the device multiplies it in hardware."""
     config = replace(recipe.config, **{name: value for name, value in changes.items() if value is not None})
     config = replace(config, bf16=config.bf16 and fastest_dtype(torch.device(device)) == torch.bfloat16)
     if steps is None:

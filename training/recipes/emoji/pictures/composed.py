@@ -1,4 +1,4 @@
-"""How well scenes are drawn: both things found, the relation right, the colour the one that was asked for."""
+"""Measures of generated scenes: whether both things are found, and whether the relation and the colour are correct."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _REGIONS: dict[str, tuple[tuple[Square, ...], tuple[Square, ...]]] = {
 
 @dataclass(frozen=True)
 class Pair:
-    """Two things in a relation, and the words the scorer may choose from for either.
+    """Two things in a relation, and the words from which the scorer chooses.
 
     Args:
         prompt: the sentence that is drawn.
         things: the nouns.
         relation: a key of `RELATIONS`.
-        row: of the scene in its pool, which is the real picture.
-        wrong: other nouns.
+        row: the row of the scene in its pool, which has the real picture.
+        wrong: the wrong nouns.
     """
 
     prompt: str
@@ -52,7 +52,7 @@ class Pair:
 
 
 def pairs(index: Sequence[dict[str, Any]], num: int, among: int = 20, seed: int = 0) -> list[Pair]:
-    """The first `num` scenes of a pool in one of the measured relations, each with `among` - 1 wrong nouns."""
+    """Return the first `num` scenes of a pool with a measured relation, each with `among` - 1 wrong nouns."""
     draw = random.Random(seed)
     nouns = sorted({thing for said in index if said["relation"] in RELATIONS for thing in said["things"]})
     made: list[Pair] = []
@@ -67,7 +67,7 @@ def pairs(index: Sequence[dict[str, Any]], num: int, among: int = 20, seed: int 
 
 
 def crop(picture: Tensor, square: Square) -> Tensor:
-    """A square part of a picture (3, S, S) in [-1, 1], enlarged to (3, S, S)."""
+    """Return a square part of a picture (3, S, S) in [-1, 1], enlarged to (3, S, S)."""
     size = picture.shape[-1]
     top, left, side = (number * size // 100 for number in square)
     cut = picture[None, :, top : top + side, left : left + side]
@@ -80,7 +80,7 @@ right: each thing fits its own region better than the other's (for "wearing", th
 
 
 def seen(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Pair]) -> Tensor:
-    """(N, 4) bool, see `SEEN`: what a scorer sees in pictures (N, 3, S, S) in [-1, 1] of pairs."""
+    """Return what a scorer sees in pictures (N, 3, S, S) in [-1, 1] of pairs, as (N, 4) bool; see `SEEN`."""
     found = []
     for picture, pair in zip(pictures, asked, strict=True):
         captions = [with_article(noun) for noun in (*pair.things, *pair.wrong)]
@@ -96,7 +96,7 @@ def seen(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Pair]) -> Te
 
 
 def main_colour(picture: Tensor) -> str:
-    """The colour word of most of what is no background in a picture (3, S, S) in [-1, 1]."""
+    """Return the colour word of the largest part of a picture (3, S, S) in [-1, 1] that is not background."""
     rgb = ((picture + 1) / 2).clamp(0, 1).flatten(1).T
     counted = dict.fromkeys(PAINTS, 0)
     for each in rgb.tolist():

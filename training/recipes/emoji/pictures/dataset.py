@@ -1,4 +1,4 @@
-"""The training set: drawn icons of the chosen concepts, and the tokens of their captions."""
+"""The training set: rendered icons of the chosen concepts, and the tokens of their captions."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class World:
-    """Which concepts are drawn.
+    """The concepts that are drawn.
 
     Args:
-        min_styles: in at least so many of the seven coloured styles.
-        silhouettes: which pictograms of what is drawn in fewer: "none", "named" (by one word, or by two of which the second is
+        min_styles: the fewest of the seven coloured styles that must have a concept.
+        silhouettes: the pictograms of other concepts: "none", "named" (with one word, or with two words of which the second is
             drawn in colour: "campfire", "pirate skull", but not "marrow drain") or "all".
-        without: groups and subgroups of emojibase left out.
+        without: the groups and subgroups of emojibase that are left out.
     """
 
     min_styles: int = 1
@@ -43,7 +43,7 @@ class World:
     without: tuple[str, ...] = ("symbols", "time")
 
     def concepts(self, index: Sequence[Row]) -> frozenset[str]:
-        """Keys of the concepts that are in it."""
+        """Return the keys of its concepts."""
         styles: dict[str, set[str]] = {}
         for row in index:
             if not {row["group"], row["subgroup"]} & set(self.without):
@@ -61,12 +61,13 @@ class World:
 
 @dataclass(frozen=True, eq=False)
 class Captioned:
-    """Pictures, each with several captions, one of which is drawn each time.
+    """Pictures with several captions each, of which one is drawn at random for every batch.
 
     Args:
         pictures: (N, 3, S, S) uint8.
-        tokens, masks: (N, V, L) rows of the word table, and where there are any.
-        table: the words' vectors.
+        tokens: (N, V, L) the rows of the word table for V captions of at most L tokens.
+        masks: (N, V, L) bool, true where there is a token.
+        table: the word vectors.
     """
 
     pictures: Tensor
@@ -78,21 +79,21 @@ class Captioned:
         return len(self.pictures)
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
-        """Pictures, and as condition the word vectors (N, L, D) and mask (N, L) of one caption each."""
+        """Return pictures, with the word vectors (N, L, D) and the mask (N, L) of one caption each as their condition."""
         which = torch.randint(self.tokens.shape[1], rows.shape, generator=generator, device=generator.device)
         return self.pictures[rows], (self.table.vectors(self.tokens[rows, which].long()), self.masks[rows, which])
 
     def to(self, device: torch.device) -> Captioned:
-        """The same set on a device."""
+        """Return the same set on a device."""
         table = WordTable(self.table.pieces, self.table.codes.to(device), self.table.scales.to(device))
         return Captioned(self.pictures.to(device), self.tokens.to(device), self.masks.to(device), table)
 
 
 def captioned(size: int, world: World, prompts: TextPrompts, split: Split = "train", variants: int = 16) -> Captioned:
-    """The pictures of a world, or those held out of it, with `variants` captions each.
+    """Return the pictures of a world, or its held-out pictures, with `variants` captions each.
 
     Args:
-        size: side of the pictures, pixels; the rendered ones are averaged down.
+        size: the side of the pictures in pixels; rendered pictures are averaged down to it.
 
     Raises:
         UserError: the rendered pictures are missing or damaged.
@@ -101,7 +102,7 @@ def captioned(size: int, world: World, prompts: TextPrompts, split: Split = "tra
 
 
 def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, list[Row]]:
-    """The pictures (N, 3, size, size) uint8 of a world that are trained on, or those held out, and what they are.
+    """Return the training pictures (N, 3, size, size) uint8 of a world, or its held-out pictures, with their icons.
 
     Raises:
         UserError: the rendered pictures are missing or damaged, or none is in this world.
@@ -119,7 +120,7 @@ def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, lis
 
 
 def with_captions(pictures: Tensor, rows: Sequence[Row], prompts: TextPrompts, variants: int) -> Captioned:
-    """Pictures with `variants` captions each."""
+    """Add `variants` captions to each picture."""
     texts = [c for row in rows for c in captions(row["names"], row["keywords"], row["style"], variants, _only(row))]
     tokens, masks = prompts.rows(texts)
     shape = (len(rows), variants, prompts.max_tokens)
@@ -127,12 +128,12 @@ def with_captions(pictures: Tensor, rows: Sequence[Row], prompts: TextPrompts, v
 
 
 def _only(row: Row) -> bool:
-    """Whether a silhouette is all there is of a name; a "pirate skull" is not, or "a skull" would be drawn in black."""
+    """Return whether a name has only silhouettes; "pirate skull" has not, or else "a skull" would be drawn in black."""
     return row["group"] == "pictograms" and " " not in row["names"][0]
 
 
 def read_pictures(size: int) -> tuple[Tensor, list[Row]]:
-    """The rendered pictures (N, 3, size, size) uint8 and what they are, from NOISEWALK_DATA/emoji or NOISEWALK_DATA.
+    """Return the rendered pictures (N, 3, size, size) uint8 and their icons, from NOISEWALK_DATA/emoji or NOISEWALK_DATA.
 
     Raises:
         UserError: NOISEWALK_DATA is not set, or the files are missing or do not belong together.
@@ -156,7 +157,7 @@ def read_pictures(size: int) -> tuple[Tensor, list[Row]]:
 
 
 def shrink(pictures: Tensor, size: int) -> Tensor:
-    """uint8 pictures averaged over squares down to `size`."""
+    """Average uint8 pictures over squares, down to `size`."""
     if pictures.shape[-1] == size:
         return pictures
     parts = [F.avg_pool2d(part.float(), part.shape[-1] // size) for part in torch.split(pictures, 1024)]

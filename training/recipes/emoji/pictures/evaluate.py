@@ -1,4 +1,4 @@
-"""How good drawn emoji are: named rightly among twenty captions, distributed like real ones, and no copies of them."""
+"""Measures of generated emoji: whether they are named correctly among twenty captions, are like real ones, and no copies."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from .dataset import Row
 
 @dataclass(frozen=True)
 class Question:
-    """Captions of which the first one is true.
+    """Captions, of which the first is true.
 
     Args:
-        row: the picture, or the (concept, style) to draw.
+        row: the row of the picture or of the (concept, style) pair.
         captions: the true caption, then others.
     """
 
@@ -38,11 +38,11 @@ class Question:
 
 
 def questions(rows: Sequence[Row], others: Sequence[Row], among: int = 20, seed: int = 0) -> list[Question]:
-    """One question for each row: its caption among those of other concepts in the same style, so that style is no help.
+    """Return a question for each row: its caption among captions of other concepts in the same style.
 
     Args:
-        rows: what is asked about.
-        others: rows whose concepts (with other names) wrong captions are made of.
+        rows: the rows that the questions are about.
+        others: the rows whose concepts give the wrong captions.
     """
     draw = random.Random(seed)
     names = {row["key"]: row["names"][0] for row in others if row["style"] in STYLES}
@@ -54,7 +54,7 @@ def questions(rows: Sequence[Row], others: Sequence[Row], among: int = 20, seed:
 
 
 def picked(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Question]) -> Tensor:
-    """(N,) bool: whether pictures (N, 3, S, S) score higher for the true caption of their question than for others."""
+    """Return (N,) bool: whether pictures (N, 3, S, S) have a higher score for the true caption than for the others."""
     texts = sorted({text for question in asked for text in question.captions})
     column = {text: i for i, text in enumerate(texts)}
     scores = scorer.score(pictures, texts)
@@ -63,7 +63,7 @@ def picked(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Question])
 
 
 def drawn(model: Pretrained, prompts: Sequence[str], guidance_scale: float, steps: int, batch: int = 32) -> Iterator[Tensor]:
-    """Pictures of prompts, `batch` at a time, prompt i with seed i, by the model's own step rule and grid."""
+    """Generate pictures of prompts, `batch` at a time, prompt i with seed i, with the model's own step rule and grid."""
     path = levels(model.schedule, walk_times(model.defaults.grid, model.schedule, steps))
     step = STEP_RULES[model.defaults.step_rule]()
     for i in range(0, len(prompts), batch):
@@ -78,11 +78,11 @@ def drawn(model: Pretrained, prompts: Sequence[str], guidance_scale: float, step
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """How near drawn pictures are to the training set.
+    """How near generated pictures are to the training set.
 
     Args:
-        rows: (N,) the nearest training picture of each.
-        near: share nearer than 99 % of held-out real pictures are to theirs: about 0.01 if none is a copy.
+        rows: (N,) the row of the nearest training picture of each.
+        near: the share that is nearer than 99 % of held-out real pictures are; about 0.01 if none is a copy.
     """
 
     rows: Tensor
@@ -90,12 +90,12 @@ class Copies:
 
 
 def copies(pictures: Tensor, train: Tensor, held_out: Tensor) -> Copies:
-    """Nearest training pictures of drawn ones, by root mean square over pixels; all (·, 3, S, S) in [-1, 1]."""
+    """Find the nearest training pictures of generated ones, by root mean square over pixels; all (·, 3, S, S) in [-1, 1]."""
     distances, rows = nearest_neighbours(pictures, train)
     usual = nearest_neighbours(held_out, train)[0].quantile(0.01)
     return Copies(rows, float((distances < usual).float().mean()))
 
 
 def distance(scorer: ImageTextScorer, pictures: Tensor, real: Tensor) -> float:
-    """Fréchet distance of two sets in the scorer's features; compare equal counts only."""
+    """Return the Fréchet distance of two sets in the scorer's features; compare only sets of the same size."""
     return frechet(moments(scorer.features(pictures)), moments(scorer.features(real)))

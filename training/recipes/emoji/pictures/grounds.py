@@ -1,4 +1,4 @@
-"""What stands behind things, drawn by program: sky, hills, mountains, sea, snow, night, desert, rain, waterfalls."""
+"""Backgrounds drawn by program: sky, hills, mountains, sea, snow, night, desert, rain and waterfalls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .vector import Canvas
 
 
 def shade(draw: random.Random, hue: float, lightness: float, saturation: float) -> str:
-    """A colour near the given one (degrees, [0, 1], [0, 1])."""
+    """Return a random colour near a given one (degrees, [0, 1], [0, 1])."""
     rgb = colorsys.hls_to_rgb(
         (hue + draw.uniform(-8, 8)) % 360 / 360, min(0.98, lightness * draw.uniform(0.92, 1.08)), saturation
     )
@@ -18,17 +18,17 @@ def shade(draw: random.Random, hue: float, lightness: float, saturation: float) 
 
 
 def rectangle(canvas: Canvas, top: float, height: float, colour: str) -> None:
-    """A band from edge to edge."""
+    """Draw a band from edge to edge."""
     canvas.add(f'<rect x="-1" y="{top:.1f}" width="102" height="{height:.1f}" fill="{colour}"/>')
 
 
 def polygon(canvas: Canvas, points: Sequence[tuple[float, float]], colour: str) -> None:
-    """A filled polygon."""
+    """Draw a filled polygon."""
     canvas.add(f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}" fill="{colour}"/>')
 
 
 def sky(canvas: Canvas, draw: random.Random, when: str = "day") -> None:
-    """The whole square as sky: "day", "night" (stars and a moon), "sunset" or "snow"."""
+    """Fill the square with sky: "day", "night" (with stars and a moon), "sunset" or "snow"."""
     hue, lightness, saturation = {"day": (205, 0.80, 0.8), "night": (230, 0.16, 0.5), "sunset": (22, 0.70, 0.9)}.get(
         when, (210, 0.86, 0.35)
     )
@@ -45,7 +45,7 @@ def sky(canvas: Canvas, draw: random.Random, when: str = "day") -> None:
 
 
 def moon(canvas: Canvas, draw: random.Random) -> None:
-    """A full moon or a crescent in an upper corner."""
+    """Draw a full moon or a crescent in an upper corner."""
     x, y, r = draw.choice((16, 84)), draw.uniform(12, 18), draw.uniform(7, 10)
     canvas.add(f'<circle cx="{x}" cy="{y:.1f}" r="{r:.1f}" fill="#fdf3c4"/>')
     if draw.random() < 0.5:
@@ -57,7 +57,7 @@ GROUNDS = {"grass": (105, 0.45, 0.5), "snow": (208, 0.96, 0.4), "sand": (42, 0.7
 
 
 def ground(canvas: Canvas, draw: random.Random, kind: str, top: float, when: str = "day") -> None:
-    """Flat ground from `top` to the lower edge; darker at night."""
+    """Draw flat ground from `top` to the lower edge, darker at night."""
     hue, lightness, saturation = GROUNDS[kind]
     dark = (0.55 if kind != "snow" else 0.8) if when == "night" else 1
     rectangle(canvas, top, 101 - top, shade(draw, hue, dark * lightness, saturation))
@@ -69,7 +69,7 @@ def ground(canvas: Canvas, draw: random.Random, kind: str, top: float, when: str
 
 
 def hills(canvas: Canvas, draw: random.Random, kind: str, top: float, when: str = "day") -> None:
-    """Round hills whose crests are near `top`, and ground under them."""
+    """Draw round hills with their crests near `top`, and ground below them."""
     hue, lightness, saturation = GROUNDS[kind]
     dark = 0.6 if when == "night" else 1
     for x, r in ((draw.uniform(5, 25), draw.uniform(34, 46)), (draw.uniform(70, 95), draw.uniform(34, 46))):
@@ -79,14 +79,14 @@ def hills(canvas: Canvas, draw: random.Random, kind: str, top: float, when: str 
 
 
 def hill(canvas: Canvas, draw: random.Random, kind: str, top: float, when: str = "day") -> None:
-    """One round hill with its crest in the middle."""
+    """Draw one round hill with its crest in the middle."""
     hue, lightness, saturation = GROUNDS[kind]
     colour = shade(draw, hue, (0.6 if when == "night" else 1) * lightness, saturation)
     canvas.add(f'<ellipse cx="50" cy="{top + 55:.1f}" rx="{draw.uniform(58, 75):.1f}" ry="55" fill="{colour}"/>')
 
 
 def mountains(canvas: Canvas, draw: random.Random, base: float, snowy: bool, when: str = "day", num: int = 3) -> None:
-    """Peaks that stand on `base`, with white tops if snowy (small ones otherwise, sometimes)."""
+    """Draw peaks that stand on `base`, with white tops if `snowy` (otherwise sometimes with small ones)."""
     hue, saturation = draw.choice(((215, 0.25), (25, 0.3), (150, 0.2)))
     order = draw.sample(range(num), num)
     for i in order:
@@ -104,7 +104,7 @@ def mountains(canvas: Canvas, draw: random.Random, base: float, snowy: bool, whe
 
 
 def peak(canvas: Canvas, top: tuple[float, float], base: float, half: float, colour: str, cap: float) -> None:
-    """One mountain: its top, half its width at the base, and the share of it that is white."""
+    """Draw one mountain, given its top, half its width at the base, and the share of it that is white."""
     x, y = top
     polygon(canvas, [(x - half, base + 1), (x, y), (x + half, base + 1)], colour)
     polygon(canvas, [(x, y), (x + half, base + 1), (x + half * 0.25, base + 1)], "#00000022")
@@ -122,21 +122,21 @@ def peak(canvas: Canvas, top: tuple[float, float], base: float, half: float, col
 
 
 def snowfall(canvas: Canvas, draw: random.Random) -> None:
-    """White flakes all over."""
+    """Draw white flakes everywhere."""
     for _ in range(draw.randint(14, 30)):
         x, y, r = draw.uniform(0, 100), draw.uniform(0, 100), draw.uniform(0.7, 1.6)
         canvas.add(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}" fill="#ffffff"/>')
 
 
 def rain(canvas: Canvas, draw: random.Random) -> None:
-    """Blue strokes all over."""
+    """Draw blue strokes everywhere."""
     for _ in range(draw.randint(16, 30)):
         x, y = draw.uniform(0, 100), draw.uniform(0, 95)
         canvas.add(f'<path d="M{x:.1f} {y:.1f}l-1.5 6" stroke="#3d7fd6" stroke-width="1.2"/>')
 
 
 def waterfall(canvas: Canvas, draw: random.Random, left: float, top: float, width: float, base: float) -> None:
-    """Falling water with pale stripes, and foam where it meets the pool."""
+    """Draw falling water with pale stripes, and foam at its foot."""
     blue = shade(draw, 203, 0.66, 0.75)
     polygon(canvas, [(left, top), (left + width, top), (left + width * 1.1, base), (left - width * 0.1, base)], blue)
     for _ in range(max(2, round(width / 4))):

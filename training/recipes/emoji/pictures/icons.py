@@ -1,4 +1,4 @@
-"""Icons of all packages, each with what it shows: a concept shared between packages, its names and its keywords."""
+"""The icons of all packages, each with its concept; packages share concepts with their names and keywords."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class Concept:
     """Something that can be drawn.
 
     Args:
-        key: its name as a slug, "old-man": the same in every package.
-        names: what it is called, best first: "rocket", "rocket ship".
-        keywords: words that go with it: "space", "launch".
-        group, subgroup: emojibase's, "travel-places" and "transport-air"; "pictograms" for what is no emoji.
+        key: its name as a slug, such as "old-man"; it is the same in every package.
+        names: its names, best first, such as "rocket" and "rocket ship".
+        keywords: words that belong to it, such as "space" and "launch".
+        group: its group in emojibase, such as "travel-places"; "pictograms" for a concept that is not an emoji.
+        subgroup: its subgroup in emojibase, such as "transport-air".
     """
 
     key: str
@@ -36,7 +37,7 @@ class Concept:
 
 @dataclass(frozen=True)
 class Icon:
-    """One picture to be drawn: `name` of the package `style`, as SVG, and its concept."""
+    """A picture to render: the icon `name` of the package `style` as SVG, and its concept."""
 
     style: str
     name: str
@@ -46,7 +47,7 @@ class Icon:
 
 @dataclass(frozen=True)
 class Dictionary:
-    """Concepts by emoji (code points, as "1f680"), by name and by short code without spaces ("rocketship")."""
+    """The concepts by emoji (code points, such as "1f680"), by name, and by short code without spaces ("rocketship")."""
 
     by_code: dict[str, Concept]
     by_name: dict[str, Concept]
@@ -54,7 +55,7 @@ class Dictionary:
 
 
 def dictionary(folder: Path) -> Dictionary:
-    """The emoji of emojibase with emojilib's keywords; flags and components are left out."""
+    """Return the emoji of emojibase with emojilib's keywords, without flags and components."""
     base = members(package("emojibase-data"), folder, ("en/data.json", "meta/groups.json", *SHORTCODES))
     extra = members(package("emojilib"), folder, ("dist/emoji-en-US.json",))["dist/emoji-en-US.json"]
     groups = base["meta/groups.json"]
@@ -83,7 +84,7 @@ def dictionary(folder: Path) -> Dictionary:
 
 
 def icons(folder: Path) -> Iterator[Icon]:
-    """Every icon of every picture package, without flags, skin-tone variants and names that say nothing."""
+    """Return every icon of every picture package, without flags, skin-tone variants and meaningless names."""
     known = dictionary(folder)
     for pack in PACKAGES:
         if pack.name.startswith("@iconify-json/"):
@@ -100,7 +101,7 @@ def _of(pack: Package, folder: Path, known: Dictionary) -> Iterator[Icon]:
         if icon.get("hidden") or _is_skin(name, codes.get(name, []), data["icons"]):
             continue
         concept = _concept(name, codes.get(name, []), known)
-        if pack.short == "game-icons":  # short codes are loose ("skeleton" is the skull), and these are no emoji
+        if pack.short == "game-icons":  # short codes are not exact ("skeleton" is the skull), and these are not emoji
             concept = known.by_name.get(_squashed(name), Concept(name, (name.replace("-", " "),), (), "pictograms"))
         if concept is not None:
             yield Icon(pack.short, name, concept, _svg(icon, data))
@@ -120,7 +121,7 @@ def _is_skin(name: str, codes: list[str], names: dict[str, Any]) -> bool:
 
 
 def _svg(icon: dict[str, Any], data: dict[str, Any]) -> str:
-    """The icon's body in an <svg> element, black where it takes the colour of the text."""
+    """Return the body of an icon in an <svg> element, with black for the colour of the text."""
     width = icon.get("width", data.get("width", 16))
     height = icon.get("height", data.get("height", 16))
     box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
@@ -131,7 +132,7 @@ def _svg(icon: dict[str, Any], data: dict[str, Any]) -> str:
 
 
 def _readable(label: str) -> str:
-    """emojibase's label as one would say it: "man: red hair" -> "man with red hair"."""
+    """Return a label of emojibase in natural words: "man: red hair" becomes "man with red hair"."""
     text = re.sub(r"\(.*?\)", "", label.lower().replace("“", "").replace("”", "").replace("’", "'")).strip()
     who, colon, what = text.partition(": ")
     if not colon:

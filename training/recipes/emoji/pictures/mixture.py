@@ -1,4 +1,4 @@
-"""What stage I is trained on: single drawings, some with a neutral caption, and as many scenes."""
+"""The training data of stage I: single drawings, some with a neutral caption, and scenes."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _CLEAN = frozenset({"animals-nature", "food-drink", "smileys-emotion", "travel-p
 
 @dataclass(frozen=True, eq=False)
 class Repeated:
-    """Captioned pictures, some of them several times in an epoch.
+    """Captioned pictures, of which an epoch shows some several times.
 
     Args:
         data: the pictures.
-        rows: (M,) their rows, as often as an epoch shows them.
+        rows: (M,) their rows, each as often as an epoch shows it.
     """
 
     data: Captioned
@@ -53,16 +53,16 @@ class Repeated:
         return self.data.batch(self.rows[rows], generator)
 
     def to(self, device: torch.device) -> Repeated:
-        """The same on a device."""
+        """Return the same data on a device."""
         return Repeated(self.data.to(device), self.rows.to(device))
 
 
 def mixture(size: int, world: World, prompts: TextPrompts, scenes: float = 0.5) -> Repeated:
-    """Single drawings of a world and scenes of the pool in NOISEWALK_DATA.
+    """Return single drawings of a world, and scenes of the pool in NOISEWALK_DATA.
 
     Args:
-        size: side of the pictures, pixels.
-        scenes: the share of an epoch that is scenes, in [0, 1); every scene is shown once an epoch.
+        size: the side of the pictures in pixels.
+        scenes: the share of scenes in an epoch, in [0, 1); every scene is shown once per epoch.
 
     Raises:
         UserError: the drawings or scenes are not rendered.
@@ -79,7 +79,7 @@ def mixture(size: int, world: World, prompts: TextPrompts, scenes: float = 0.5) 
 
 
 def neutral(data: Captioned, rows: Sequence[Row], prompts: TextPrompts) -> Captioned:
-    """The last caption of each picture of a clean group replaced by one of `NEUTRAL`."""
+    """Replace the last caption of each picture of a clean group by one of `NEUTRAL`."""
     tokens, masks = prompts.rows(list(NEUTRAL))
     clean = torch.tensor([row["group"] in _CLEAN for row in rows]).nonzero()[:, 0]
     which = torch.arange(len(clean)) % len(NEUTRAL)
@@ -89,7 +89,7 @@ def neutral(data: Captioned, rows: Sequence[Row], prompts: TextPrompts) -> Capti
 
 
 def scene_captions(size: int, prompts: TextPrompts, split: Split = "train", variants: int = 16) -> Captioned:
-    """The scenes of a pool with their captions, repeated up to `variants`."""
+    """Return the scenes of a pool with their captions, repeated up to `variants` each."""
     pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), max(size, RENDERED), split)
     num = len(index[0]["captions"])
     texts = [text for said in index for text in said["captions"]]
@@ -100,7 +100,7 @@ def scene_captions(size: int, prompts: TextPrompts, split: Split = "train", vari
 
 
 def paired_with_scenes(size: int, world: World, prompts: TextPrompts) -> Pairs:
-    """What scorers learn from: the single drawings of a world and scenes, where the same things are the same concept.
+    """Return the training data of scorers: single drawings of a world, and scenes; the same things are the same concept.
 
     Raises:
         UserError: the drawings or scenes are not rendered.
@@ -114,7 +114,7 @@ def paired_with_scenes(size: int, world: World, prompts: TextPrompts) -> Pairs:
 
 
 def joined(first: Captioned, second: Captioned) -> Captioned:
-    """Two sets of captioned pictures of the same size, with as many captions each, as one."""
+    """Join two sets of captioned pictures that have the same size and the same number of captions."""
     return Captioned(
         torch.cat([first.pictures, second.pictures]),
         torch.cat([first.tokens, second.tokens]),

@@ -1,4 +1,4 @@
-"""What captions call the emoji, and how they count them."""
+"""The nouns by which captions name emoji, and their plurals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NOUNS = {
 
 
 def noun(name: str) -> str:
-    """What a caption calls an emoji: "dog face" -> "dog".
+    """Return the noun of an emoji in captions: "dog face" becomes "dog".
 
     >>> noun("dog face"), noun("red apple"), noun("automobile"), noun("smiling face")
     ('dog', 'red apple', 'car', 'smiling face')
@@ -70,7 +70,7 @@ _MASS = re.compile(
 
 
 def countable(name: str) -> bool:
-    """Whether "two ..." can be said of a noun.
+    """Return whether one can say "two ..." with a noun.
 
     >>> countable("apple"), countable("glasses"), countable("bus"), countable("milk")
     (True, False, True, False)
@@ -79,7 +79,7 @@ def countable(name: str) -> bool:
 
 
 def plural(name: str) -> str:
-    """The plural of a noun, which is its last word.
+    """Return the plural of a noun, of which the last word changes.
 
     >>> [plural(n) for n in ("red apple", "old man", "bus", "strawberry", "monkey", "mouse", "bicycle", "sailboat")]
     ['red apples', 'old men', 'buses', 'strawberries', 'monkeys', 'mice', 'bicycles', 'sailboats']

@@ -1,4 +1,4 @@
-"""x0 prediction with the loss of velocity prediction: what suits patches that hold more numbers than the network is wide."""
+"""x0 prediction with the loss of velocity prediction, for patches that hold more numbers than the network is wide."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ the mean of the logit (Esser et al. 2024, https://arxiv.org/abs/2403.03206)."""
 
 @dataclass(frozen=True, eq=False)
 class CleanPrediction:
-    """The network says x0, and is judged by the velocity that this implies on the linear path.
+    """The loss of a network that predicts x0, measured on the velocity that this implies on the linear path.
 
     L = E_t,x0,eps || (network((1 - t) x0 + t eps, t) - x0) / max(t, floor) ||^2, averaged over pixels.
 
     Args:
         null: the condition that means "anything", tensors (1, ...).
-        dropout: share of conditions replaced by `null`.
-        floor: least t in the weight.
-        times: (N, generator) -> (N,) times of a batch in [0, 1].
+        dropout: the share of conditions that are replaced by `null`.
+        floor: the smallest t in the weight.
+        times: maps (N, generator) to the (N,) times of a batch in [0, 1].
 
     Reference: Li & He, *Back to Basics: Let Denoising Generative Models Denoise*, 2025 (https://arxiv.org/abs/2511.13720):
     x-prediction with v-loss.
@@ -38,7 +38,7 @@ class CleanPrediction:
     times: Times = LATE
 
     def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
-        """(N,) per-picture losses for x0 (N, C, H, W) in [-1, 1]; all randomness from `generator`, on its device."""
+        """Return the losses (N,) of x0 (N, C, H, W) in [-1, 1]; all randomness comes from `generator`, on its device."""
         t = self.times(len(x0), generator)
         eps = torch.randn(x0.shape, generator=generator, device=generator.device)
         at = t[:, None, None, None]

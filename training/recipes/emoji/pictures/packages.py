@@ -1,4 +1,4 @@
-"""The npm packages the pictures and their words come from: pinned, checked, with their licences."""
+"""The npm packages with the pictures and their words: pinned and checked, with their licences."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from noisewalk.errors import UserError
 
 @dataclass(frozen=True)
 class Package:
-    """One npm package.
+    """An npm package.
 
     Args:
-        name, version: what `npm pack` is asked for.
-        sha512: of the tarball, hexadecimal.
-        licence: SPDX identifier; share-alike licences are not used.
-        credit: who drew it, and where it is from.
+        name: its name for `npm pack`.
+        version: its version.
+        sha512: the SHA-512 of its tarball, in hexadecimal.
+        licence: the SPDX identifier of its licence; share-alike licences are not used.
+        credit: its authors and its origin.
     """
 
     name: str
@@ -35,12 +36,12 @@ class Package:
 
     @property
     def short(self) -> str:
-        """The name without its scope: "noto", "emojilib"."""
+        """The name without its scope, such as "noto" or "emojilib"."""
         return self.name.rpartition("/")[2]
 
     @property
     def tarball(self) -> str:
-        """The file name `npm pack` gives it."""
+        """The name of the file that `npm pack` writes."""
         return f"{self.name.lstrip('@').replace('/', '-')}-{self.version}.tgz"
 
 
@@ -129,12 +130,12 @@ PACKAGES: tuple[Package, ...] = (
 
 
 def package(short: str) -> Package:
-    """The package of a short name ("noto")."""
+    """Return a package by its short name, such as "noto"."""
     return next(p for p in PACKAGES if p.short == short)
 
 
 def fetch(folder: Path, packages: tuple[Package, ...] = PACKAGES) -> Iterator[tuple[Package, bool]]:
-    """Bring every package that is missing into `folder` with `npm pack`, check all; yields (package, newly fetched).
+    """Fetch missing packages into `folder` with `npm pack`, check all, and yield (package, whether it is new).
 
     Raises:
         UserError: npm is missing or fails, or a file is not the pinned one.
@@ -149,10 +150,10 @@ def fetch(folder: Path, packages: tuple[Package, ...] = PACKAGES) -> Iterator[tu
 
 
 def verified(pack: Package, folder: Path) -> bytes:
-    """The bytes of a package's tarball, if they are the pinned ones.
+    """Return the bytes of a package's tarball, after a check of their SHA-512.
 
     Raises:
-        UserError: it is missing, or another file than the one pinned here.
+        UserError: it is missing, or is not the pinned file.
     """
     path = folder / pack.tarball
     if not path.is_file():
@@ -167,7 +168,7 @@ def verified(pack: Package, folder: Path) -> bytes:
 
 
 def members(pack: Package, folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    """JSON files of a package by their name inside it; a name it does not have is left out.
+    """Return JSON files of a package by their names in it; names that it does not have are left out.
 
     Raises:
         UserError: the package is missing, changed, or not readable.

@@ -1,4 +1,4 @@
-"""Training the image-text scorer: pictures with captions, distorted as drawn pictures may be, told apart in a batch."""
+"""Training the image-text scorer: distorted pictures and their captions are matched within a batch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .dataset import Captioned, Split, World, select, with_captions
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Captioned pictures, and which of them show the same concept.
+    """Captioned pictures with their concepts.
 
     Args:
         captioned: N pictures with their captions.
-        concepts: (N,) number of each picture's concept.
+        concepts: (N,) the number of each picture's concept.
     """
 
     captioned: Captioned
@@ -31,17 +31,17 @@ class Pairs:
         return len(self.captioned)
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Condition]:
-        """Pictures, and as condition the word vectors (N, L, D) and mask (N, L) of one caption each, and concepts (N,)."""
+        """Return pictures, with the word vectors (N, L, D) and mask (N, L) of one caption each, and the concepts (N,)."""
         pictures, words = self.captioned.batch(rows, generator)
         return pictures, (*words, self.concepts[rows])
 
     def to(self, device: torch.device) -> Pairs:
-        """The same pairs on a device."""
+        """Return the same pairs on a device."""
         return Pairs(self.captioned.to(device), self.concepts.to(device))
 
 
 def paired(size: int, world: World, prompts: TextPrompts, split: Split = "train") -> Pairs:
-    """The pictures of a world, or those held out of it, as pairs.
+    """Return the pictures of a world, or its held-out pictures, as pairs.
 
     Raises:
         UserError: the rendered pictures are missing or damaged.
@@ -53,18 +53,18 @@ def paired(size: int, world: World, prompts: TextPrompts, split: Split = "train"
 
 @dataclass(frozen=True)
 class Distort:
-    """Random distortions, so that the scorer also reads what is blurred, noisy, shifted or of an odd colour.
+    """Random distortions, so that the scorer also reads pictures that are blurred, noisy, shifted or have odd colours.
 
     Args:
-        degrees: rotation up to this angle, either way.
-        scale: relative change of size, either way.
-        shift: translation up to this share of the side, either way.
-        blur: the strongest loss of sharpness, in halvings of the resolution.
-        colour: standard deviation of the entries of the 3x3 matrix added to the identity, acting on RGB around white.
-        noise: standard deviation (itself the size of a normal number) of noise.
-        erase: chance of a white rectangle of up to half the side.
+        degrees: the largest rotation, in both directions.
+        scale: the largest relative change of size, in both directions.
+        shift: the largest translation as a share of the side, in all directions.
+        blur: the strongest blur, in halvings of the resolution.
+        colour: the standard deviation of the 3x3 matrix that is added to the identity and acts on RGB around white.
+        noise: the standard deviation of the random size of the noise.
+        erase: the probability of a white rectangle of at most half the side.
 
-    Pictures are mirrored half of the time, so that the scorer knows no left from right, but does know up from down.
+    Half of the pictures are mirrored, so that the scorer does not tell left from right, but it does tell up from down.
     """
 
     degrees: float = 15.0
@@ -76,7 +76,7 @@ class Distort:
     erase: float = 0.4
 
     def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """(N, 3, S, S) in [-1, 1], white around; all randomness from `generator`, on its device."""
+        """Distort pictures (N, 3, S, S) in [-1, 1] on white; all randomness comes from `generator`, on its device."""
         x = self._warp(pictures, generator)
         n = len(x)
         x = soften(x, self.blur * torch.rand(n, generator=generator, device=generator.device))
@@ -117,11 +117,11 @@ class Distort:
 
 
 def soften(x: Tensor, level: Tensor) -> Tensor:
-    """A mixture of pictures and their halvings, enlarged again.
+    """Mix pictures with their halvings, which are enlarged again.
 
     Args:
         x: (N, C, S, S), S divisible by 4.
-        level: (N,) from 0 (as it is) over 1 (what is left at half the side) to 2 (at a quarter).
+        level: (N,) from 0 (unchanged) over 1 (half the side) to 2 (a quarter of the side).
     """
     size, level = x.shape[-1], level.view(-1, 1, 1, 1)
     out = x * (1 - level).clamp(min=0)
@@ -132,16 +132,17 @@ def soften(x: Tensor, level: Tensor) -> Tensor:
 
 
 def contrastive_loss(logits: Tensor, concepts: Tensor) -> Tensor:
-    """(N,) mean of the cross entropies of finding the caption of a picture and the picture of a caption.
+    """Return (N,) the mean of two cross entropies: of finding the caption of a picture, and the picture of a caption.
 
-    L_i = -(log softmax_j(l_ij)_i + log softmax_j(l_ji)_i) / 2, over the j of other concepts than i's, and i itself: another
-    drawing of the same thing is no wrong answer.
+    L_i = -(log softmax_j(l_ij)_i + log softmax_j(l_ji)_i) / 2, over i itself and all j with other concepts, because
+    another drawing of the same thing is not a wrong answer.
 
     Args:
-        logits: (N, N), pictures by captions.
-        concepts: (N,).
+        logits: (N, N) for each picture (row) and each caption (column).
+        concepts: (N,) the numbers of the concepts.
 
-    Reference: Radford et al. 2021, figure 3.
+    Reference: Radford et al., *Learning Transferable Visual Models From Natural Language Supervision*, 2021, figure 3,
+    https://arxiv.org/abs/2103.00020.
     """
     same = concepts[:, None] == concepts[None]
     same.fill_diagonal_(False)
@@ -152,6 +153,6 @@ def contrastive_loss(logits: Tensor, concepts: Tensor) -> Tensor:
 
 
 def pairs_loss(distort: Distort, network: Network, pictures: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
-    """(N,) losses of a batch of `Pairs`."""
+    """Return the losses (N,) of a batch of `Pairs`."""
     vectors, mask, concepts = cond
     return contrastive_loss(network(distort(pictures, generator), vectors, mask), concepts)

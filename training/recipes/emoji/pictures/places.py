@@ -1,4 +1,4 @@
-"""Templates of places: a castle on a hill, a ship on the sea, a wolf at night, a house in the snow, something in a forest."""
+"""Templates of places: a castle on a hill, a ship on the sea, a wolf at night, a house in the snow, a thing in a forest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .vector import Box, Drawing
 
 
 def placed(stage: Stage) -> Scene:
-    """A castle on a hill; a ship on the sea; a wolf at night; a house in the snow."""
+    """Compose a thing in a place, such as a castle on a hill, a ship on the sea, a wolf at night or a house in the snow."""
     draw = stage.draw
     nouns = sorted(set(stage.drawings.by_noun) - {"sun", "moon", "cloud", "rainbow", "star", "mountain"})
     place = draw.choice(("hill", "mountain", "snow", "sea", "night", "desert", "rain", "beach", "grass", "sunset", "forest"))
@@ -107,7 +107,7 @@ def _forest(stage: Stage, what: Drawing, colour: str) -> tuple[Box, list[str]]:
 
 
 def trees(stage: Stage, draw: random.Random, kind: str, when: str, num: int, name: str = "") -> str:
-    """Sky, ground and rows of trees of one or two sorts; returns the emoji name of the first sort."""
+    """Draw sky, ground and rows of one or two kinds of trees, and return the emoji name of the first kind."""
     known = stage.drawings.of((name,) if name else ("deciduous tree", "evergreen tree"))
     if not known:
         raise Missing

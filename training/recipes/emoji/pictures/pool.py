@@ -1,4 +1,4 @@
-"""Pools of scenes: rendered once by number, with their captions, for training and for evaluation."""
+"""Pools of scenes, which are rendered once with their captions, for training and for evaluation."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Pixels = NDArray[np.uint8]
 
 @cache
 def drawings(data: Path) -> dict[str, Box]:
-    """All coloured drawings of the packages in a folder, by style."""
+    """Return all coloured drawings of the packages in a folder, by style."""
     return boxes(measured(icons(data / "packages"), data / "drawings.json"))
 
 
 def render_scene(number: int, data: Path, size: int, held_out: bool, captions: int = 8) -> tuple[Pixels, dict[str, Any]] | None:
-    """The picture (3, size, size) uint8 of a scene's number, and what it shows; None if it does not render."""
+    """Return the picture (3, size, size) uint8 of a scene's number and its description; None if it does not render."""
     torch.set_num_threads(1)
     scene = compose(drawings(data), TEMPLATES, number, held_out)
     try:
@@ -46,24 +46,24 @@ def render_scene(number: int, data: Path, size: int, held_out: bool, captions: i
         return None
     said = asdict(scene) | {"captions": sentences(scene, captions), "number": number}
     said.pop("svg")
-    return picture.numpy(), said  # a tensor would travel between processes as an open file
+    return picture.numpy(), said  # between processes, a tensor would be an open file
 
 
 def render_pool(data: Path, size: int, num: int, held_out: bool, first: int, processes: int) -> Iterator[Any]:
-    """Scenes `first`, `first` + 1, ... as `render_scene` gives them, in their order."""
-    drawings(data)  # measured before the processes part
+    """Yield the scenes `first`, `first` + 1, ... in order, as `render_scene` returns them."""
+    drawings(data)  # measured before the processes start
     work = partial(render_scene, data=data, size=size, held_out=held_out)
     with multiprocessing.get_context("fork").Pool(processes) as pool:
         yield from pool.imap(work, range(first, first + num), chunksize=32)
 
 
 def pool_path(data: Path, size: int, split: Split) -> Path:
-    """Where a pool of scenes is kept."""
+    """Return the file of a pool of scenes."""
     return data / f"scenes-{size}{'' if split == 'train' else '-held-out'}.safetensors"
 
 
 def save_pool(path: Path, done: list[tuple[Pixels, dict[str, Any]]], add: bool = False) -> None:
-    """Write pictures (N, 3, S, S) uint8 and, beside them, what they show as JSON; behind those that are there, if `add`."""
+    """Write pictures (N, 3, S, S) uint8 and their descriptions as JSON; with `add`, after the existing ones."""
     pictures = torch.from_numpy(np.stack([picture for picture, _ in done]))
     index = [said for _, said in done]
     if add:
@@ -74,10 +74,10 @@ def save_pool(path: Path, done: list[tuple[Pixels, dict[str, Any]]], add: bool =
 
 
 def read_pool(data: Path, size: int, split: Split = "train") -> tuple[Tensor, list[dict[str, Any]]]:
-    """A pool that `compose.py` wrote.
+    """Read a pool that `compose.py` wrote.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no pool.
     """
     path = pool_path(data, size, split)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""What is trained on the emoji: the picture model and the scorers."""
+"""The training recipes of the emoji: the picture models and the scorers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVERYTHING = World(silhouettes="all", without=())
 
 
 def emoji_32() -> Recipe:
-    """Flow matching of 32x32 emoji and pictograms from captions with the text U-Net (caption dropout 0.1)."""
+    """Return flow matching of 32x32 emoji and pictograms from captions, with the text U-Net (caption dropout 0.1)."""
     shape, world = TextUNetConfig(), World()
     prompts = TextPrompts(load_words(), shape.max_tokens)
     objective = Objective(LinearPath(), "flow_prediction", dropout=0.1, null=prompts(""))
@@ -52,13 +52,13 @@ STAGE_1 = TextUNetConfig(image_size=64, patch=4)
 
 
 def stage1(init: str = "emoji", scenes: float = 0.5) -> Recipe:
-    """64x64 pictures of single things and scenes from captions with the text U-Net.
+    """Return the recipe of 64x64 pictures of single things and scenes from captions, with the text U-Net.
 
     The learning rate is constant and the weights are averaged, so that the run may be stopped at any time.
 
     Args:
-        init: the model whose weights it starts from where shapes agree; "" for random ones.
-        scenes: the share of what it sees that is scenes.
+        init: the model whose weights it starts from where the shapes agree; "" for random weights.
+        scenes: the share of scenes in the training data.
     """
     world = World()
     prompts = TextPrompts(load_words(), STAGE_1.max_tokens)
@@ -76,18 +76,18 @@ def stage1(init: str = "emoji", scenes: float = 0.5) -> Recipe:
 
 
 def scorer(shape: PairConfig, epochs: float, learning_rate: float) -> Recipe:
-    """An image-text scorer of all emoji, pictograms and scenes: contrastive, in batches of 256, of distorted pictures."""
+    """Return the contrastive recipe of an image-text scorer of emoji, pictograms and scenes, in batches of 256."""
     prompts = TextPrompts(load_words(), shape.max_tokens)
     card = {"network": "pair", "config": asdict(shape), "world": asdict(EVERYTHING)}
     config = TrainConfig(
         epochs, 256, learning_rate, warmup=200, decay="none", weight_decay=0.1, ema_decay=0.998
-    )  # the average of the weights stands for a decay, so that a run may be stopped at any time
+    )  # averaged weights replace a decay, so that a run may be stopped at any time
     data = partial(paired_with_scenes, shape.image_size, EVERYTHING, prompts)
     return Recipe(lambda: PairNetwork(shape), data, partial(pairs_loss, Distort()), config, card)
 
 
 def upscaler(shape: TextUNetConfig) -> Recipe:
-    """x0 prediction on the linear path: of a patch of 4x4 pixels, noise has 48 numbers and clip art few.
+    """Return x0 prediction on the linear path: in a patch of 4x4 pixels, noise has 48 numbers, and clip art only a few.
 
     Reference: Li & He, *Back to Basics: Let Denoising Generative Models Denoise*, 2025 (why x0 with large patches).
     """

@@ -1,4 +1,4 @@
-"""SVG -> uint8 pictures on white, into one safetensors file with a JSON index beside it."""
+"""Rendering SVG as uint8 pictures on white, in one safetensors file with a JSON index."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .icons import Icon
 
 @dataclass(frozen=True)
 class Rendered:
-    """How far rendering is.
+    """The progress of rendering.
 
     Args:
-        icon: the one just drawn.
-        picture: (3, size, size) uint8, None if it does not render.
-        problem: why not.
+        icon: the icon that was rendered.
+        picture: (3, size, size) uint8; None if it does not render.
+        problem: why it does not render.
     """
 
     icon: Icon
@@ -36,10 +36,10 @@ class Rendered:
 
 
 def draw(svg: str, size: int) -> Tensor:
-    """An SVG on a white square: (3, size, size) uint8, centred, its proportions kept.
+    """Render an SVG on a white square as (3, size, size) uint8, centred and with its proportions.
 
     Raises:
-        ValueError: it does not render, or shows nothing at all.
+        ValueError: it does not render, or is empty.
         UserError: resvg is not installed.
     """
     try:
@@ -60,7 +60,7 @@ def draw(svg: str, size: int) -> Tensor:
 
 
 def render(icons: Iterable[Icon], size: int) -> Iterator[Rendered]:
-    """Draw icons one after another; one that does not render is told, not raised."""
+    """Render icons one after the other; an icon that does not render is reported and does not stop the rest."""
     for icon in icons:
         try:
             yield Rendered(icon, draw(icon.svg, size))
@@ -71,7 +71,7 @@ def render(icons: Iterable[Icon], size: int) -> Iterator[Rendered]:
 
 
 def save_pictures(folder: Path, size: int, done: list[Rendered]) -> Path:
-    """Write what was drawn as `pictures-SIZE.safetensors` (uint8, N x 3 x size x size) and its index as JSON."""
+    """Write rendered pictures as `pictures-SIZE.safetensors` (uint8, N x 3 x size x size), and their index as JSON."""
     kept = [(r.icon, r.picture) for r in done if r.picture is not None]
     index = [{"style": icon.style, "name": icon.name, **asdict(icon.concept)} for icon, _ in kept]
     path = folder / f"pictures-{size}.safetensors"

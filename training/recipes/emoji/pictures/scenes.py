@@ -1,4 +1,4 @@
-"""Scenes: several drawings of one style put together by program, with captions that say exactly what is shown."""
+"""Scenes: several drawings of one style that a program composes, with exact captions."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Scene:
     """A composed picture.
 
     Args:
-        svg: the picture, 100 by 100.
-        sentences: what is to be seen, in several ways, without style or medium.
-        kind: which function made it.
-        things: nouns of the things in it, in the order of their boxes.
-        boxes: where they are, in percent of the side.
-        relation: of the first thing to the second: "left of", "above", "in front of", "wearing", ...
+        svg: the picture, with sides of 100.
+        sentences: several descriptions of it, without style or medium.
+        kind: the name of the template that made it.
+        things: the nouns of its things, in the order of their boxes.
+        boxes: the places of its things, in per cent of the side.
+        relation: the relation of the first thing to the second, such as "left of", "above", "in front of" or "wearing".
         style: the package of its drawings.
     """
 
@@ -36,13 +36,13 @@ class Scene:
 
     @property
     def combination(self) -> str:
-        """What is held out together: the things, whatever their order."""
+        """The things without their order, which are trained on or held out together."""
         return "|".join(sorted(self.things))
 
 
 @dataclass
 class Stage:
-    """What a template composes with: the drawings of a style, its own dice and an empty canvas."""
+    """The tools of a template: the drawings of a style, random numbers and an empty canvas."""
 
     drawings: Drawings
     draw: random.Random
@@ -51,7 +51,7 @@ class Stage:
     def scene(
         self, kind: str, sentences: Sequence[str], things: Sequence[str], boxes: Sequence[Box] = (), relation: str = ""
     ) -> Scene:
-        """What is on the canvas, as a scene."""
+        """Return the canvas as a scene."""
         said = tuple(dict.fromkeys(sentences))
         return Scene(self.canvas.svg(), said, kind, tuple(things), tuple(boxes), relation, self.drawings.style)
 
@@ -60,7 +60,7 @@ Template = Callable[[Stage], Scene]
 
 
 def apart(combination: str, share: float = 0.08) -> bool:
-    """Whether a combination is held out: never trained on together; the same on every machine.
+    """Return whether a combination is held out and never trained on; it does not depend on the machine.
 
     >>> apart("cat|dog"), apart("cat|dog", share=1)
     (False, True)
@@ -76,12 +76,12 @@ def compose(
     held_out: bool = False,
     seed: int = 0,
 ) -> Scene:
-    """The scene of a number: always the same one for the same drawings, templates and seed.
+    """Return the scene of a number; the same drawings, templates and seed always give the same scene.
 
     Args:
-        drawings: by style.
-        templates: with their weights.
-        held_out: of combinations that are never trained on, instead of the others; only scenes with boxes have any.
+        drawings: the drawings by style.
+        templates: the templates with their weights.
+        held_out: whether the scene has a combination that is never trained on; only scenes with boxes have any.
     """
     draw = random.Random(f"{seed}|{number}|{held_out}")
     made, weights = zip(*templates, strict=True)
@@ -97,11 +97,11 @@ def compose(
 
 
 class Missing(Exception):
-    """A style does not have the drawings of a template."""
+    """A style does not have the drawings that a template needs."""
 
 
 def sentences(scene: Scene, num: int) -> tuple[str, ...]:
-    """`num` captions of a scene: its sentences, some with the style and some with an empty medium."""
+    """Return `num` captions of a scene: its sentences, some with the style and some with a meaningless medium."""
     draw = random.Random(f"{scene.svg[-200:]}|{scene.sentences[0]}")
     made = []
     for _ in range(num):

@@ -1,4 +1,4 @@
-"""The templates of scenes: pairs, sizes, counts, colours."""
+"""Templates of scenes: pairs, sizes, counts and colours."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
 def a(drawing: Drawing, colour: str = "", size: str = "") -> str:
-    """The noun of a drawing with its article, size and colour: "a big red apple"."""
+    """Return the noun of a drawing with its article, size and colour, such as "a big red apple"."""
     name = bare(drawing.noun) if colour else drawing.noun
     return with_article(" ".join(word for word in (size, colour, name) if word))
 
 
 def bare(name: str) -> str:
-    """A noun without a colour word of its own.
+    """Return a noun without its own colour word.
 
     >>> bare("red apple"), bare("polar bear")
     ('apple', 'polar bear')
@@ -32,14 +32,14 @@ def bare(name: str) -> str:
 
 
 def tint(stage: Stage, drawing: Drawing, chance: float) -> str:
-    """A colour for a drawing that can have others, with a chance; else ""."""
+    """Return a random colour, with some probability, for a drawing that can have others; else ""."""
     if drawing.own is None or stage.draw.random() > chance or drawing.skin is not None:
         return ""
     return stage.draw.choice(list(PAINTS))
 
 
 def backdrop(stage: Stage, horizon: float = 70) -> None:
-    """Mostly white; else sky and ground."""
+    """Draw a background that is mostly white, and otherwise sky and ground."""
     if stage.draw.random() < 0.7:
         return
     grounds.sky(stage.canvas, stage.draw, "day")
@@ -47,7 +47,7 @@ def backdrop(stage: Stage, horizon: float = 70) -> None:
 
 
 def two(stage: Stage, among: Sequence[str] = ()) -> tuple[Drawing, Drawing]:
-    """Two drawings of different nouns."""
+    """Return two drawings with different nouns."""
     nouns = sorted(stage.drawings.by_noun)
     first = stage.drawings.pick(stage.draw, among or nouns)
     second = stage.drawings.pick(stage.draw, nouns)
@@ -57,7 +57,7 @@ def two(stage: Stage, among: Sequence[str] = ()) -> tuple[Drawing, Drawing]:
 
 
 def beside(stage: Stage) -> Scene:
-    """A cat to the left of a dog."""
+    """Compose two things side by side, such as a cat to the left of a dog."""
     draw, (left, right) = stage.draw, two(stage)
     backdrop(stage)
     colours = tint(stage, left, 0.3), tint(stage, right, 0.3)
@@ -81,7 +81,7 @@ def beside(stage: Stage) -> Scene:
 
 
 def above(stage: Stage) -> Scene:
-    """A bird above a tree."""
+    """Compose one thing above another, such as a bird above a tree."""
     draw = stage.draw
     flying = sorted(FLYING & set(stage.drawings.by_noun))
     top, low = two(stage, flying if draw.random() < 0.5 else ())
@@ -103,7 +103,7 @@ def above(stage: Stage) -> Scene:
 
 
 def in_front(stage: Stage) -> Scene:
-    """A dog in front of a house."""
+    """Compose one thing in front of another, such as a dog in front of a house."""
     draw, (front, back) = stage.draw, two(stage)
     if draw.random() < 0.5:
         grounds.sky(stage.canvas, draw)
@@ -119,7 +119,7 @@ def in_front(stage: Stage) -> Scene:
 
 
 def sizes(stage: Stage) -> Scene:
-    """A big cat and a small dog."""
+    """Compose two things of different sizes, such as a big cat and a small dog."""
     draw, (large, small) = stage.draw, two(stage)
     backdrop(stage)
     colours = tint(stage, large, 0.2), tint(stage, small, 0.2)
@@ -150,7 +150,7 @@ _PLACES = {
 
 
 def several(stage: Stage) -> Scene:
-    """Three apples."""
+    """Compose several of the same thing, such as three apples."""
     draw = stage.draw
     what = stage.drawings.pick(draw, sorted(filter(countable, stage.drawings.by_noun)))
     if draw.random() < 0.15:
@@ -170,7 +170,7 @@ def several(stage: Stage) -> Scene:
 
 
 def coloured(stage: Stage) -> Scene:
-    """A green bird: one drawing in another colour."""
+    """Compose one thing in another colour, such as a green bird."""
     draw = stage.draw
     what = stage.drawings.pick(draw, sorted(stage.drawings.by_noun))
     if what.own is None or (what.skin is not None and draw.random() < 0.8):

@@ -1,4 +1,4 @@
-"""Which drawings scenes are made of, what captions call them, and where they may stand."""
+"""The drawings of scenes: their nouns, and where they may stand."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _NEVER = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """All drawings of one style, by what they are good for.
+    """All drawings of one style, by their use.
 
     Args:
-        style: of the package.
-        by_noun: things of which pairs, counts and places are made.
+        style: the name of the style.
+        by_noun: the things for pairs, counts and places, by their noun.
         by_name: the first drawing of each emoji name.
     """
 
@@ -53,16 +53,16 @@ class Box:
     by_name: dict[str, Drawing]
 
     def of(self, names: Iterable[str]) -> list[Drawing]:
-        """Those of the emoji names that this style has."""
+        """Return the emoji names that this style has."""
         return [self.by_name[name] for name in sorted(names) if name in self.by_name]
 
     def pick(self, draw: random.Random, nouns: Sequence[str]) -> Drawing:
-        """A drawing of one of the nouns."""
+        """Return a random drawing of one of the nouns."""
         return draw.choice(self.by_noun[draw.choice(nouns)])
 
 
 def boxes(drawings: Iterable[Drawing]) -> dict[str, Box]:
-    """The drawings of every coloured style."""
+    """Return the drawings of every coloured style."""
     found: dict[str, Box] = {}
     nouns: dict[str, dict[str, list[Drawing]]] = {}
     for made in drawings:
@@ -78,7 +78,7 @@ def boxes(drawings: Iterable[Drawing]) -> dict[str, Box]:
 
 
 def is_thing(icon: Icon) -> bool:
-    """Whether an icon shows one nameable thing that can stand beside others."""
+    """Return whether an icon shows one thing with a name that can stand beside others."""
     name = icon.concept.names[0]
     if _NEVER.search(name) or (not countable(noun(name)) and not name.endswith("s") and name != "fire"):
         return False

@@ -1,4 +1,4 @@
-"""Training an upscaler: a drawing, and beside it what is left of it at a quarter of the size, softened and noised."""
+"""Training an upscaler on drawings, conditioned on the same drawing at a quarter of the size, softened and noised."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Upscaling:
 
         beside = (1 - s) enlarge(soften(average(x0))) + s eps',    s = (k + 1) / 1000,    k uniform in 0 ... max_noise_level - 1
 
-    Softening and noise stand for the faults of the stage before; the network is told k.
+    Softening and noise imitate the errors of the stage before. The network gets k as an input.
 
     Args:
-        objective: of x_t and the target, without dropout.
+        objective: the objective of x_t and the target, without dropout.
         null: the words that mean "anything", tensors (1, ...).
-        factor: how many times smaller the small picture is.
-        crop: side of the crops trained on, pixels; the network is a convolution, so a crop teaches it as much as a picture.
-        dropout: share of captions dropped.
-        max_noise_level: timesteps of noise trained on.
-        blur: the strongest softening, in halvings of the small picture's resolution; half of the pictures get none.
+        factor: the ratio of the sides of the large and the small picture.
+        crop: the side of the training crops in pixels; the network is convolutional, so it learns from crops as from pictures.
+        dropout: the share of captions that are dropped.
+        max_noise_level: the number of timesteps of noise on the small picture.
+        blur: the strongest softening, in halvings of the small picture's resolution; half of the pictures are not softened.
     """
 
     objective: Objective
@@ -43,7 +43,7 @@ class Upscaling:
     blur: float = 1.0
 
     def loss(self, network: Network, x0: Tensor, cond: Condition, generator: torch.Generator) -> Tensor:
-        """(N,) losses for whole pictures x0 (N, 3, S, S) in [-1, 1] and words (vectors, mask)."""
+        """Return the losses (N,) of whole pictures x0 (N, 3, S, S) in [-1, 1] and their words (vectors, mask)."""
         n, device = len(x0), generator.device
         level = self.blur * (2 * torch.rand(n, generator=generator, device=device) - 1).clamp(min=0)
         large = enlarge(soften(F.avg_pool2d(x0, self.factor), level), x0.shape[-1])
@@ -57,7 +57,7 @@ class Upscaling:
 
 
 def crops(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """(N, C, size, size): a square of each picture, anywhere in it."""
+    """Return a random square of each picture, (N, C, size, size)."""
     n, _, height, width = pictures.shape
     if height == width == size:
         return pictures

@@ -1,4 +1,4 @@
-"""Drawings as movable parts: their visible boxes, and SVG elements that put them anywhere at any size and colour."""
+"""Vector drawings that can be placed anywhere at any size and in other colours, with their visible boxes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ID = re.compile(r'(\bid="|url\(#|href="#)([^")]+)')
 
 
 class Box(NamedTuple):
-    """A rectangle: left, top, width, height; of a scene in percent of its side."""
+    """A rectangle by left, top, width and height; in a scene they are in per cent of the side."""
 
     x: float
     y: float
@@ -40,11 +40,11 @@ class Drawing:
     """An icon without the empty space around it.
 
     Args:
-        icon: as it came.
-        noun: what a caption calls it.
-        visible: what of it can be seen, in the units of its view box.
-        own: its own colours, if it is of one hue or grey.
-        skin: the box of its yellow part relative to what is visible, each number in [0, 1], if there is one.
+        icon: the original icon.
+        noun: its noun in captions.
+        visible: the box of its visible part, in the units of its view box.
+        own: its main colours, if it has one hue or is grey.
+        skin: the box of its yellow part relative to the visible part, with numbers in [0, 1], if there is one.
     """
 
     icon: Icon
@@ -55,12 +55,12 @@ class Drawing:
 
     @property
     def aspect(self) -> float:
-        """Width over height."""
+        """The width over the height."""
         return self.visible.w / self.visible.h
 
 
 def drawing(icon: Icon, noun: str) -> Drawing | None:
-    """An icon measured by rendering it; None if it shows nothing."""
+    """Render and measure an icon; return None if it is empty."""
     pixels = rgba(icon.svg)
     rows, columns = np.nonzero(pixels[..., 3] > 32)
     head = _HEAD.search(icon.svg)
@@ -75,10 +75,10 @@ def drawing(icon: Icon, noun: str) -> Drawing | None:
 
 
 def measured(icons: Iterable[Icon], kept: Path) -> Iterator[Drawing]:
-    """Icons as drawings, in colour and without symbols; what was measured is kept in a JSON file for the next time.
+    """Return icons in colour and without symbols as drawings; their measures are kept in a JSON file for the next time.
 
     Args:
-        kept: the file; delete it after a change of what is measured.
+        kept: the file; delete it if the measures change.
     """
     known: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     before = len(known)
@@ -98,7 +98,7 @@ def measured(icons: Iterable[Icon], kept: Path) -> Iterator[Drawing]:
 
 
 def rgba(svg: str, size: int = _SIDE) -> NDArray[np.uint8]:
-    """An SVG on nothing: (height, width, 4) uint8, `size` pixels wide."""
+    """Render an SVG with transparency as (height, width, 4) uint8, `size` pixels wide."""
     from resvg_py import svg_to_bytes
 
     png = bytes(svg_to_bytes(svg_string=svg, width=size, skip_system_fonts=True))
@@ -106,7 +106,7 @@ def rgba(svg: str, size: int = _SIDE) -> NDArray[np.uint8]:
 
 
 def _skin(pixels: NDArray[np.uint8]) -> Box | None:
-    """The box of the emoji's yellow skin in a cropped picture, without stray pixels at its ends."""
+    """Return the box of the yellow skin in a cropped picture, without single pixels at its ends."""
     colour = pixels.astype(np.int32)
     red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
     yellow = (pixels[..., 3] > 200) & (red > 200) & (green > 140) & (green < 225) & (blue < 150) & (red - blue > 80)
@@ -120,18 +120,18 @@ def _skin(pixels: NDArray[np.uint8]) -> Box | None:
 
 
 class Canvas:
-    """Collects SVG elements from back to front on a square of 100 by 100."""
+    """SVG elements from back to front, on a square with sides of 100."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self._numbers = count()
 
     def add(self, element: str) -> None:
-        """Put an SVG element in front of what is there."""
+        """Add an SVG element in front of the others."""
         self.parts.append(element)
 
     def put(self, what: Drawing, box: Box, colour: str = "", mirror: bool = False) -> Box:
-        """A drawing as large as it fits into a box, standing on its lower edge in the middle; returns the box it fills."""
+        """Put a drawing into a box, as large as possible, at the middle of the lower edge; return the box that it fills."""
         w = min(box.w, box.h * what.aspect)
         h = w / what.aspect
         x, y = box.x + (box.w - w) / 2, box.y + box.h - h
@@ -146,6 +146,6 @@ class Canvas:
         return Box(x, y, w, h)
 
     def svg(self) -> str:
-        """The whole picture."""
+        """Return the whole picture as SVG."""
         space = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
         return f'<svg {space} viewBox="0 0 100 100" width="100" height="100">{"".join(self.parts)}</svg>'

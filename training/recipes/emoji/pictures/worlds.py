@@ -1,4 +1,4 @@
-"""Templates of scenes that are more than two things: what is worn, villages, forests, waterfalls, campfires; the list."""
+"""Templates of larger scenes: hats and glasses, villages, forests, waterfalls and campfires; and the list of templates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .vector import Box, Drawing
 
 
 def wearing(stage: Stage) -> Scene:
-    """A man wearing a red hat; a cat with glasses."""
+    """Compose someone who wears a thing, such as a man with a red hat or a cat with glasses."""
     draw, names = stage.draw, stage.drawings.by_name
     wearers = FACES if draw.random() < 0.6 else BEASTS
     who = names.get(draw.choice(list(wearers)))
@@ -46,7 +46,7 @@ def wearing(stage: Stage) -> Scene:
 
 
 def _on_head(head: Box, skin: Box | None, hat: Drawing) -> Box:
-    """Where a hat goes: its lower edge on the forehead."""
+    """Return the place of a hat, with its lower edge on the forehead."""
     face = _face(head, skin)
     width = 0.95 * face.w
     brim = face.y + (0.12 if skin else 0.16) * face.h
@@ -55,7 +55,7 @@ def _on_head(head: Box, skin: Box | None, hat: Drawing) -> Box:
 
 
 def _on_nose(head: Box, skin: Box | None, glasses: Drawing) -> Box:
-    """Where glasses go: over the eyes."""
+    """Return the place of glasses, over the eyes."""
     face = _face(head, skin)
     width = 0.86 * face.w
     height = width / glasses.aspect
@@ -71,7 +71,7 @@ def _face(head: Box, skin: Box | None) -> Box:
 
 
 def village(stage: Stage) -> Scene:
-    """A snowy mountain village; a village at night."""
+    """Compose a village, such as a snowy mountain village or a village at night."""
     draw, canvas = stage.draw, stage.canvas
     houses = stage.drawings.of(HOUSES)
     woods = stage.drawings.of(("evergreen tree", "deciduous tree"))
@@ -113,7 +113,7 @@ def _wall(draw: random.Random, what: Drawing) -> str:
 
 
 def forest(stage: Stage) -> Scene:
-    """A snowy forest; palm trees."""
+    """Compose many trees, such as a snowy forest or palm trees."""
     draw = stage.draw
     snowy, when = draw.random() < 0.3, draw.choice(("day", "day", "day", "night"))
     name = draw.choice(("", "", "", "palm tree"))
@@ -131,7 +131,7 @@ def forest(stage: Stage) -> Scene:
 
 
 def waterfalls(stage: Stage) -> Scene:
-    """Waterfalls between rocks, one to three."""
+    """Compose one to three waterfalls between rocks."""
     draw, canvas = stage.draw, stage.canvas
     num = draw.choice((1, 1, 2, 2, 3))
     when = draw.choice(("day", "day", "day", "sunset", "night"))
@@ -177,7 +177,7 @@ def waterfalls(stage: Stage) -> Scene:
 
 
 def campfire(stage: Stage) -> Scene:
-    """People around a campfire."""
+    """Compose people around a campfire."""
     draw, canvas = stage.draw, stage.canvas
     flame = stage.drawings.of(("fire",))
     beasts = draw.random() < 0.15
