@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Settings of all tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# Before torch: on a busy machine, threads that spin never end; and where tests run side by side, each has one core.
+# Before torch is loaded: spinning threads would never end on a busy machine, and parallel tests have one core each.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,13 +18,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import oracles`: pytest's importlib mode leaves sys.path alone
 
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)  # no failure by a busy machine or by luck
+hypothesis.settings.register_profile(
+    "repeatable", deadline=None, derandomize=True
+)  # no failures by a busy machine or by chance
 hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """Threads cost the tiny tensors of laws and parity far more than they give: 16 s against 0.1 s on two busy cores."""
+    """Use one thread, because threads slow tiny tensors down: 16 s instead of 0.1 s on two busy cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -10,11 +10,10 @@ import pytest
 
 
 class Doubled:
-    """A module whose `float32` is its `float64`.
+    """A module that gives its `float64` as `float32`.
 
-    diffusers keeps its tables and the inside of some steps in float32, which alone differs from the exact formulas by
-    1e-6. Its scheduler modules are shown this in place of torch and numpy: every digit is then compared, and nothing of
-    diffusers' formulas is replaced by ours.
+    diffusers keeps its tables and parts of some steps in float32, which alone differs from the exact formulas by 1e-6. Its
+    scheduler modules get this module instead of torch and numpy. So all digits are compared, with diffusers' own formulas.
     """
 
     def __init__(self, module: ModuleType) -> None:
@@ -25,7 +24,7 @@ class Doubled:
 
 
 def doubled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Show every loaded scheduler module of diffusers a torch and a numpy whose float32 is float64."""
+    """Give every loaded scheduler module of diffusers a torch and a numpy whose float32 is float64."""
     for name, module in list(sys.modules.items()):
         if name.startswith("diffusers.schedulers.scheduling_"):
             for library in ("torch", "np"):

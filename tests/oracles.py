@@ -1,4 +1,4 @@
-"""Exact answers to hold the code against, and small models and noises that make two computations comparable."""
+"""Exact answers for the tests, and small models and noises that make two computations comparable."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ F64 = torch.float64
 
 
 def at(schedule: Schedule, t: float) -> NoiseLevel:
-    """The level at one time."""
+    """Return the level at a time."""
     return schedule(torch.tensor(t, dtype=F64))
 
 
 def walked(denoiser: Denoiser, x: Tensor, path: list[NoiseLevel], step: Step, noise: Noise) -> Tensor:
-    """Where a walk ends."""
+    """Return the end of a walk."""
     *_, last = sample(denoiser, x, path, step, noise)
     return last.x_t
 
 
 def path_between(schedule: Schedule, start: float, end: float, steps: int) -> list[NoiseLevel]:
-    """The levels at evenly spaced times."""
+    """Return the levels at evenly spaced times."""
     return levels(schedule, torch.linspace(start, end, steps + 1, dtype=F64))
 
 
@@ -45,7 +45,7 @@ def no_noise(like: Tensor) -> Tensor:
 
 
 def tape(seed: int) -> Noise:
-    """A float64 noise; two tapes of one seed play the same draws, one to each side of a comparison."""
+    """Float64 noise; two tapes with the same seed give the same draws, one to each side of a comparison."""
     generator = torch.Generator().manual_seed(seed)
     return lambda like: torch.randn(like.shape, generator=generator, dtype=F64)
 
@@ -70,7 +70,7 @@ class Gaussian:
         return Prediction(self.mean + (x_t - level.alpha * self.mean) @ gain.T)
 
     def covariance(self, level: NoiseLevel) -> Tensor:
-        """Of x_t: alpha^2 cov + sigma^2 I."""
+        """Return the covariance of x_t: alpha^2 cov + sigma^2 I."""
         return level.alpha**2 * self.cov + level.sigma**2 * torch.eye(len(self.mean), dtype=F64)
 
     def flow(self, x_t: Tensor, t: NoiseLevel, s: NoiseLevel) -> Tensor:
@@ -81,7 +81,7 @@ class Gaussian:
         return s.alpha * self.mean + (x_t - t.alpha * self.mean) @ (basis * ratio.sqrt()) @ basis.T
 
     def reverse(self, mean: Tensor, cov: Tensor, t: NoiseLevel, s: NoiseLevel) -> tuple[Tensor, Tensor]:
-        """Mean and covariance at s of the exact reverse process, started at t from N(mean, cov).
+        """Return the mean and covariance at s of the exact reverse process that starts at t from N(mean, cov).
 
         x_t and x_s of one picture are jointly Gaussian with Cov(x_s, x_t) = r Cov(x_s), r = alpha_t / alpha_s, and the
         reverse process is Markov, so one conditional Gaussian leads from t to s whatever lies between.
@@ -154,7 +154,7 @@ class TinyNet(nn.Module):
 
 @dataclass(eq=False)
 class Counting:
-    """A model that keeps the number of rows of every call it gets, and what it was shown."""
+    """A model that records the number of rows and the input of every call."""
 
     model: Callable[..., Prediction]
     rows: list[int] = field(default_factory=list)
@@ -184,7 +184,7 @@ def as_network(model: Callable[..., Prediction], schedule: Schedule, prediction_
 
 @dataclass(eq=False)
 class Watched:
-    """A step that keeps where it landed, before any constraint around it changes that."""
+    """A step that records its result, before any constraint changes it."""
 
     step: Step
     landed: list[Tensor] = field(default_factory=list)

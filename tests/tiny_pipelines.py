@@ -103,7 +103,7 @@ def if_stage2(size: int = 32) -> Any:
 
 
 def checked() -> Any:
-    """A stage I with a safety checker that objects to everything."""
+    """A stage I whose safety checker objects to everything."""
     from diffusers.pipelines.deepfloyd_if import IFSafetyChecker
 
     size = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -221,7 +221,7 @@ def stable_diffusion_3(**scheduler: Any) -> Any:
 
 
 def flux(guidance_embeds: bool = True, **scheduler: Any) -> Any:
-    """Flux, -dev with its guidance told as a number, or -schnell without."""
+    """Flux: -dev with guidance as an input, or -schnell without it."""
     network = diffusers.FluxTransformer2DModel(
         in_channels=16,
         num_layers=1,
@@ -309,12 +309,12 @@ BUILDERS = {
 
 @cache
 def saved(name: str, root: Path) -> Path:
-    """The folder of one of `BUILDERS`, made once under `root`, weights drawn from one seed."""
+    """Return the folder of one of `BUILDERS`, which is made once under `root` with random weights from one seed."""
     return save(BUILDERS[name], root / name)
 
 
 def save(builder: Any, folder: Path, **options: Any) -> Path:
-    """A pipeline saved into a folder; every weight random, also those that training starts at zero."""
+    """Save a pipeline into a folder with random weights, also where training starts at zero."""
     pipe = builder(**options)
     for name, part in pipe.components.items():  # a component's weights depend on its name: both stages of IF share their T5
         draw = torch.Generator().manual_seed(zlib.crc32(name.encode()))

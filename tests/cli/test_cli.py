@@ -1,4 +1,4 @@
-"""The command line as a user meets it: files, messages, exit statuses."""
+"""The command line as a user sees it: files, messages and exit statuses."""
 
 from __future__ import annotations
 
@@ -204,10 +204,10 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(
 
 
 def test_ctrl_c_keeps_what_was_finished_and_exits_130(tmp_path: Path) -> None:
-    """A run of three walks that is sent the signal of Ctrl-C during the third."""
+    """Run three walks, and send the signal of Ctrl-C during the third."""
     code = (
         "import os, signal, sys\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs are started to ignore it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs of a shell ignore it
         "from noisewalk import cli\n"
         "from noisewalk.run import make as making\n"
         "run = making.run\n"

@@ -1,4 +1,4 @@
-"""Diffusers models on the command line: what is said, what is kept, and what happens when something is missing."""
+"""Diffusers models on the command line: messages, files, and missing parts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def fresh(one_thread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder and a cache of its own, and no model loaded."""
+    """Give the test its own folder and cache, with no model loaded."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NOISEWALK_CACHE", str(tmp_path / "cache"))
     zoo._open.cache_clear()
@@ -55,7 +55,7 @@ def fresh(one_thread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def stage1(root: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny stage I, to be damaged at will."""
+    """A copy of the tiny stage I that a test may damage."""
     return Path(shutil.copytree(tiny.saved("if-1", root), tmp_path / "if"))
 
 
@@ -64,7 +64,7 @@ Said = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Said:
-    """Command line -> exit status, standard output, standard error."""
+    """Run a command line, and return the exit status, standard output and standard error."""
 
     def run(*line: object) -> tuple[int, str, str]:
         status = main([str(word) for word in line])
@@ -84,7 +84,7 @@ def test_a_cascade_from_the_command_line_can_be_replayed(run: Said, root: Path, 
     assert said.index("freeing the text encoder") > said.index("loading the text encoder")
     assert "peak memory" in said
     with Image.open("a.png") as image:
-        assert image.size == (224, 224)  # 32x32, enlarged by seven to be seen
+        assert image.size == (224, 224)  # 32x32, enlarged by seven
         record = json.loads(image.text["noisewalk"])
     assert record["model"]["upscaler"] == [stage2.name]
     status, out, said = run("replay", "a.png")
@@ -109,7 +109,7 @@ def test_an_upsampled_inpainting_can_be_replayed_without_its_pictures(run: Said,
 
 @pytest.mark.parametrize("technique", ["generate", "edit", "inpaint"])
 def test_two_upsampling_stages_from_end_to_end(run: Said, root: Path, stage1: Path, technique: str) -> None:
-    """16 to 32 to 128 pixels, the last in latents: drawn, saved, opened by others, and made again from the file alone."""
+    """Stages of 16, 32 and 128 pixels, the last in latents: the picture is made, saved, opened, and replayed from its file."""
     Image.effect_noise((128, 128), 60).convert("RGB").save("picture.png")
     mask = Image.new("L", (128, 128), 0)
     mask.paste(255, (32, 32, 96, 96))
@@ -128,7 +128,7 @@ def test_two_upsampling_stages_from_end_to_end(run: Said, root: Path, stage1: Pa
         Path(file).unlink()
     with Image.open("made/seed1.png") as image:
         image.load()
-        assert image.size == (256, 256)  # 128x128, enlarged by two to be seen
+        assert image.size == (256, 256)  # 128x128, enlarged by two
         record = json.loads(image.text["noisewalk"])
         assert len(image.text["noisewalk"]) < 5000
     assert [len(digest) for digest in record["model"]["upscaler_weights"]] == [16, 16]
@@ -192,7 +192,7 @@ def test_the_courses_embeddings_are_imported_and_stand_in_for_the_encoder(run: S
 
 
 def test_a_prompt_that_is_too_long_says_which_words_are_dropped(run: Said, stage1: Path) -> None:
-    """The encoder reads letters here, so 76 of them and the end are all it sees."""
+    """The encoder reads letters here, so it sees only 76 letters and the end."""
     status, _, said = run("encode", "a" * 70 + " bcd efg", "--model", stage1)
     assert status == 0
     assert "the prompt is cut at 77 of its" in said
@@ -200,7 +200,7 @@ def test_a_prompt_that_is_too_long_says_which_words_are_dropped(run: Said, stage
 
 
 def test_captions_are_not_cleaned_only_lower_cased(stage1: Path) -> None:
-    """Diffusers' caption cleaning would change the text; the encoder gets it as written, in lower case."""
+    """Caption cleaning of diffusers would change the text; our encoder gets the text in lower case, and otherwise unchanged."""
     model = nw.load(str(stage1))
     assert torch.equal(model.encode(" A (Fox), #7. ")[0], model.encode("a (fox), #7.")[0])
     assert not torch.equal(model.encode("a (fox), #7.")[0], model.encode("a fox, 7.")[0])
@@ -214,7 +214,7 @@ def test_illusions_on_latents_work_and_warn(run: Said, root: Path) -> None:
 
 
 def test_inpainting_on_latents_keeps_whole_cells(root: Path) -> None:
-    """A latent is kept only where all the pixels under it are."""
+    """A latent is kept only if all pixels under it are kept."""
     model = nw.load(str(tiny.saved("sd-ddim", root)))
     image = Image.effect_noise((16, 16), 60).convert("RGB")
     mask = Image.new("L", (16, 16), 0)
@@ -237,7 +237,7 @@ def test_the_courses_experiments_are_command_lines(seed: int) -> None:
 
 
 def test_the_schedule_is_the_folders_own(stage1: Path) -> None:
-    """DeepFloyd IF walked down a linear schedule gives bad pictures, without an error."""
+    """With a linear schedule, DeepFloyd IF would make bad pictures without an error."""
     last = torch.tensor(0.999, dtype=torch.float64)
     assert nw.load(str(stage1)).schedule(last) == cosine_schedule()(last)
     doctored(stage1, "scheduler/scheduler_config.json", beta_schedule="linear")
@@ -246,7 +246,7 @@ def test_the_schedule_is_the_folders_own(stage1: Path) -> None:
 
 
 def test_input_that_diffusers_takes_without_a_word(stage1: Path) -> None:
-    """Its DeepFloyd pipelines accept these: a strength beyond its range, and what is a picture and what is not."""
+    """The DeepFloyd pipelines of diffusers accept these: a strength out of range, and values that are not pictures."""
     model, image = nw.load(str(stage1)), Image.effect_noise((16, 16), 60)
     for strength, said in ((-0.1, "strength must be at least 0"), (1.5, "strength must be at most 1")):
         with pytest.raises(nw.UserError, match=said):
@@ -258,7 +258,7 @@ def test_input_that_diffusers_takes_without_a_word(stage1: Path) -> None:
 
 
 def test_half_precision_is_for_gpus() -> None:
-    """The CPU is slow in half. (Of Apple's GPU: tests/unit/test_device.py.)"""
+    """The CPU is slow in float16. (For Apple's GPU: tests/unit/test_device.py.)"""
     assert placement(device="cpu").dtype == torch.float32
 
 
@@ -456,7 +456,7 @@ def at_64(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_the_courses_experiments_can_be_made(at_64: tuple[Path, Path], tmp_path: Path) -> None:
-    """Every command of the document has pictures, masks, lengths and grids that fit, and a walk of every fence takes a step."""
+    """Every command of the document has fitting pictures, masks, lengths and grids, and a walk of every fence makes a step."""
     document = read_document(BUNDLED / "course.md", {"upsample": "1"})
     ask = CommandResolver(document, tmp_path, str(at_64[0]), {"upscaler": (str(at_64[1]),)})
     for fence in document.blocks.values():
@@ -476,7 +476,7 @@ def test_the_tour_upsamples_by_no_negative_number_of_stages(run: Said, stage1: P
 def test_the_tour_of_a_text_model_is_the_courses_document(
     run: Said, root: Path, stage1: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With the first command of each fence and fewer steps; the lines it shows make the same pictures when typed."""
+    """The report has the first command of each fence with fewer steps; the commands on its page make the same pictures."""
     shorter = {"--steps 34": "--steps 4", "--steps 20": "--steps 2", "1 3 5 7 10 20": "1 3", "--num 5": "--num 1"}
     shorter |= {"{upsample}": "{upsample} --upsample-steps 2", "--kernel-size 33": "--kernel-size 9", "250 500 750": "250"}
     lines, inside = [], 0

@@ -1,4 +1,4 @@
-"""The edge of the command line: whatever fails outside noisewalk is one line, for every command."""
+"""Errors from outside noisewalk are one line, for every command."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_help_loads_no_torch(name: str) -> None:
 @pytest.mark.parametrize("kind", NASTY)
 @pytest.mark.parametrize("name", EVERY)
 def test_what_the_system_refuses_is_one_line(name: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A name too long, bytes that are no text, a null character, and files that are not what they should be."""
+    """A name that is too long, bytes that are not text, a null character, and files of a wrong kind give one line."""
     few = FEW.get(name, []) if name in OWN else ["--steps", "0"]
     for line in ([name, *few, NASTY[kind]], [name, *few, "--out", NASTY[kind]], [name, *few, "--model", NASTY[kind]]):
         assert main(line) in ((1, 2) if name == "doctor" else (2,)), line

@@ -1,4 +1,4 @@
-"""Text models on the command line: what is said of prompts and of weights."""
+"""Text models on the command line: messages about prompts and weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A tiny text model that was shown rockets and mountains, packed with its card."""
+    """A tiny text model that was trained on rockets and mountains, packed with its card."""
     torch.manual_seed(0)
     shape = TextUNetConfig(
         channels=(16, 16, 16), attention=(0, 0, 0), embed_dim=16, text_dim=16, text_heads=2, text_layers=1, max_tokens=6

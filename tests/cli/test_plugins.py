@@ -1,4 +1,4 @@
-"""A package of somebody else, really installed, adds a view, a step rule, a technique, a model and a scorer."""
+"""A package that is really installed adds a view, a step rule, a technique, a model and a scorer."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def fail():
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Where the package is installed, from a wheel."""
+    """The folder in which the package is installed from a wheel."""
     folder = tmp_path_factory.mktemp("plugin")
     wheel, info = folder / "tiny_walk-1.0-py3-none-any.whl", "tiny_walk-1.0.dist-info"
     with zipfile.ZipFile(wheel, "w") as file:

@@ -1,4 +1,4 @@
-"""Training from the command line: run folders, resuming after a kill, data of one's own."""
+"""Training from the command line: run folders, resuming after a kill, and a user's own data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def shapes() -> str:
-    """A folder of two classes of 16x16 pictures, and files that are none."""
+    """A folder of two classes of 16x16 pictures, with files that are not pictures."""
     draw = np.random.default_rng(0)
     for name, value in (("dark", 40), ("light", 200)):
         (Path("shapes") / name).mkdir(parents=True)
@@ -177,7 +177,7 @@ def test_metrics_survive_a_line_cut_short_and_steps_done_twice() -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(shapes: str, threads: int) -> None:
-    """A run that is killed, terminated, interrupted and hung up on ends bit for bit as one that is left alone."""
+    """A run that is killed, terminated, interrupted and hung up ends bit for bit like a run that is not."""
     line = [sys.executable, "-m", "noisewalk", "train", "flow", "--classes", "--data", shapes, "--size", "8"]
     line += ["--batch-size", "2", "--epochs", "16", "--device", "cpu", "--out"]  # 96 steps, so that a quick machine is caught
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
@@ -249,7 +249,7 @@ def test_an_evaluation_waits_for_the_run_that_is_being_trained(shapes: str, caps
 def test_evaluate_says_how_it_was_measured_and_what_to_read_it_against(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On 100 digits and a part of MNIST; the real figures are bench/digits_quality.py's."""
+    """It uses 100 digits and a part of MNIST; bench/digits_quality.py measures the real numbers."""
     from noisewalk.run import evaluation
     from noisewalk.training.data import LabelledPictures, mnist
 
@@ -274,7 +274,7 @@ def test_resume_goes_on_as_the_run_was_asked_to(shapes: str, capsys: pytest.Capt
     assert _train("--resume", "run") == 0
     assert "2 of 2 steps" in capsys.readouterr().out
     assert load_tensors("run" / RUN_CHECKPOINT)[1]["network"] == "unet-course"
-    assert _train("flow", "--resume", "run") == 0  # saying again what the run is does no harm
+    assert _train("flow", "--resume", "run") == 0  # to repeat the settings of the run is allowed
     assert _train("ddpm", "--resume", "run", "--epochs", "60") == 2
     assert (
         "run holds another run: objective was flow and is now ddpm; epochs was 50.0 and is now 60.0" in capsys.readouterr().err
@@ -366,7 +366,7 @@ def test_a_damaged_run_is_one_clear_line_and_stays_as_it_is(
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_the_last_checkpoint(shapes: str) -> None:
-    """A limit on the size of files stands for the full disk: both make write() fail half-way."""
+    """A limit on the size of files imitates a full disk, because both make write() fail half-way."""
     line = ["train", "flow", "--data", shapes, "--size", "8", "--epochs", "40", "--out", "run", "--device", "cpu"]
     assert main([*line, "--minutes", "0.0001"]) == 0
     kept = Path("run/checkpoints")
@@ -399,7 +399,7 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
 
 
 def test_two_processes_train_as_one(shapes: str, tmp_path: Path) -> None:
-    """The same global batch dealt out to two processes gives the same losses and weights, up to rounding."""
+    """The same batch, divided between two processes, gives the same losses and weights up to rounding."""
     Path("train.py").write_text(
         "import sys\n"
         "from dataclasses import replace\n"

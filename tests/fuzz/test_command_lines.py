@@ -1,6 +1,6 @@
-"""Command lines with any values for any options: no traceback, no other exit status than 0, 1, 2 and 130, nothing left behind.
+"""Random command lines: no traceback, only the exit statuses 0, 1, 2 and 130, and no files left behind.
 
-The options are those of the commands' own dataclasses, so that a new option is tried without an edit here.
+The options come from the dataclasses of the commands, so that a new option is tested without a change here.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ RIGHT = {
 
 
 def options(command: type) -> list[str]:
-    """The names of a command's options, but for `watch`, with which a report waits for changes until Ctrl-C."""
+    """Return the names of a command's options except `watch`, which waits until Ctrl-C."""
     return [f.name for f in fields(command) if f.name != "watch"]
 
 
@@ -116,7 +116,7 @@ def lines(draw: st.DrawFn) -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a few files; beside it is nothing."""
+    """A folder with a few files, and nothing beside it."""
     work = tmp_path_factory.mktemp("fuzz") / "work"
     (work / "folder").mkdir(parents=True)
     (work / "run").mkdir()
@@ -138,7 +138,7 @@ def test_any_command_line_ends_in_an_exit_status(place: Path, line: list[str]) -
     before = Path.cwd()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setenv("NOISEWALK_TRACEBACK", "1")  # what noisewalk did not foresee is raised here
+        patch.setenv("NOISEWALK_TRACEBACK", "1")  # an unexpected error is raised here
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setenv("TMPDIR", str(place))
         try:

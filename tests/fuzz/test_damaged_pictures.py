@@ -1,4 +1,4 @@
-"""Two hundred damaged pictures: each is read or refused in a line, whatever was done to it."""
+"""Two hundred damaged pictures: each is read, or refused with one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "ours")
 
 
 def _whole(kind: str) -> bytes:
-    """An undamaged picture of a kind; "ours" is one with a record and an input."""
+    """Return an undamaged picture of a kind; "ours" has a record and an input."""
     ramp = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)
     image = Image.fromarray(np.stack([ramp, ramp[::-1], ramp.T * 2], -1))
     if kind == "ours":
@@ -57,7 +57,7 @@ def _moved(data: bytearray, dice: random.Random) -> bytes:
 
 
 def _edited(data: bytearray, dice: random.Random) -> bytes:
-    """A PNG with one chunk's content changed under a right checksum; other files with bytes changed."""
+    """Damage a file: in a PNG the content of one chunk, with a correct checksum, and in other files single bytes."""
     if not data.startswith(b"\x89PNG"):
         return _flipped(data, dice)
     starts, at = [], 8
@@ -85,7 +85,7 @@ READERS: tuple[Callable[[Path], object], ...] = (
 
 
 def _said(read: Callable[[Path], object], path: Path) -> str:
-    """Why it is refused; "" if it is read."""
+    """Return why the file is refused; "" if it is read."""
     try:
         read(path)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Laws compute with tiny tensors."""
+"""The laws use tiny tensors, so they use one thread."""
 
 from __future__ import annotations
 

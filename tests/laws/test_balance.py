@@ -1,4 +1,4 @@
-"""Balanced anagrams and prompts that take turn_order: what their rules promise."""
+"""The rules of balanced anagrams, and of prompts that take turns."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_with_neither_rule_it_is_the_anagram(count: int, weights: tuple[float, .
 
 
 def test_prompts_that_agree_are_left_alone() -> None:
-    """Twice the same prompt and view: no weight matters, and no contrast is lost."""
+    """If both prompts and views are the same, the weights do not matter and no contrast is lost."""
     _, (cond,), empty = prompts(1)
     x0 = Balanced((cond, cond), empty, 7, (LOOKS[1], LOOKS[1]))(X, HALF).x0
     torch.testing.assert_close(x0, combine_views([cfg(cond, empty, 7)], [LOOKS[1]])(X, HALF).x0, rtol=0, atol=1e-11)
@@ -46,7 +46,7 @@ def test_prompts_that_agree_are_left_alone() -> None:
 
 @pytest.mark.parametrize("rules", [(True, False), (False, True), (True, True)])
 def test_the_rules_are_their_equations(rules: tuple[bool, bool]) -> None:
-    """Computed prompt by prompt and picture by picture from separate calls."""
+    """The expected values come from separate calls for each prompt and picture."""
     _, conds, empty = prompts(3)
     given = (1.0, 2.0, 5.0)
     got = Balanced(tuple(conds), empty, 7, LOOKS, given, *rules)(X, HALF).x0
@@ -66,25 +66,25 @@ def test_the_rules_are_their_equations(rules: tuple[bool, bool]) -> None:
 
 
 def test_what_averaging_takes_from_guidance_is_given_back() -> None:
-    """Orthogonal wishes lose all but 1/K in a mean, equal ones nothing; unequal and half-agreeing ones between."""
+    """A mean keeps 1/K of orthogonal changes and all of equal ones; other changes are between."""
     weights = torch.full((3, 1, 1, 1, 1), 1 / 3, dtype=F64)
     orthogonal = torch.eye(3, dtype=F64).view(3, 1, 3, 1, 1)
     assert rectification(orthogonal, weights).item() == pytest.approx(3)
     assert rectification(orthogonal[:1].expand(3, -1, -1, -1, -1), weights).item() == pytest.approx(1)
     assert (
         rectification(orthogonal - orthogonal.mean(0), weights).item() == 3
-    )  # opposed: the mean is nothing, the factor bounded
+    )  # opposed changes: the mean is 0, and the factor has a bound
     leaning = torch.tensor([[1.0, 0.0], [1.0, 1.0]], dtype=F64).view(2, 1, 2, 1, 1)
     half = torch.full((2, 1, 1, 1, 1), 0.5, dtype=F64)
     assert rectification(leaning, half).item() == pytest.approx(1.5 / 1.25)
     balanced = (3 * weights * orthogonal).sum(0)
-    for each in orthogonal:  # and then every wish has its full size in the sum
+    for each in orthogonal:  # then every change has its full size in the sum
         assert (balanced * each[0]).sum().item() == pytest.approx(1)
 
 
 @dataclass(frozen=True, eq=False)
 class Two:
-    """Data that is a mixture of two classes N(+-mean, 1/4 I), asked about one class or about both."""
+    """Data from a mixture of two classes N(+-mean, 1/4 I), with one class or both as the condition."""
 
     mean: Tensor
     classes: tuple[float, ...]
@@ -97,7 +97,7 @@ class Two:
         return Prediction((logs.softmax(0)[..., None, None, None] * each).sum(0))
 
     def log_posterior(self, x_t: Tensor, level: NoiseLevel) -> Tensor:
-        """log p(class + | x_t)."""
+        """Return log p(class + | x_t)."""
         spread = level.alpha**2 / 4 + level.sigma**2
         logs = torch.stack([-((x_t - level.alpha * c * self.mean) ** 2).sum() / (2 * spread) for c in (1, -1)])
         return logs.log_softmax(0)[0]
@@ -114,7 +114,7 @@ def test_what_a_prompt_wants_is_the_gradient_of_its_probability() -> None:
 
 
 def test_the_prompt_left_behind_gets_the_say() -> None:
-    """A picture that is plainly of the first class, and seen negated ought to be of it too: the second view decides."""
+    """For a picture of the first class, whose negative should be of that class too, the second view gets the larger weight."""
     mean = tape(2)(torch.empty(1, 1, 4, 4))
     plus, both = Two(mean, (1,)), Two(mean, (1, -1))
     views = (VIEWS["identity"], VIEWS["negate"])
@@ -150,7 +150,7 @@ def test_learned_variances_are_weighted_alike() -> None:
     assert Balanced((says(1.0, 0.2), says(3.0, None)), zero, 1, (LOOKS[0], LOOKS[0]))(X, HALF).var_frac is None
 
 
-# Taking turn_order
+# Prompts that take turns
 
 
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 3.0), (2.0, 3.0, 5.0), (0.0, 1.0)])

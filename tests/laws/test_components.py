@@ -24,7 +24,7 @@ SPLITS: dict[str, tuple[Map, ...]] = {
 
 @pytest.mark.parametrize("parts", SPLITS.values(), ids=SPLITS)
 def test_components_sum_to_the_identity(parts: tuple[Map, ...]) -> None:
-    """Or a hybrid of a prompt with itself would not be that prompt, and noise would not stay standard noise."""
+    """Otherwise a hybrid of a prompt with itself would not be that prompt, and noise would not stay standard noise."""
     x = tape(0)(torch.empty(SHAPE))
     torch.testing.assert_close(sum(part(x) for part in parts), x, rtol=0, atol=1e-14)
 
@@ -40,7 +40,7 @@ def test_components_are_linear_and_each_does_something(parts: tuple[Map, ...]) -
 
 @pytest.mark.parametrize("part", [grey, colour, masked(MASK)], ids=["grey", "colour", "mask"])
 def test_projections_project(part: Map) -> None:
-    """Pinned parts end exactly as the reference only under projections."""
+    """Pinned parts end exactly like the reference only for projections."""
     x = tape(0)(torch.empty(SHAPE))
     torch.testing.assert_close(part(part(x)), part(x), rtol=0, atol=1e-15)
 

@@ -99,7 +99,7 @@ def test_truncating_drops_the_first_steps(start: int) -> None:
 
 @pytest.mark.parametrize("start", [-1, 10, 11])
 def test_a_walk_cannot_start_outside_its_grid(start: int) -> None:
-    """Index 10 of ten steps is clean already: there is nothing to walk."""
+    """Index 10 of ten steps is clean already, so there is no step to make."""
     with pytest.raises(UserError, match="start at 0 to 9"):
         truncate(linspace(LinearPath(), 10), start)
 

@@ -1,4 +1,4 @@
-"""The algebra of guidance: whatever is nested in whatever, it is the sum one would write by hand."""
+"""The algebra of guidance: nested guidance equals the sum that one would write by hand."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def close(ours: Tensor, exact: Tensor, atol: float = 1e-12) -> None:
 
 
 def says(value: Tensor | float, var_frac: float | Tensor | None = None) -> Denoiser:
-    """A denoiser that always says the same."""
+    """A denoiser that always predicts the same."""
 
     def denoiser(x_t: Tensor, level: NoiseLevel) -> Prediction:
         frac = None if var_frac is None else torch.as_tensor(var_frac, dtype=x_t.dtype).expand_as(x_t)
@@ -75,14 +75,14 @@ def says(value: Tensor | float, var_frac: float | Tensor | None = None) -> Denoi
 
 @given(st.floats(-20, 20), st.floats(-3, 3), st.floats(-3, 3))
 def test_guidance_follows_diffusers_convention(scale: float, cond: float, uncond: float) -> None:
-    """U + g (c - u), so that g = 1 is the prompt and g = 0 none of it."""
+    """Guidance is u + g (c - u), so that g = 1 is the prompt alone and g = 0 is without it."""
     guided = x0(cfg(says(cond), says(uncond), scale))
     close(guided, torch.full_like(X, uncond + scale * (cond - uncond)), atol=1e-11)
 
 
 @given(st.floats(-20, 20), st.floats(-3, 3), st.floats(-3, 3))
 def test_the_courses_flow_edition_counts_from_the_prompt(w: float, cond: float, uncond: float) -> None:
-    """C + w (c - u) is scale w + 1; its "w = 7" is our 8."""
+    """The convention c + w (c - u) has w = g - 1, so its w = 7 is our 8."""
     close(x0(cfg(says(cond), says(uncond), w + 1)), torch.full_like(X, cond + w * (cond - uncond)), atol=1e-11)
 
 
@@ -97,13 +97,13 @@ def test_guidance_away_from_itself_does_nothing(scale: float) -> None:
 
 
 def test_guidance_acts_on_the_noise_as_on_x0() -> None:
-    """CFG is mostly published for eps; x0 and eps are affine in each other and the weights sum to 1, so it is the same."""
+    """Papers write CFG for eps. It is the same for x0, because x0 and eps are affine in each other and the weights sum to 1."""
     eps = {d: d(X, LEVEL).eps(X, LEVEL) for d in (A, EMPTY)}
     close(cfg(A, EMPTY, 7)(X, LEVEL).eps(X, LEVEL), eps[EMPTY] + 7 * (eps[A] - eps[EMPTY]))
 
 
 def test_compositions_add_the_directions_of_prompts() -> None:
-    """Liu et al. 2022, eq. 11; with one prompt it is cfg."""
+    """Liu et al. 2022, eq. 11 (https://arxiv.org/abs/2206.01714); with one prompt it is CFG."""
     by_hand = x0(EMPTY) + 3 * (x0(A) - x0(EMPTY)) - 2 * (x0(B) - x0(EMPTY))
     close(x0(compose([A, B], EMPTY, [3, -2])), by_hand)
     close(x0(compose([A], EMPTY, [5])), x0(cfg(A, EMPTY, 5)))
@@ -120,7 +120,7 @@ def test_an_anagram_averages_what_each_view_says() -> None:
 
 
 def test_views_nest_from_the_outside_in() -> None:
-    """The inner view sees what the outer one shows; with views that do not commute the order matters."""
+    """The inner view gets what the outer view shows, so the order matters for views that do not commute."""
     turn, skew = get_view("rotate90"), get_view("skew")
     nested = combine_views([combine_views([A], [skew])], [turn])
     by_hand = turn.inverse(skew.inverse(x0(A, skew.forward(turn.forward(X)))))
@@ -152,7 +152,7 @@ def nested(model: NetworkModel) -> Denoiser:
 
 
 def by_hand(model: NetworkModel, x: Tensor, level: NoiseLevel) -> Tensor:
-    """The same, without `Mixture`: one call after the other."""
+    """The same without `Mixture`, with separate calls."""
 
     def guided(label: int, scale: float, x: Tensor) -> Tensor:
         cond, uncond = (model(x, level, torch.full((len(x),), each)).x0 for each in (label, 3))
@@ -199,7 +199,7 @@ def test_averaging_estimates_shrinks_their_noise_and_we_do_not_hide_it() -> None
 
 
 def test_thresholds_act_on_the_guided_sum() -> None:
-    """Not linear, so thresholding every branch instead gives another picture."""
+    """Thresholding is not linear, so thresholding every branch gives another picture."""
     last = x0(dynamic_threshold(cfg(A, EMPTY, 7)))
     s = x0(cfg(A, EMPTY, 7)).flatten(1).abs().quantile(0.95, dim=1).clamp(1, 1.5)[:, None, None, None]
     close(last, (x0(cfg(A, EMPTY, 7)) / s).clamp(-1, 1))
@@ -215,14 +215,14 @@ def fraction(denoiser: Denoiser) -> Tensor | None:
 
 @pytest.mark.parametrize("scale", [0, 1, 7])
 def test_the_variance_is_the_conditional_branchs(scale: float) -> None:
-    """Guided like the mean, the fraction would leave [0, 1] and the variance its bounds."""
+    """If the fraction were guided like the mean, it would leave [0, 1], and the variance would leave its bounds."""
     guided = fraction(cfg(says(0, 0.2), says(0, 0.9), scale))
     assert guided is not None
     close(guided, torch.full_like(X, 0.2))
 
 
 def test_the_variance_of_an_anagram_is_turned_back_and_averaged() -> None:
-    """A map of variances moves with its pixels."""
+    """The variances move with their pixels."""
     frac = tape(1)(X).sigmoid()
     turn = VIEWS["rotate90"]
     pair = fraction(combine_views([says(0, frac), says(0, frac)], [VIEWS["identity"], turn], [1, 3]))
@@ -231,7 +231,7 @@ def test_the_variance_of_an_anagram_is_turned_back_and_averaged() -> None:
 
 
 def test_a_negated_pictures_variance_is_not_negated() -> None:
-    """The variance of -z is that of z. Negated, a fraction of .9 would mean a deviation below `small`."""
+    """The variance of -z is the variance of z. A negated fraction of .9 would mean a deviation below `small`."""
     pair = fraction(combine_views([says(0, 0.2), says(0, 0.9)], [VIEWS["identity"], VIEWS["negate"]]))
     assert pair is not None
     close(pair, torch.full_like(X, 0.55))
@@ -254,14 +254,14 @@ def test_the_variance_passes_through_nesting_and_thresholds() -> None:
 
 
 def test_a_variance_only_some_models_know_is_no_variance() -> None:
-    """Half a sum of fractions would be a fraction nobody predicted; `ddpm` then falls back to `small`."""
+    """A mean of fractions would be a fraction that no network predicted, so `ddpm` uses `small`."""
     mixed = combine_views([says(0.5, 0.8), says(0.5)], [VIEWS["identity"], VIEWS["negate"]])
     assert fraction(mixed) is None
     small = ddpm("small")(mixed, X, LEVEL, at(LinearPath(), 0.25), torch.ones_like, None)[0]
     close(ddpm("learned")(mixed, X, LEVEL, at(LinearPath(), 0.25), torch.ones_like, None)[0], small)
 
 
-# What cannot be
+# Errors
 
 
 @pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [1, 1, 1]])
@@ -280,7 +280,7 @@ def test_prompts_views_and_components_must_match_in_number() -> None:
 
 
 def test_a_mixture_is_a_denoiser_like_any_other() -> None:
-    """Written as terms, by hand: half of what A says plus half of what B says upside down."""
+    """Terms written by hand: half of the prediction of A plus half of the prediction of B upside down."""
     flip = VIEWS["flip-vertical"]
     half = lambda x: x / 2  # noqa: E731 - a map
     mixture = Mixture((Term(A, (half,)), Term(B, (flip.inverse, half), (flip.forward,))))

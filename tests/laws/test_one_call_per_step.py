@@ -1,4 +1,4 @@
-"""A step costs one batched network call whatever the guidance, and asks no question twice."""
+"""A step makes one batched network call for any guidance, and computes no branch twice."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CASES: dict[str, tuple[int, Callable[[Prompt], Denoiser]]] = {
 
 
 def test_outside_its_interval_guidance_costs_nothing() -> None:
-    """Levels at t = 1, .8, .6, .4, .2: both ends of the interval are in it."""
+    """The levels are at t = 1, .8, .6, .4 and .2, and both ends of the interval belong to it."""
     model, prompt = counting()
     schedule = LinearPath()
     denoiser = within(*(cfg(prompt(0), prompt(9), g) for g in (7, 1)), at(schedule, 0.8), at(schedule, 0.4))
@@ -71,7 +71,7 @@ def test_outside_its_interval_guidance_costs_nothing() -> None:
 
 @pytest.mark.parametrize(("rows", "make"), CASES.values(), ids=CASES)
 def test_rows_of_the_one_call_of_a_step(rows: int, make: Callable[[Prompt], Denoiser]) -> None:
-    """One call per step for five steps, `rows` for each of the two pictures."""
+    """Check one call per step for five steps, with `rows` rows for each of the two pictures."""
     model, prompt = counting()
     walked(make(prompt), X, path_between(LinearPath(), 1, 0, 5), ddim(), tape(0))
     assert model.rows == [rows * len(X)] * 5
@@ -84,14 +84,14 @@ def test_heun_asks_twice_but_once_on_landing() -> None:
 
 
 def test_every_model_is_asked_once() -> None:
-    """Two networks in one picture (another model's prompt in a hybrid) are two calls, not one for each branch."""
+    """Two networks in one picture (a hybrid with a prompt of another model) need two calls, not one for each branch."""
     (first, p), (second, q) = counting(), counting()
     combine_views([*guided(p, 0), *guided(q, 1)], [IDENTITY, TURN])(X, at(LinearPath(), 0.5))
     assert (first.rows, second.rows) == ([4], [4])
 
 
 def test_conditions_of_one_for_all_and_one_for_each_mix() -> None:
-    """A label for each picture, and one unconditional label for all: every row gets its own."""
+    """With a label for each picture and one unconditional label for all, every row gets its own label."""
     model, prompt = counting()
     level = at(LinearPath(), 0.5)
     mixed = cfg(Bound(model, (torch.tensor([4, 2]),)), prompt(9), 3)(X, level).x0
@@ -103,7 +103,7 @@ def test_conditions_of_one_for_all_and_one_for_each_mix() -> None:
 
 @pytest.mark.parametrize("max_batch", [1, 3, 5])
 def test_max_batch_bounds_the_rows_of_a_guided_step(max_batch: int) -> None:
-    """Memory bounds split the one call and change nothing else."""
+    """A memory limit divides the call, and changes nothing else."""
     net = TinyNet()
 
     def picture(model: NetworkModel) -> torch.Tensor:

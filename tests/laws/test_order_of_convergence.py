@@ -1,8 +1,8 @@
 """Every rule converges to the exact solution at the order it declares.
 
-A wrong formula nearly always still converges to something, or converges more slowly; shapes and finiteness stay perfect.
-The data are Gaussian, for which denoiser, probability-flow ODE and reverse process are closed forms. Walks stop at a small
-but non-zero noise level, so that what is measured is the rule and not its first-order landing on clean.
+A wrong formula nearly always converges too, to something else or more slowly, and its shapes and values look normal. The data
+are Gaussian, for which the denoiser, the probability-flow ODE and the reverse process have closed forms. The walks stop at a
+small noise level, so that the rule is measured and not its first-order step to the clean picture.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ on_every_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=
 
 
 def order(error: Callable[[int], float]) -> float:
-    """Minus the slope of log(error) over log(steps), by least squares."""
+    """Return the order: minus the slope of log(error) over log(steps), by least squares."""
     x = torch.tensor([math.log(n) for n in STEPS], dtype=F64)
     y = torch.tensor([math.log(error(n)) for n in STEPS], dtype=F64)
     x, y = x - x.mean(), y - y.mean()
@@ -62,7 +62,7 @@ def order(error: Callable[[int], float]) -> float:
 @on_every_schedule
 @every_deterministic_rule
 def test_a_deterministic_rule_converges_to_the_probability_flow(schedule: Schedule, rule: StepRule) -> None:
-    """A rule that remembers several steps may fall faster than its order, until its first steps are all the error there is."""
+    """A rule with a memory may converge faster than its order, until the error of its first steps dominates."""
     [t, s] = path_between(schedule, 0.9, 0.1, 1)
     x = tape(0)(torch.empty(8, 1, 1, 3))
     exact = DATA.flow(x, t, s)
@@ -110,7 +110,7 @@ def test_the_order_of_a_rule_whose_memory_starts_exact(name: str, expected: int)
 
 
 def ancestral(mean: Tensor, cov: Tensor, path: list[NoiseLevel], step: Step) -> tuple[Tensor, Tensor]:
-    """Exact moments of where a random walk ends that starts from N(mean, cov)."""
+    """Return the exact moments of the end of a random walk that starts from N(mean, cov)."""
 
     def walk(like: Tensor, noise: Noise) -> Tensor:
         return walked(DATA, mean + noise(like) @ torch.linalg.cholesky(cov).T, path, step, noise)
@@ -121,7 +121,7 @@ def ancestral(mean: Tensor, cov: Tensor, path: list[NoiseLevel], step: Step) -> 
 @on_every_schedule
 @pytest.mark.parametrize("rule", RANDOM.values(), ids=RANDOM)
 def test_an_ancestral_rule_converges_weakly_to_the_reverse_process(schedule: Schedule, rule: StepRule) -> None:
-    """From a start that is *not* the data's own marginal, so that forgetting it at the right rate is tested too.
+    """The walk does not start from the marginal of the data, so that the rate at which it forgets its start is tested too.
 
     The mean of a rule without memory is exact at any number of steps, because E[x_s | x_t] is linear in x0.
     """
@@ -178,7 +178,7 @@ def test_the_learned_variance_makes_ancestral_sampling_exact(schedule: Schedule)
 
 @on_every_schedule
 def test_ddpm_with_the_small_variance_and_full_ddim_are_one_rule(schedule: Schedule) -> None:
-    """Song et al. 2021, section 4.1: eta = 1 is ancestral sampling. On any path, for any network."""
+    """Song et al. 2021, section 4.1: eta = 1 is ancestral sampling, on any path and for any network."""
     path = levels(schedule, torch.tensor([1, 0.75, 0.5, 0.25, 0], dtype=F64))
     model, x = NetworkModel(TinyNet(), schedule, "v_prediction"), tape(0)(torch.empty(2, 3, 5, 5))
     small, full = (walked(model, x, path, step, tape(1)) for step in (ddpm("small"), ddim(1.0)))
@@ -187,7 +187,7 @@ def test_ddpm_with_the_small_variance_and_full_ddim_are_one_rule(schedule: Sched
 
 @pytest.mark.parametrize("rule", STEP_RULES.values(), ids=STEP_RULES)
 def test_a_learned_variance_is_read_by_the_rules_that_say_so_and_no_other(rule: StepRule) -> None:
-    """The variance channels of DeepFloyd's networks mean nothing to other rules."""
+    """Other rules ignore the variance channels of DeepFloyd's networks."""
     path = path_between(cosine_schedule(), 0.9, 0, 4)
     x = tape(0)(torch.empty(2, 1, 1, 3))
 
@@ -218,7 +218,7 @@ def test_a_rule_calls_the_network_and_draws_noise_as_often_as_it_says(rule: Step
 @pytest.mark.parametrize("schedule", [LinearPath(), cosine_schedule()], ids=["linear-path", "cosine"])
 @every_deterministic_rule
 def test_walks_may_start_at_pure_noise_and_land_on_clean(schedule: Schedule, rule: StepRule) -> None:
-    """At pure noise log(alpha / sigma) is infinite (linear path) or nearly so (cosine); at clean, too.
+    """At pure noise and at clean, log(alpha / sigma) is infinite (linear path) or nearly infinite (cosine).
 
     The exact solution is finite at both ends, and 200 steps come as near as the first-order landing allows.
     """

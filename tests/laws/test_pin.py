@@ -41,7 +41,7 @@ MASK = (tape(4)(torch.empty(1, 1, 6, 6)) > 0).double()
 
 
 def repaint_error(schedule: Schedule, num_resamples: int) -> float:
-    """Mean of the unknown pixel less the truth; exact, because all is affine: the mean walk is the walk without noise."""
+    """Return the mean of the unknown pixel minus the truth; it is exact, because the mean of an affine walk has no noise."""
     path = levels_of(schedule, linspace(schedule, 20))
     step = pin(ddpm("small"), REFERENCE, KNOWN, no_noise, num_resamples)
     end = walked(PAIR, torch.zeros(1, 1, 1, 2, dtype=F64), path, step, no_noise)
@@ -76,7 +76,7 @@ def test_resampling_one_transition_has_the_fixed_point_of_the_theory() -> None:
 
 @pytest.mark.parametrize("num_resamples", [1, 3])
 def test_the_known_part_has_the_distribution_of_the_level_just_reached(num_resamples: int) -> None:
-    """Mean alpha_s and variance sigma_s^2, not those of t; and no trace of the step's noise or of the
+    """The mean is alpha_s and the variance sigma_s^2, not those of t; and there is no trace of the step's noise or of the
     noise it had before, which a reused draw would leave as a covariance with the unknown pixel."""
     t, s = at(cosine_schedule(), 0.6), at(cosine_schedule(), 0.3)
 
@@ -91,7 +91,7 @@ def test_the_known_part_has_the_distribution_of_the_level_just_reached(num_resam
 
 @pytest.mark.parametrize("num_resamples", [1, 3])
 def test_the_network_always_sees_the_known_part_as_noisy_as_the_rest(num_resamples: int) -> None:
-    """After the first call it is shown alpha_t reference + sigma_t z, with a z never seen before.
+    """After the first call the denoiser gets alpha_t reference + sigma_t z, with a new z.
 
     Recomputed from the pin's own stream: a draw for each composite and, between resamples, one for going back up.
     """
@@ -112,14 +112,14 @@ def test_the_network_always_sees_the_known_part_as_noisy_as_the_rest(num_resampl
 
 
 def test_every_resample_is_of_the_transition_at_hand() -> None:
-    """A widely used RePaint denoises its resamples as if they were at the last levels of the walk."""
+    """A widely used RePaint has an error: it denoises its resamples as if they were at the last levels of the walk."""
     path, watched = path_between(LinearPath(), 1, 0, 3), Counting(MODEL)
     walked(watched, tape(0)(PICTURE), path, pin(ddpm("small"), PICTURE, masked(MASK), tape(1), 3), tape(2))
     assert [level.sigma.item() for level in watched.levels] == [t.sigma.item() for t in path[:-1] for _ in range(3)]
 
 
 def ideal_low_pass(x: Tensor) -> Tensor:
-    """The lowest frequencies exactly: a true projection."""
+    """A projection keeps the lowest frequencies exactly."""
     spectrum = torch.fft.fft2(x)
     row, column = torch.fft.fftfreq(x.shape[2])[:, None], torch.fft.fftfreq(x.shape[3])[None, :]
     return torch.fft.ifft2(spectrum * ((row.abs() < 0.3) & (column.abs() < 0.3))).real
@@ -128,7 +128,7 @@ def ideal_low_pass(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("component", [masked(MASK), ideal_low_pass, grey], ids=["mask", "low-pass", "grey"])
 @pytest.mark.parametrize("num_resamples", [1, 3])
 def test_a_pinned_projection_ends_as_the_reference(component: Map, num_resamples: int) -> None:
-    """The last composite is with the clean picture, so nothing of its noise is left in the known part."""
+    """The last composite uses the clean picture, so the known part has no noise at the end."""
     step = pin(ddpm("small"), PICTURE, component, tape(1), num_resamples)
     end = walked(MODEL, tape(0)(PICTURE), PATH, step, tape(2))
     torch.testing.assert_close(component(end), component(PICTURE), rtol=0, atol=1e-12)
@@ -160,7 +160,7 @@ def test_a_pinned_blur_lays_the_references_low_frequencies_under_the_walks_high_
 
 
 def test_pinning_nothing_changes_nothing() -> None:
-    """The pin draws from its own stream, so the step's noise is the same with and without it, bit for bit."""
+    """The pin has its own stream of noise, so the noise of the step is the same with and without it, bit for bit."""
     seeded = SeededNoise([0])
     nothing = pin(ddpm("small"), PICTURE, torch.zeros_like, seeded.stream("pin"))
     pinned = walked(MODEL, tape(0)(PICTURE), PATH, nothing, seeded.stream("step"))
@@ -169,7 +169,7 @@ def test_pinning_nothing_changes_nothing() -> None:
 
 
 def test_a_deterministic_step_draws_nothing() -> None:
-    """With eta = 0 only the known part is random, and all its randomness is the pin's."""
+    """With eta = 0 only the known part is random, and its randomness comes from the pin."""
 
     def refuse(like: Tensor) -> Tensor:
         raise AssertionError("a deterministic step asked for noise")
@@ -182,7 +182,7 @@ def test_a_deterministic_step_draws_nothing() -> None:
 
 
 def test_a_reference_is_shared_by_a_batch() -> None:
-    """Every picture of a batch has the known part, each with noise of its own."""
+    """Every picture of a batch has the known part, with its own noise."""
     path = path_between(LinearPath(), 1, 0, 4)
     step = pin(ddpm("small"), PICTURE, masked(MASK), tape(1))
     states = list(sample(MODEL, tape(0)(torch.empty(2, 3, 6, 6)), path, step, tape(2)))

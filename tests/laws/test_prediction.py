@@ -1,4 +1,4 @@
-"""Four ways to say the same thing about a noisy picture."""
+"""The four prediction types are the same statement about a noisy picture."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_condition_is_the_same_for_every_picture_or_one_for_each() -> None:
 @on_every_schedule
 @of_every_type
 def test_one_denoiser_trained_four_ways_gives_one_x0(schedule: Schedule, prediction_type: str) -> None:
-    """A perfect network of each kind, asked through `NetworkModel`."""
+    """A perfect network of each prediction type, called through `NetworkModel`."""
     truth = NetworkModel(TinyNet(), schedule, "sample")
     model = NetworkModel(as_network(truth, schedule, prediction_type), schedule, prediction_type)
     for t in (0.125, 0.5, 0.875):
@@ -119,7 +119,7 @@ def test_a_network_can_be_walked_along_any_path(trained_on: Schedule, walked_alo
 @on_every_schedule
 @of_every_type
 def test_a_network_may_have_been_trained_in_another_range(schedule: Schedule, prediction_type: str) -> None:
-    """If z = x / 2 + 1/2 is Gaussian as x is, the network exact for z must say what the denoiser exact for x says."""
+    """If x is Gaussian, z = x / 2 + 1/2 is too, and the exact network for z must agree with the exact denoiser for x."""
     mean, cov = torch.tensor([0.3, -0.5], dtype=F64), torch.tensor([[0.5, 0.2], [0.2, 0.3]], dtype=F64)
     data, trained_on = Gaussian(mean, cov), Gaussian(mean / 2 + 0.5, cov / 4)
     network = as_network(trained_on, schedule, prediction_type)
@@ -133,7 +133,7 @@ def test_a_network_may_have_been_trained_in_another_range(schedule: Schedule, pr
 
 @pytest.mark.parametrize("schedule", [cosine_schedule(), *SCHEDULES.values()], ids=["deepfloyd", *SCHEDULES])
 def test_on_its_own_path_a_network_is_shown_exactly_the_picture_and_its_time(schedule: Schedule) -> None:
-    """No scaling by 1.0000001 and no time off by a rounding: float32 pictures arrive bit for bit."""
+    """Nothing is scaled by 1.0000001 and no time is rounded: float32 pictures arrive bit for bit."""
     shown: list[tuple[Tensor, Tensor]] = []
 
     def network(x: Tensor, t: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ def test_on_its_own_path_a_network_is_shown_exactly_the_picture_and_its_time(sch
 
 
 def test_a_network_in_half_precision_leaves_pictures_in_single() -> None:
-    """The output is widened before x0 is solved for; near clean, x0 is a small difference of large numbers."""
+    """The output gets a wider dtype before x0 is computed; near clean, x0 is a small difference of large numbers."""
     level, x_t = at(cosine_schedule(), 0.9), tape(0)(LIKE).float()
     output = tape(1)(LIKE).half()
     x0 = NetworkModel(lambda x, t: output, cosine_schedule(), "epsilon")(x_t, level).x0
@@ -158,7 +158,7 @@ def test_a_network_in_half_precision_leaves_pictures_in_single() -> None:
 
 @pytest.mark.parametrize(("max_batch", "calls"), [(0, [7]), (7, [7]), (3, [3, 3, 1]), (1, [1] * 7)])
 def test_a_bounded_batch_gives_the_same_answers_in_more_calls(max_batch: int, calls: list[int]) -> None:
-    """Every row keeps its own time and label."""
+    """Every row keeps its own time and its own label."""
     net, x_t, label, level = TinyNet(), tape(0)(torch.empty(7, 3, 4, 4)), torch.arange(7), at(LinearPath(), 0.5)
     whole = NetworkModel(TinyNet(), LinearPath(), "epsilon")(x_t, level, label).x0
     parts = NetworkModel(net, LinearPath(), "epsilon", max_batch=max_batch)(x_t, level, label).x0
@@ -175,7 +175,7 @@ def test_filling_rows_changes_no_answer() -> None:
 
 
 def test_the_one_step_denoiser_is_the_call_itself() -> None:
-    """A denoiser trained at one fixed noise, output x0: whatever the level, it is what the network says."""
+    """For a denoiser that is trained at one noise level and predicts x0, x0 is the output of the network at every level."""
     schedule = DiscreteVP(torch.tensor([0.8]))
     net = TinyNet()
     x_t, level = tape(0)(LIKE), at(schedule, 1)

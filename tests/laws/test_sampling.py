@@ -1,4 +1,4 @@
-"""The one loop: a generator that is its steps one after the other, and nothing else."""
+"""The sampling loop: a generator that only makes its steps one after the other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PATH = path_between(LinearPath(), 1, 0, 6)
 
 @pytest.mark.parametrize("rule", STEP_RULES)
 def test_a_walk_is_its_steps_one_after_the_other(rule: str) -> None:
-    """Each gets where the last one landed, and what the walk remembers."""
+    """Each step gets the result of the step before, and the history of the walk."""
     history: StepHistory | None = None
     x, noise, step = X, tape(1), STEP_RULES[rule]()
     for i, state in enumerate(sample(MODEL, X, PATH, STEP_RULES[rule](), tape(1))):
@@ -51,7 +51,7 @@ def test_a_walk_is_its_steps_one_after_the_other(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", STEP_RULES)
 def test_a_walk_can_be_split_where_no_memory_is_lost(rule: str) -> None:
-    """Walking to the middle and on from there is walking through, but for rules that remember."""
+    """A walk to the middle and a second walk from there equal one whole walk, for rules without a memory."""
     noise, through = tape(1), list(sample(MODEL, X, PATH, STEP_RULES[rule](), tape(1)))
     halfway = walked(MODEL, X, PATH[:4], STEP_RULES[rule](), noise)
     end = walked(MODEL, halfway, PATH[3:], STEP_RULES[rule](), noise)
@@ -71,7 +71,7 @@ def test_no_levels_no_steps() -> None:
 
 
 def test_closing_cancels() -> None:
-    """Whoever holds the generator can stop: no further network call is made."""
+    """If the generator is closed, no further network call is made."""
     model = Counting(MODEL)
     walk = sample(model, X, PATH, ddim(), tape(0))
     next(walk), next(walk)
@@ -113,7 +113,7 @@ def test_the_start_and_earlier_states_are_not_written_over() -> None:
 @pytest.mark.parametrize("rule", STEP_RULES)
 @pytest.mark.parametrize("schedule", [LinearPath(), cosine_schedule()], ids=["linear-path", "cosine"])
 def test_a_model_that_knows_the_picture_is_walked_to_it(rule: str, schedule: object) -> None:
-    """If x0 is certain, every rule lands on it, whatever it did on the way."""
+    """If the denoiser always predicts the same x0, every rule ends there."""
     picture = tape(5)(X)
     assert callable(schedule)
     path = [schedule(torch.tensor(t, dtype=torch.float64)) for t in (1, 0.8, 0.4, 0.1, 0)]

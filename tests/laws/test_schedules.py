@@ -1,4 +1,4 @@
-"""Schedules and their inverses; noising, and going back up."""
+"""Schedules and their inverses, noising, and re-noising."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_time_depends_on_the_signal_to_noise_ratio_only(schedule: Schedule, t: f
 @on_every_schedule
 @given(st.lists(times, min_size=2, max_size=6, unique=True))
 def test_noise_grows_with_time(schedule: Schedule, instants: list[float]) -> None:
-    """Also between the entries of a table, and at a vector of times as one by one."""
+    """It holds between the entries of a table too, and for a vector of times."""
     t = torch.tensor(sorted(instants), dtype=F64)
     at_once = schedule(t)
     for together, alone in zip(at_once, zip(*levels(schedule, t), strict=True), strict=True):
@@ -67,7 +67,7 @@ def test_noise_grows_with_time(schedule: Schedule, instants: list[float]) -> Non
 
 @on_every_schedule
 def test_time_0_is_exactly_clean(schedule: Schedule) -> None:
-    """Steps land on clean, and the pinned part on the reference, only if sigma is 0 and alpha is 1, not nearly so."""
+    """Steps end at the clean picture, and pins at the reference, only if sigma is exactly 0 and alpha is exactly 1."""
     assert at(schedule, 0) == (1, 0)
 
 
@@ -84,7 +84,7 @@ def test_a_table_must_fall_from_1_towards_0(table: list[float]) -> None:
 
 
 def test_a_table_may_end_in_pure_noise() -> None:
-    """Zero terminal SNR: the last level has no signal, and is found again by its ratio."""
+    """With zero terminal SNR the last level has no signal, and its time is found from the ratio."""
     schedule = DiscreteVP(torch.tensor([0.9, 0.5, 0.0], dtype=F64))
     assert at(schedule, 1) == (0, 1)
     for t in (1.0, 0.9, 2 / 3):
@@ -118,7 +118,7 @@ def test_noising_in_one_jump_has_the_marginal_of_the_level(schedule: Schedule) -
 @on_every_schedule
 @pytest.mark.parametrize(("low", "high"), [(0, 0.7), (0.2, 0.7), (0.69, 0.7), (0.7, 0.7)])
 def test_going_back_up_has_the_marginal_of_the_higher_level(schedule: Schedule, low: float, high: float) -> None:
-    """A sample of level s becomes a sample of level t, whatever the levels; from clean it is the one jump."""
+    """A sample of level s becomes a sample of level t for any levels; from clean it is the usual noising."""
     s, t = at(schedule, low), at(schedule, high)
     mean, cov = moments(lambda like, noise: renoise(marginal(s, like, noise), s, t, noise), 2)
     torch.testing.assert_close(mean, t.alpha * DATA.mean, rtol=0, atol=1e-12)

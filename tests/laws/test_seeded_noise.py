@@ -1,4 +1,4 @@
-"""Noise that belongs to a picture and a purpose, and to nothing else."""
+"""Noise depends only on the seed of a picture and on its purpose."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def draw(seeds: Sequence[int], purpose: str = "init", times: int = 1, size: int 
 
 @given(st.lists(st.integers(0, 2**62), min_size=8, max_size=8), st.integers(0, 7))
 def test_a_picture_alone_has_the_noise_it_has_in_a_batch(seeds: list[int], i: int) -> None:
-    """Bit for bit, and at every draw of the walk."""
+    """The noise is the same bit for bit, at every draw of the walk."""
     for together, alone in zip(draw(seeds, times=3), draw([seeds[i]], times=3), strict=True):
         assert torch.equal(together[i], alone[0])
 
 
 def test_purposes_do_not_disturb_each_other() -> None:
-    """Drawing more often for one purpose (more resamples, say) leaves the noise of the others as it was."""
+    """More draws for one purpose (more resamples, for example) do not change the noise of the others."""
     root = SeededNoise([3])
     step, pin = root.stream("step"), root.stream("pin")
     like = torch.empty(1, 1, 8, 8)

@@ -1,4 +1,4 @@
-"""Splits: parts that sum to the picture at every size, and what `pin` keeps of a real one."""
+"""Splits: the parts sum to the picture at every size, and `pin` keeps a part of a real picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def settings(size: int) -> SplitSettings:
 @pytest.mark.parametrize("size", [28, 32, 64, 256])
 @pytest.mark.parametrize("name", SPLITS)
 def test_parts_sum_to_the_picture(name: str, size: int) -> None:
-    """Or a factorized picture of one prompt would not be that prompt's, and noise would not stay standard noise."""
+    """Otherwise a factorized picture of one prompt would not match the prompt, and noise would not stay standard noise."""
     x = tape(size)(torch.empty(1, 3, size, size))
     parts = get_split(name, settings(size))
     torch.testing.assert_close(sum(part.component(x) for part in parts), x, rtol=0, atol=1e-14)
@@ -67,7 +67,7 @@ PROJECTIONS = [("colour", 0), ("colour", 1), ("mask", 0), ("circle", 0), ("left-
 
 @pytest.mark.parametrize(("name", "which"), PROJECTIONS)
 def test_pin_keeps_the_part_of_a_real_picture(name: str, which: int) -> None:
-    """A colourised picture has exactly the greys of the original, and its colours from the walk."""
+    """A colourised picture has exactly the greys of the original, and the colours of the walk."""
     size = 8
     part = get_split(name, settings(size))[which]
     image = tape(4)(torch.empty(1, 3, size, size))
@@ -78,7 +78,7 @@ def test_pin_keeps_the_part_of_a_real_picture(name: str, which: int) -> None:
 
 @pytest.mark.parametrize("which", [0, 2])
 def test_pin_with_a_blur_gives_what_its_docstring_says(which: int) -> None:
-    """A Gaussian blur is no projection: x - part(x) + part(image) for the x the last step would have had."""
+    """A Gaussian blur is not a projection, so the result is x - part(x) + part(image) for the x of the last step."""
     part = get_split("bands", settings(28))[which]
     image = tape(4)(torch.empty(1, 1, 28, 28))
     last = tape(5)(torch.empty(1, 1, 28, 28))

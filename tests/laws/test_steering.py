@@ -26,7 +26,7 @@ def start(noise: Noise, like: Tensor) -> Tensor:
 
 
 def steered(step: Step, at: range, strength: float, count: int = COUNT, seed: int = 0) -> tuple[Tensor, Tensor, Steered]:
-    """Where a population ends, (N, 2), its weights (N,), and the steering."""
+    """Return the ends (N, 2) of a population, its weights (N,), and the steering."""
     steering = Steered(step, reward, at, strength, tape(seed + 1))
     noise = tape(seed)
     end = walked(PAIR, start(noise, torch.empty(count, 1, 1, 2)), PATH, steering, noise)
@@ -65,7 +65,7 @@ def test_resampling_keeps_the_weights_even() -> None:
 
 
 def test_strength_zero_changes_nothing() -> None:
-    """Bit for bit, with a rule that remembers earlier steps."""
+    """It is the same bit for bit, with a rule that has a memory."""
     for step in (ddpm(), dpmpp(), ddim()):
         seeded, like = SeededNoise(range(6)), torch.empty(6, 1, 1, 2, dtype=F64)
         steering = Steered(step, reward, range(STEPS), 0.0, seeded.stream("steer"))
@@ -89,7 +89,7 @@ def test_a_copied_walk_remembers_its_own_past() -> None:
 
 
 def test_copies_part_in_the_same_step() -> None:
-    """Two copies of one walk have their own noise at once."""
+    """Two copies of a walk have different noise from the next step on."""
     steering = Steered(ddpm("large"), lambda x: torch.tensor([0.0, -1e9]), [0], 1.0, no_noise)
     states = list(sample(PAIR, torch.ones(2, 1, 1, 2, dtype=F64), PATH, steering, tape(0)))
     assert (states[0].x0[0] == states[0].x0[1]).all()
@@ -97,7 +97,7 @@ def test_copies_part_in_the_same_step() -> None:
 
 
 def test_populations_do_not_mix() -> None:
-    """Two populations in one batch end as each alone, bit for bit, whatever the other is."""
+    """Two populations in one batch end bit for bit as each does alone."""
     like = torch.empty(8, 1, 1, 2, dtype=F64)
 
     def ends(seeds: list[int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Laws of cascades: what is beside x_t is seen through the same views, and a stage is a walk like any other."""
+"""Laws of cascades: the low-res conditioning is seen through the same views as x_t, and every stage is a usual walk."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LEVEL = at(LinearPath(), 0.5)
 
 
 def upscale(x_t: Tensor, level: NoiseLevel, low: Tensor, k: Tensor, label: Tensor) -> Prediction:
-    """A toy stage II: shown the small picture as more channels, and told how noisy it is."""
+    """A toy stage II that gets the small picture as further channels, and its noise level."""
     t = (level.sigma + k / 1000).float().expand(len(x_t))
     return Prediction(NET(torch.cat([x_t, low], 1), t, label))
 
@@ -98,7 +98,7 @@ def cascade() -> Pretrained:
 
 
 def test_upsampling_is_the_walk_of_the_next_stage() -> None:
-    """A hybrid, written out: its low pass grows with the picture, guidance, steps and noise level are the stage's own."""
+    """A hybrid written out: its low pass grows with the picture, and guidance, steps and noise level belong to the stage."""
     model = cascade()
     asked: Any = {"sigma": 0.5, "kernel_size": 3, "seed": 5, "num": 2}
     ours = nw.hybrid(model, "a", "bb", upsample=1, noise_level=[300], upsample_steps=[4], **asked).tensor
@@ -115,7 +115,7 @@ def test_upsampling_is_the_walk_of_the_next_stage() -> None:
 
 
 def test_a_balanced_anagram_is_balanced_in_every_stage() -> None:
-    """Weights and contrast are found anew at the stage's own size, with the small picture seen through the views."""
+    """Weights and contrast are computed at the size of the stage, with the small picture seen through the views."""
     model, turn = cascade(), get_view("rotate180")
     asked: Any = {"balance": "auto", "seed": 5, "num": 2}
     ours = nw.anagram(model, ["a", "bb"], ["identity", "rotate180"], upsample=1, noise_level=[300], **asked).tensor
@@ -148,7 +148,7 @@ def picture(size: int) -> Image.Image:
 
 
 def test_an_inpainting_holds_the_known_pixels_at_every_size() -> None:
-    """As they are in the source, read at the size of the stage, not enlarged from the first stage's."""
+    """Kept parts are read from the source at the size of the stage, and not enlarged from the first stage."""
     source, mask = picture(32), Image.new("L", (32, 32), 0)
     mask.paste(255, (0, 0, 16, 32))
     made = nw.inpaint(cascade(), source, mask, num_resamples=[2], num=2, upsample=1)
@@ -162,7 +162,7 @@ def test_an_inpainting_holds_the_known_pixels_at_every_size() -> None:
 
 
 def test_a_picture_of_known_pixels_is_noised_to_the_level_of_the_stage() -> None:
-    """With the level just reached, from noise of its own."""
+    """Pins use the level that the step has reached, and their own noise."""
     source, mask = picture(16), Image.new("L", (16, 16), 0)
     mask.paste(255, (0, 0, 4, 4))
     made = nw.inpaint(cascade(), source, mask, num_resamples=[1], upsample=1, upsample_steps=[4], seed=9)
@@ -214,7 +214,7 @@ def test_more_stages_than_the_cascade_has() -> None:
 
 
 def test_views_of_any_name_turn_the_small_picture_too() -> None:
-    """For one prompt and one view, walking the turned pair and turning back is walking the pair as the view shows it."""
+    """For one prompt and one view, a walk of the turned pair, turned back, equals the walk of the pair through the view."""
     x, low = tape(3)(torch.empty(1, 3, 8, 8)), tape(4)(torch.empty(1, 3, 8, 8))
     for view in VIEWS.values():
         through = combine_views([bound("a", low)], [view])(x, LEVEL).x0

@@ -1,4 +1,4 @@
-"""Views are linear isometries with exact inverses, for every view there is and at every size there is."""
+"""All views are linear isometries with exact inverses, at all sizes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ WITH_ARGUMENTS = (
 OTHERS = ("jigsaw:3", "patch-permute:1", "pixel-permute:2", "colour-permute:bgr", *WITH_ARGUMENTS)
 EVERY = {**VIEWS, **{name: get_view(name) for name in OTHERS}}
 each_view = pytest.mark.parametrize("view", EVERY.values(), ids=EVERY)
-each_size = pytest.mark.parametrize("size", [28, 32, 64, 256, 9])  # 9: an odd side has no middle to swap about
+each_size = pytest.mark.parametrize("size", [28, 32, 64, 256, 9])  # 9: an odd side, whose middle stays
 
 
 def matrix(view: Map, size: int, channels: int) -> Tensor:
-    """What a view does, as a matrix: its columns are what it makes of each single value."""
+    """Return a view as a matrix, whose columns are the results of the unit vectors."""
     pixels = torch.eye(channels * size * size, dtype=F64).view(-1, channels, size, size)
     return view(pixels).flatten(1).T
 
@@ -43,7 +43,7 @@ def pictures(size: int) -> Tensor:
 @each_view
 @each_size
 def test_the_inverse_is_exact(view: View, size: int) -> None:
-    """Bit for bit: a walk goes through a view and back at every step."""
+    """The inverse is exact bit for bit, because every step of a walk goes through a view and back."""
     x = pictures(size)
     assert torch.equal(view.inverse(view.forward(x)), x)
     assert torch.equal(view.forward(view.inverse(x)), x)
@@ -61,7 +61,7 @@ def test_the_inverse_is_the_transpose(view: View, size: int) -> None:
 
 @each_view
 def test_its_matrix_is_orthogonal(view: View) -> None:
-    """A A^T = I as a whole matrix, colours and all."""
+    """A A^T = I for the whole matrix, with all colours."""
     a = matrix(view.forward, 12, 3)
     torch.testing.assert_close(a @ a.T, torch.eye(len(a), dtype=F64), rtol=0, atol=1e-12)
 
@@ -69,7 +69,7 @@ def test_its_matrix_is_orthogonal(view: View) -> None:
 @each_view
 @each_size
 def test_the_norm_is_kept(view: View, size: int) -> None:
-    """Of every picture and every channel, so standard noise stays standard noise."""
+    """It holds for every picture and every channel, so standard noise stays standard noise."""
     x = pictures(size)
     torch.testing.assert_close(view.forward(x).flatten(1).norm(dim=1), x.flatten(1).norm(dim=1), rtol=1e-14, atol=0)
 
@@ -108,7 +108,7 @@ def test_pictures_of_a_batch_and_colours_do_not_mix(view: View) -> None:
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "identity"])
 @pytest.mark.parametrize("size", [8, 28, 64])
 def test_a_view_shows_something_else(name: str, size: int) -> None:
-    """A view that fails to do anything passes every law above."""
+    """A view that does nothing passes every law above, so this is tested too."""
     assert not torch.equal(EVERY[name].forward(pictures(size)), pictures(size))
 
 
@@ -199,7 +199,7 @@ def test_pieces_must_fit_the_picture() -> None:
     ],
 )
 def test_stages_of_a_cascade_see_the_same(name: str) -> None:
-    """At 256 exactly the enlarged view of 64, or the second stage would undo the first one's puzzle."""
+    """At 256 pixels it is exactly the enlarged view of 64, or else the second stage would undo the first."""
     x, view = pictures(64), get_view(name)
 
     def up(x: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ def test_stages_of_a_cascade_see_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["jigsaw", "patch-permute", "pixel-permute"])
 def test_seeded_views_follow_their_seed(name: str) -> None:
-    """The same in every process, whatever was drawn before; another seed is another view."""
+    """The view is the same in every process, and another seed gives another view."""
     x = pictures(28)
     torch.manual_seed(torch.randint(10**6, ()).item())
     again = get_view(f"{name}:0").forward(x)
@@ -219,7 +219,7 @@ def test_seeded_views_follow_their_seed(name: str) -> None:
 
 
 def test_the_first_pixels_of_seed_0_are_written_down() -> None:
-    """So that a saved picture can be replayed in years: the tables may never change."""
+    """The tables may never change, so that old pictures replay."""
     ramp = torch.arange(64.0).view(1, 1, 8, 8)
     assert get_view("pixel-permute").forward(ramp).flatten()[:6].tolist() == [44, 46, 17, 3, 47, 21]
     assert get_view("jigsaw").forward(ramp).flatten()[::9].tolist() == [56, 49, 45, 36, 21, 28, 14, 7]
@@ -242,7 +242,7 @@ CORNERS = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
     ],
 )
 def test_what_a_view_shows(name: str, seen: list[list[float]]) -> None:
-    """Names mean what they say: rotations are anticlockwise, a horizontal flip swaps left and right."""
+    """Rotations are anticlockwise, and a horizontal flip swaps left and right."""
     assert VIEWS[name].forward(CORNERS).tolist() == [[seen]]
 
 
@@ -273,7 +273,7 @@ def test_hinged_squares_turn_opposite_ways() -> None:
 
 @pytest.mark.parametrize("size", [28, 32, 64, 256])
 def test_jigsaw_pieces_interlock_and_all_move(size: int) -> None:
-    """Sixteen pieces, each in one part, with knobs beyond their cells; a solved puzzle has every piece in another place."""
+    """There are sixteen connected pieces with knobs, and the view moves every piece."""
     owner = jigsaw_cut(size).owner
     cell = size // 4
     square = torch.arange(size) // cell
@@ -342,7 +342,7 @@ def test_the_skew_shifts_each_column_by_one_more() -> None:
     assert VIEWS["skew"].forward(x).tolist() == [[expected]]
 
 
-# Views that are none
+# Maps that are not views
 
 
 def turned_by_interpolation(x: Tensor) -> Tensor:
@@ -353,7 +353,7 @@ def turned_by_interpolation(x: Tensor) -> Tensor:
 
 
 def swap_the_brighter(x: Tensor) -> Tensor:
-    """Keeps the norm and undoes itself, but whether two pixels change places depends on what they are."""
+    """It keeps the norm and undoes itself, but it is not linear, because it depends on the values."""
     return torch.where(x + x.flip(2) > 0, x.flip(2), x)
 
 
@@ -392,7 +392,7 @@ def test_what_is_no_isometry_is_refused(forward: Map, inverse: Map, complaint: s
 @pytest.mark.parametrize("name", FAILURES)
 @pytest.mark.parametrize("size", [28, 64])
 def test_the_teaching_failures_fail(name: str, size: int) -> None:
-    """They are refused, and standard noise seen through them is not standard: here by its variance."""
+    """They are refused, because standard noise seen through them does not have variance 1."""
     view = get_view(f"failure:{name}")
     with pytest.raises(UserError, match=f"failure:{name}"):
         check_isometry(view, (3, size, size))

@@ -1,4 +1,4 @@
-"""diffusers in double precision, so that parity can be asked to 1e-9."""
+"""diffusers in double precision, so that parity can be tested to 1e-9."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Double = Callable[..., Any]
 
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> Double:
-    """(scheduler class, noise=None, **config) -> the scheduler, computing in float64 and drawing from `noise`."""
+    """Make a scheduler from (class, noise=None, **config), which computes in float64 and draws from `noise`."""
 
     def make(scheduler: type, noise: Noise | None = None, **config: Any) -> Any:
         module = sys.modules[scheduler.__module__]

@@ -161,7 +161,7 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 def test_settings_of_schedulers_are_followed(
     tmp_path: Path, theirs: Any, monkeypatch: Any, scheduler: str, config: Any
 ) -> None:
-    """What folders of other people are configured with, and what was once walked as something else.
+    """Configurations of real folders, some of which noisewalk once got wrong.
 
     diffusers' LCM computes its boundary condition in PyTorch's default dtype, unless its timestep is in another one.
     """
@@ -179,7 +179,7 @@ def test_settings_of_schedulers_are_followed(
 
 @pytest.mark.parametrize("blocks", [3, 4])
 def test_generate_is_stable_diffusion_xl_pipeline(tmp_path: Path, theirs: Any, blocks: int) -> None:
-    """Two text encoders, zeros for the empty prompt, the size told to the network, whatever the autoencoder's factor is."""
+    """Two text encoders, zeros for the empty prompt, and the size as an input, for every factor of the autoencoder."""
     folder = tiny.save(tiny.stable_diffusion_xl, tmp_path / "sdxl", blocks=blocks)
     mine = nw.generate(ours(folder), PROMPT, steps=5, seed=SEED).tensor
     pipe = theirs(diffusers.StableDiffusionXLPipeline, folder, *streams(), add_watermarker=False)
@@ -204,7 +204,7 @@ def sized(folder: Path, size: int = 16) -> nw.Pretrained:
 @pytest.mark.parametrize("shift", [{}, {"use_dynamic_shifting": False}])
 @pytest.mark.parametrize("distilled", [True, False])
 def test_generate_is_flux_pipeline(tmp_path: Path, theirs: Any, distilled: bool, shift: Any) -> None:
-    """Latents in patches of 2x2, a grid shifted by their number, guidance 3.5 told as a number (-dev) or not at all."""
+    """Latents in patches of 2x2, a grid shifted by their number, and guidance 3.5 as an input (-dev) or without it."""
     folder = tiny.save(tiny.flux, tmp_path / "flux", guidance_embeds=distilled, **shift)
     mine = nw.generate(sized(folder), PROMPT, steps=10, seed=SEED).tensor
     pipe = theirs(diffusers.FluxPipeline, folder, SeededNoise([SEED]))
@@ -223,7 +223,7 @@ def test_guidance_of_flux_is_its_true_cfg(root: Path, theirs: Any) -> None:
 @pytest.mark.parametrize("shift", [{}, {"use_dynamic_shifting": True}])
 @pytest.mark.parametrize("scale", [1, 4])
 def test_generate_is_z_image_pipeline(tmp_path: Path, theirs: Any, monkeypatch: Any, scale: float, shift: Any) -> None:
-    """A velocity of the other sign, a time that runs from 0 to 1, texts of their own lengths.
+    """A velocity with the other sign, a time from 0 to 1, and texts of different lengths.
 
     Its guidance is c + w (c - u): w is ours less 1. Its pipeline calls `.float()`, in float64 here for both,
     and spaces its times in float32, where those of 8 steps are exact.
@@ -238,7 +238,7 @@ def test_generate_is_z_image_pipeline(tmp_path: Path, theirs: Any, monkeypatch: 
 
 
 def test_generate_is_prx_pixel_pipeline(root: Path, theirs: Any) -> None:
-    """A network that says x0, noise of deviation 2, and a velocity whose time is at least .05.
+    """A network that predicts x0, noise of deviation 2, and a velocity with a time of at least .05.
 
     The pipeline keeps its times in float32; of 1024 timesteps, 12 evenly spaced ones are exact there.
     """

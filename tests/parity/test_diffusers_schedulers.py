@@ -1,7 +1,7 @@
 """Whole walks against diffusers' schedulers: one network, one noise, float64, to 1e-9.
 
-diffusers is asked as its pipelines ask it, with timesteps counted 0 ... 999; noisewalk with the same levels as times
-(i + 1) / 1000. Only the network and the noise are common to both sides.
+diffusers runs as in its pipelines, with timesteps 0 ... 999, and noisewalk with the same levels at the times (i + 1) / 1000.
+The two sides share only the network and the noise.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def start(seed: int = 7) -> Tensor:
 
 
 def diffusers_walk(scheduler: Any, network: Callable[[Tensor, Tensor], Tensor], x: Tensor, **options: Any) -> Tensor:
-    """The loop of every diffusers pipeline. The network is told the time as noisewalk tells it, (i + 1) / 1000."""
+    """The loop of a diffusers pipeline; the network gets the time of noisewalk, (i + 1) / 1000."""
     for timestep in scheduler.timesteps:
         t = ((timestep + 1) / 1000).to(torch.float32).expand(len(x))
         x = scheduler.step(network(x, t), timestep, x, **options).prev_sample
@@ -68,7 +68,7 @@ def close(ours: Tensor, theirs: Tensor) -> None:
 
 
 def learned(network: TinyNet, schedule: DiscreteVP) -> Callable[[Tensor, NoiseLevel], Prediction]:
-    """A network of DeepFloyd's kind: three channels of noise, three of where the variance lies."""
+    """A network like DeepFloyd's, with three channels of noise and three of the variance."""
 
     def denoise(x_t: Tensor, level: NoiseLevel) -> Prediction:
         t = schedule.time(level).float().expand(len(x_t))

@@ -53,7 +53,7 @@ def test_timestep_i_of_diffusers_is_time_i_plus_1_of_1000(double: Any, name: str
 
 
 def indices(times: torch.Tensor) -> list[int]:
-    """The timesteps 0 ... 999 of a grid, its clean end left out."""
+    """Return the timesteps 0 ... 999 of a grid without its clean end."""
     assert times[-1] == 0
     return [round(t) for t in (times[:-1] * 1000 - 1).tolist()]
 
@@ -76,7 +76,7 @@ def test_trailing_spacing(steps: int) -> None:
 
 @given(st.integers(1, 1000))
 def test_trailing_has_as_many_steps_as_asked_from_the_very_noisiest(steps: int) -> None:
-    """Also where diffusers has one too many. Lin et al. 2024: the first must be timestep T - 1."""
+    """This holds also where diffusers has one too many. The first must be timestep T - 1 (Lin et al. 2024)."""
     grid = indices(trailing(LinearPath(), steps))
     assert len(grid) == steps
     assert grid[0] == 999

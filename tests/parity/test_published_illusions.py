@@ -39,7 +39,7 @@ def model(folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def walk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tensor]:
-    """(folder, estimate, first noise, step noise) -> picture: the public implementations' loop, in float64."""
+    """Make a picture with the loop of the public implementations, in float64."""
 
     def run(folder: Path, estimate: Estimate, x: Tensor, noise: SeededNoise, steps: int = STEPS) -> Tensor:
         doubled(monkeypatch)
@@ -60,7 +60,7 @@ def network(folder: Path) -> Any:
 
 
 def guided(unet: Any, x: Tensor, t: int, cond: Tensor, uncond: Tensor, scale: float, **more: Any) -> tuple[Tensor, Tensor]:
-    """One prompt: guided noise, and the variance of the conditional branch."""
+    """Return guided noise for one prompt, and the variance of the conditional branch."""
     eps_u, _ = unet(x, t, encoder_hidden_states=uncond, **more).sample.chunk(2, dim=1)
     eps_c, variance = unet(x, t, encoder_hidden_states=cond, **more).sample.chunk(2, dim=1)
     return eps_u + scale * (eps_c - eps_u), variance

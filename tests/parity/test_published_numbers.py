@@ -1,4 +1,4 @@
-"""Numbers of DeepFloyd IF, of the course (CS180 project 5) and of RePaint, to the digits they are quoted with."""
+"""Numbers of DeepFloyd IF, of the course (CS180 project 5) and of RePaint, to all published digits."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_the_courses_loop() -> None:
     """
     abar = torch.cumprod(1 - cosine_betas(), 0)
     like = torch.empty(2, 3, 4, 4)
-    noise_of = {t: tape(t)(like) for t in COURSE}  # what the "network" answers at a timestep, besides half of x_t
+    noise_of = {t: tape(t)(like) for t in COURSE}  # the output of the "network" at a timestep, besides half of x_t
     v_of = {t: tape(t + 1)(like).tanh() for t in COURSE}
 
     x_t, z = tape(7)(like), tape(8)

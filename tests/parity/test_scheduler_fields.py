@@ -1,6 +1,6 @@
-"""Every scheduler class of the installed diffusers, with every field moved off its default: followed to 1e-9, or said.
+"""Every scheduler class of the installed diffusers, with every field changed: noisewalk agrees to 1e-9, or says a difference.
 
-diffusers is driven as its pipelines drive it. A walk that differs without a line is a failure.
+diffusers runs as in its pipelines. A walk that differs without a message is a failure.
 """
 
 from __future__ import annotations
@@ -92,13 +92,13 @@ TOGETHER: dict[str, dict[str, Any]] = {
 
 
 def fields(kind: type) -> dict[str, Any]:
-    """The fields of a class, with their defaults."""
+    """Return the fields of a class with their defaults."""
     found = inspect.signature(kind.__init__).parameters.values()
     return {p.name: p.default for p in found if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"}
 
 
 def moved(key: str, default: Any) -> tuple[Any, ...]:
-    """Values of a field that are not its default."""
+    """Return values of a field other than its default."""
     if key in VALUES:
         return tuple(v for v in VALUES[key] if v != default)
     if isinstance(default, bool):
@@ -122,7 +122,7 @@ def configurations() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def moved_from_defaults(name: str) -> Iterator[dict[str, Any]]:
-    """One field at a time, alone and with the fields that give it something to do."""
+    """Change one field at a time, alone and together with the fields that it needs."""
     own = fields(CLASSES[name])
     yield {}
     for key, default in own.items():
@@ -194,7 +194,7 @@ def draw(monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
 
 
 def outcome(name: str, config: dict[str, Any], steps: int, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What becomes of a configuration: "followed", "substituted", "refused", or a silent difference.
+    """Return what happens to a configuration: "followed", "substituted", "refused", or a silent difference.
 
     Numbers are compared in units of the picture's largest value: a random network draws pictures of thousands.
     """
@@ -220,7 +220,7 @@ def outcome(name: str, config: dict[str, Any], steps: int, monkeypatch: pytest.M
 
 
 def test_no_field_differs_in_silence(float64: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each field alone, and with what gives it something to do, at 10 steps."""
+    """Each field alone, and with the fields that it needs, at 10 steps."""
     found = [(name, config, outcome(name, config, 10, monkeypatch)) for name, config in configurations()]
     assert [each for each in found if each[2].startswith("SILENT")] == []
     known = [result.split(" ")[0] for name, _, result in found if name in SCHEDULERS]

@@ -1,4 +1,4 @@
-"""A studio that runs as a process of its own, and a browser that looks at it."""
+"""A studio in its own process, and a browser that opens it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 @dataclass(frozen=True)
 class Server:
-    """A studio's process, its address, and the folder in which it may put temporary files."""
+    """The process of a studio, its address, and the folder of its temporary files."""
 
     process: subprocess.Popen[str]
     url: str
@@ -36,7 +36,7 @@ class Server:
 
 
 def serve(temporary: Path, *arguments: str) -> Server:
-    """Start a studio, and wait until it says where it is."""
+    """Start a studio, and wait until it prints its address."""
     command = [sys.executable, "-m", "noisewalk", "studio", "--port", "0", *arguments]
     environment = os.environ | {"TMPDIR": str(temporary), "PYTHONWARNINGS": "ignore"}
     heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell in the background has it ignored
@@ -70,7 +70,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def another() -> Any:
-    """What starts and what stops a studio of its own."""
+    """The functions that start and stop a separate studio."""
     return serve, stop
 
 
@@ -88,7 +88,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def tab(studio: Any, browser: Any) -> Iterator[Any]:
-    """The page in a tab of its own; it must end without an error in the console."""
+    """The page in a new tab; there must be no error in the console at the end."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(120_000)

@@ -1,4 +1,4 @@
-"""The page for those who use a keyboard, a screen reader or a magnifying glass."""
+"""The page for users with a keyboard, a screen reader or a magnifier."""
 
 from __future__ import annotations
 

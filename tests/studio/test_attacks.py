@@ -1,4 +1,4 @@
-"""Attacks on a studio. None of them may succeed: no file is read or written, nothing is fetched, no limit is passed."""
+"""Attacks on a studio, none of which may succeed: no file is read or written, nothing is fetched, and no limit is exceeded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SECRET = "only the server may read this"
 
 @pytest.fixture(scope="module")
 def inside(tmp_path_factory: pytest.TempPathFactory) -> Studio:
-    """What the parts of a studio share, without a server."""
+    """The shared state of a studio, without a server."""
     return Studio(("emoji", "digits"), LIMITS["normal"], tmp_path_factory.mktemp("inside"))
 
 
@@ -264,6 +264,6 @@ def test_the_folder_of_temporary_files_is_bounded(tmp_path: Path) -> None:
 
 
 def test_a_record_of_a_dropped_png_is_read_whole(inside: Studio, seven: bytes) -> None:
-    """The attacks above are refused for what they are, and not because every PNG is."""
+    """The attacks above are refused for their content, and not because every PNG is refused."""
     record, _ = dropped.read(inside, data_url(seven))
     assert record.request.prompt == parse_record(seven, "it").request.prompt == "7"

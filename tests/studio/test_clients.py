@@ -1,4 +1,4 @@
-"""Programs that use the interface: right pictures for everybody, or a clear word."""
+"""Programs that use the interface get correct pictures or a clear message."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def client_of(studio: Any, folder: Path) -> Client:
 
 
 def same(path: str, result: Any) -> bool:
-    """Whether a downloaded picture is the one of a result, pixel by pixel."""
+    """Return whether a downloaded picture equals the picture of a result, pixel by pixel."""
     return np.array_equal(np.asarray(Image.open(path)), np.asarray(enlarge(result.images[0])))
 
 
@@ -160,7 +160,7 @@ def test_a_password_is_asked_for(another: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_five_hundred_requests_leave_the_memory_as_it_was(studio: Any, tmp_path: Path) -> None:
-    """Slow: five hundred requests, one after the other, take about a minute."""
+    """This is slow: five hundred requests, one after the other, take about a minute."""
     client, process = client_of(studio, tmp_path), psutil.Process(studio.process.pid)
 
     def ask(count: int) -> None:

@@ -1,4 +1,4 @@
-"""The page in a real browser: every tab is used as a person uses it."""
+"""The page in a real browser, used as a person uses it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def choose(page: Any, ident: str, text: str) -> None:
 
 
 def viewer(page: Any, technique: str, phase: str = "done") -> Any:
-    """The viewer of a technique, once it is in a phase."""
+    """Wait until the viewer of a technique is in a phase, and return it."""
     page.wait_for_selector(f"#{technique}-viewer .nw[data-phase='{phase}'], #{technique}-viewer .nw[data-phase='error']")
     found = page.locator(f"#{technique}-viewer .nw")
     assert found.get_attribute("data-phase") == phase, found.inner_text()
@@ -50,7 +50,7 @@ def viewer(page: Any, technique: str, phase: str = "done") -> Any:
 
 
 def run(page: Any, technique: str) -> Any:
-    """Run a technique to its end; its viewer."""
+    """Run a technique to its end, and return its viewer."""
     page.click(f"#{technique}-run")
     return viewer(page, technique)
 
@@ -61,13 +61,13 @@ def shot(page: Any, name: str) -> None:
 
 
 def pixels(locator: Any) -> np.ndarray:
-    """The picture of an <img>."""
+    """Return the picture of an <img>."""
     data = base64.b64decode(locator.get_attribute("src").partition(",")[2])
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def entries(page: Any) -> list[dict[str, Any]]:
-    """The history that the browser keeps."""
+    """Return the history that the browser keeps."""
     return page.evaluate("noisewalkEntries")
 
 
@@ -76,7 +76,7 @@ def png_of(entry: dict[str, Any]) -> bytes:
 
 
 def draw(page: Any, technique: str, *strokes: tuple[float, float, float, float]) -> None:
-    """Strokes on a canvas, in shares of its size."""
+    """Draw strokes on a canvas, in shares of its size."""
     page.locator(f"#{technique}-pad .nw-stack").scroll_into_view_if_needed()
     box = page.locator(f"#{technique}-pad .nw-stack").bounding_box()
     for x, y, to_x, to_y in strokes:

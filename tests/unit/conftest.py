@@ -10,7 +10,7 @@ from noisewalk.training.data import LabelledPictures, mnist
 
 @pytest.fixture(scope="session")
 def mnist_test() -> LabelledPictures:
-    """The official test digits; skipped where they are neither at hand nor to be downloaded (never in CI)."""
+    """The official test digits; the test is skipped if they are not here and cannot be downloaded (never in CI)."""
     try:
         return mnist("test")
     except (UserError, UserWarning) as error:

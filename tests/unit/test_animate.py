@@ -1,4 +1,4 @@
-"""Animations: one rule that starts at the picture, ends at what is seen, and moves in between what belongs together."""
+"""Animations start at the picture, end at its view, and move connected pieces between the two."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def test_it_starts_at_the_picture_and_ends_at_what_is_seen(name: str) -> None:
     ],
 )
 def test_pieces_are_what_a_view_moves_as_a_whole(name: str, pieces: int) -> None:
-    """Rings: the one turned by four quarters stays, as the corners do."""
+    """In the rings view, the ring that turns by four quarters stays, and the corners stay too."""
     assert len(motion_of(get_view(name), 3, 16, 16).middle) == pieces
 
 
 def test_a_rotation_turns_and_a_flip_turns_over() -> None:
-    """Half-way a picture turned by 180 degrees is turned by 90, and not shrunk to a point as it would be on straight lines."""
+    """Half-way through a rotation by 180 degrees, the picture is rotated by 90 degrees and keeps its size."""
     middle = motion_of(VIEWS["rotate180"], 3, 16, 16).at(0.5)[0] - 7.5
     assert np.allclose(np.abs(middle).max(), 7.5)
     flat = motion_of(VIEWS["flip-vertical"], 3, 16, 16).at(0.5)[0]
@@ -110,7 +110,7 @@ def test_video_if_there_is_a_library(tmp_path: Path) -> None:
 
 
 class Counted:
-    """How many things that were noted are in memory at once, at most."""
+    """The most recorded objects that are in memory at the same time."""
 
     def __init__(self) -> None:
         self.noted: list[weakref.ref[object]] = []
@@ -122,7 +122,7 @@ class Counted:
 
 
 def moving(count: int, counted: Counted) -> Iterator[Frame]:
-    """Frames of a square that moves over noise."""
+    """Return frames of a square that moves over noise."""
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
     for number in range(count):
         image = noise.copy()
@@ -133,7 +133,7 @@ def moving(count: int, counted: Counted) -> Iterator[Frame]:
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4"])
 def test_a_film_is_written_frame_by_frame(tmp_path: Path, suffix: str) -> None:
-    """However many frames there are, two or three are in memory; a film that breaks off leaves nothing."""
+    """At most three frames are in memory, and an interrupted film leaves no file."""
     if suffix == ".mp4":
         pytest.importorskip("av")
     counted = Counted()

@@ -1,4 +1,4 @@
-"""One function for each technique; results that save, replay and stand in a batch."""
+"""The functions of the techniques, and their results: saving, replay and batches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIGIT, MASK = PICTURES / "digit-4.png", PICTURES / "mask-top.png"
 
 
 def arguments(spec: type) -> tuple[object, ...]:
-    """What a technique needs, by the kinds of its fields."""
+    """Return the arguments that a technique needs, by the kinds of its fields."""
     kinds = {"picture": DIGIT, "mask": MASK, "Sequence[str]": ("6", "9"), "str": "7"}
     return tuple(kinds[f.metadata.get("role") or f.type] for f in fields(spec) if f.metadata.get("positional"))
 
@@ -37,7 +37,7 @@ SPECS = {technique: arguments(row.spec) for technique, row in TECHNIQUES.items()
 
 
 def few_steps(technique: str, steps: int) -> dict[str, int]:
-    """A short walk, unless the technique has a grid of its own, or no walk."""
+    """Return the settings of a short walk, unless the technique has its own grid or no walk."""
     known = {f.name: f.default for f in fields(TECHNIQUES[technique].spec)}
     return {"steps": steps} if known.get("steps", 0) is None else {}
 
@@ -59,7 +59,7 @@ def test_a_picture_does_not_depend_on_the_batch_it_is_made_in(step_rule: str, si
 
 @pytest.mark.parametrize("technique", ["generate", "denoise", "inpaint", "anagram", "hybrid"])
 def test_guidance_limited_to_an_interval(model: nw.Pretrained, technique: str) -> None:
-    """To all of the walk: as without a limit. To none of it: as guidance 1, whatever the technique. To a part: neither."""
+    """An interval of the whole walk is like no limit, an empty one is like guidance 1, and a part is different from both."""
 
     def drawn(**options: object) -> torch.Tensor:
         settings = {"prompt": "9"} if technique in ("denoise", "inpaint") else {}
@@ -103,7 +103,7 @@ def test_a_single_value_stands_for_a_sequence_of_one(model: nw.Pretrained) -> No
 
 
 def fields_of_numbers() -> list[tuple[str, str]]:
-    """(technique, field) of every field with bounds."""
+    """Return (technique, field) of every field with bounds."""
     return [
         (technique, f.name)
         for technique, t in TECHNIQUES.items()
@@ -114,7 +114,7 @@ def fields_of_numbers() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("technique", "name"), fields_of_numbers())
 def test_every_number_has_a_type_and_bounds_that_name_it(technique: str, name: str) -> None:
-    """The same for a value given in Python and one read from a record, on every field there is."""
+    """Values from Python and values from a record are checked in the same way, for every field."""
     asked = TECHNIQUES[technique].spec(*SPECS[technique])
     wrong = (
         "many",
@@ -178,9 +178,9 @@ def test_a_model_may_be_given_by_its_name(model: nw.Pretrained) -> None:
 
 @pytest.mark.parametrize("technique", SPECS)
 def test_pictures_made_in_parts_are_those_made_together(model: nw.Pretrained, technique: str) -> None:
-    """All panels, those that are shown for comparison too; the last part holds one picture.
+    """All panels agree, also those of inputs; the last part has one picture.
 
-    Not to the bit: the blur of a hybrid is a convolution, whose kernel may depend on the number of rows.
+    They agree only up to rounding, because the kernel of a convolution may depend on the number of rows.
     """
     spec = TECHNIQUES[technique].spec(*SPECS[technique], num=5, **few_steps(technique, 4))
     together, parts = run(technique, spec, model), run(technique, spec, model, batch=2)

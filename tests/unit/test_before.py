@@ -22,7 +22,7 @@ KERNELS = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBW
 
 @pytest.fixture(scope="module")
 def said() -> str:
-    """What `noisewalk replay` says of all of them."""
+    """Return the output of `noisewalk replay` for all of them."""
     command = [sys.executable, "-m", "noisewalk", "replay", *map(str, BEFORE)]
     return subprocess.run(command, env=os.environ | KERNELS, capture_output=True, text=True, check=False).stdout
 
@@ -34,7 +34,7 @@ def test_there_are_twenty() -> None:
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the pictures were made by kernels for x86")
 @pytest.mark.parametrize("picture", BEFORE, ids=lambda path: path.stem)
 def test_a_picture_of_before_is_made_again(said: str, picture: Path) -> None:
-    """To the bit where it was made; elsewhere no pixel differs by more than 1 of 255, and at most one in 500 does."""
+    """The pictures are equal on the machine that made them; elsewhere at most 1 pixel of 500 differs, by at most 1 of 255."""
     line = next(line for line in said.splitlines() if line.startswith(f"{picture}: ")).removeprefix(f"{picture}: ")
     if line != "every pixel agrees":
         share, most = re.fullmatch(r"([\d.]+)% of the pixels differ, by at most (\d+) of 255", line).groups()

@@ -1,4 +1,4 @@
-"""A build without weights fetches them, checks them, and says what to do where it cannot."""
+"""A build without weights fetches and checks them, or says what to do."""
 
 from __future__ import annotations
 

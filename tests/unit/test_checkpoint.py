@@ -1,4 +1,4 @@
-"""Weights files: whole, ours, and of the right network, or a clear error."""
+"""Files of weights are complete, ours, and of the right network, or there is a clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of values, prompts and pictures in one command line; masks that are drawn; a high pass of its own."""
+"""Lists of values, prompts and pictures in one command line, drawn masks, and a separate high pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The course's network, layer for layer: published parameter counts, and conditions that enter as the editions say."""
+"""The course's network: published parameter counts, and the conditions of both editions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_parameter_counts_are_the_published_ones(config: CourseUNetConfig, count
 
 @pytest.mark.parametrize("edition", ["add", "scale"])
 def test_conditions_enter_at_unflatten_and_after_the_first_up_block(edition: str) -> None:
-    """The forward pass written out once more, from the course's figure."""
+    """The forward pass, written out from the course's figure."""
     torch.manual_seed(0)
     net = CourseUNet(CourseUNetConfig(hidden=8, time=True, num_classes=10, edition=edition)).eval()
     x, t, label = torch.randn(2, 1, 28, 28), torch.tensor([0.3, 0.9]), torch.tensor([4, 10])

@@ -1,4 +1,4 @@
-"""What a technique that estimates does where the user is silent."""
+"""The defaults of the technique that estimates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from noisewalk.techniques.denoise import Denoise, psnr
 
 @pytest.mark.parametrize("picture", ["emoji-fox", "emoji-sailboat"])
 def test_one_step_beats_a_blur(picture: str) -> None:
-    """With guidance above 1 it does not: guidance exaggerates, and an estimate should not."""
+    """Guidance above 1 is not the default, because guidance exaggerates and an estimate should not."""
     model = nw.load("emoji")
     decibels = {}
     for method, rest in {"blur": {}, "one-step": {}, "guided": {"guidance_scale": 3.0}}.items():

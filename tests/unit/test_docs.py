@@ -76,7 +76,7 @@ def test_the_check_of_links_finds_what_is_missing(tmp_path: Path, monkeypatch: p
 
 
 def commands_of(page: Path) -> list[str]:
-    """The command lines that a page shows, in blocks and in sentences."""
+    """Return the command lines of a page, in blocks and in sentences."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     blocks = re.findall(r"^```(?:sh|\{code-cell\} ipython3\n%%bash)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -135,7 +135,7 @@ def test_python_of_the_pages_is_run_unless_it_needs_a_running_studio() -> None:
 
 @pytest.mark.slow  # every walk of part A, seconds without a queue of other work
 def test_part_a_runs_unchanged_on_deepfloyd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its cells run as they are on a tiny random pipeline in DeepFloyd IF's format, only with fewer steps per walk."""
+    """Its cells run on a tiny random pipeline in DeepFloyd IF's format, with fewer steps per walk."""
     monkeypatch.chdir(tmp_path)
     folder = tiny.save(tiny.if_stage1, tmp_path / "pipeline", size=20)
     loaded_model = nw.load(str(folder))

@@ -1,4 +1,4 @@
-"""Reports are documents: what is made, what is kept, and what a wrong or a hostile document does."""
+"""Reports: what is made, what is kept, and what wrong or hostile documents do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason=f"needs a browser: on
 
 
 def report(tmp_path: Path, text: str, model: str = "digits") -> tuple[Report, str]:
-    """The report of a text and its page."""
+    """Make the report of a text, and return it with its page."""
     (tmp_path / "report.md").write_text(text)
     made = build(read_document(tmp_path / "report.md"), Request(tmp_path / "out", model))
     return made, made.page.read_text()
@@ -83,7 +83,7 @@ def test_the_command_and_the_python_that_are_shown_make_the_same_picture(
 
 
 def test_what_was_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A changed sentence makes nothing, a changed command or picture only itself."""
+    """A changed sentence makes no figure again; a changed command or picture makes only its own figure again."""
     made: list[str] = []
     make = making._make
     monkeypatch.setattr(making, "_make", lambda job, *rest: made.append(f"{job.technique} {job.spec.seed}") or make(job, *rest))
@@ -105,7 +105,7 @@ def test_what_was_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_report_that_was_killed_goes_on(tmp_path: Path) -> None:
-    """Whatever was finished when the process is killed is not made again, and no half of a figure is taken for one."""
+    """After a kill, finished figures are not made again, and an incomplete figure is not used."""
     (tmp_path / "r.md").write_text(fence(*(f"generate 7 --steps 3 --seed {seed}" for seed in range(10))))
     code = "import sys; from noisewalk.cli.main import main; sys.exit(main(sys.argv[1:]))"
     line = [sys.executable, "-c", code, "report", str(tmp_path / "r.md"), "--out", str(tmp_path / "out"), "--model", "digits"]
@@ -195,7 +195,7 @@ HOSTILE = "<script>document.title = 'ran'</script><img src=x onerror=\"document.
 
 @needs_browser
 def test_no_script_of_a_document_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTML in prose, headings, formulas, captions, prompts, errors and names of files is text."""
+    """HTML in prose, headings, formulas, captions, prompts, errors and file names is shown as text."""
     monkeypatch.chdir(tmp_path)
     Image.new("L", (28, 28)).save(f"{HOSTILE.replace('/', '_')}.png")
     text = (
@@ -226,7 +226,7 @@ def test_no_script_of_a_document_runs(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @needs_browser
 def test_the_pages_own_script_runs_without_an_error(tmp_path: Path) -> None:
-    """Sliders, turned pictures and comparisons answer: what they say is there once the page is loaded."""
+    """Sliders, turned pictures and comparisons work."""
     commands = (
         "anagram 6 9 --steps 2",
         "hybrid 0 1 --steps 2",

@@ -1,4 +1,4 @@
-"""Model folders from anywhere: each is a model, or one line that says what is wrong; nothing of them is run."""
+"""Model folders from strangers: each is a model, or gives one line that says what is wrong; none of their code is run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def copied(folders: dict[str, Path], tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """kind -> a copy of its folder, to be damaged; its weights are links to the same files' data."""
+    """Copy the folder of a kind so that it can be damaged; its weights are links to the same data."""
     monkeypatch.setenv("NOISEWALK_CACHE", str(tmp_path / "cache"))
 
     def copy(kind: str, name: str = "model") -> Path:
@@ -51,7 +51,7 @@ def _linked(source: str, target: str) -> None:
 
 
 def used(folder: Path) -> str:
-    """What happens when a folder is loaded and asked once: "" if all goes well, or one line."""
+    """Load a folder and call it once; return "" if it works, or one line."""
     zoo._open.cache_clear()
     try:
         model = nw.load(str(folder))

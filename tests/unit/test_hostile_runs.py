@@ -1,4 +1,4 @@
-"""What is read from run folders and weights is checked: whatever a file says, one clear line or it works."""
+"""Everything that is read from run folders and weights is checked: it works, or there is one clear line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TEXTS = [
 
 
 def changed(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The dictionary with each field, at every depth, missing, foreign and of every hostile value."""
+    """Yield the dictionary with each field, at every depth, missing, unknown, or with a hostile value."""
     yield {**whole, "foreign": 1}
     for key, value in whole.items():
         yield {k: v for k, v in whole.items() if k != key}

@@ -1,4 +1,4 @@
-"""Pictures in: limits, what is done to them, and what the user is told."""
+"""Reading pictures: limits, changes, and messages."""
 
 from __future__ import annotations
 

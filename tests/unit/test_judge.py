@@ -1,4 +1,4 @@
-"""The measures measure."""
+"""The measures are correct."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_frechet_of_diagonal_gaussians_has_its_closed_form() -> None:
 
 
 def test_frechet_of_correlated_gaussians_agrees_with_a_general_matrix_root() -> None:
-    """tr (C_a C_b)^(1/2) from the eigenvalues of the product itself, another road than the one taken."""
+    """The expected tr (C_a C_b)^(1/2) comes from the eigenvalues of the product, in another way than in the code."""
     generator = torch.Generator().manual_seed(0)
     x, y = (torch.randn(50, 6, generator=generator, dtype=torch.float64) @ torch.randn(6, 6, dtype=torch.float64,
             generator=generator) for _ in range(2))  # fmt: skip
@@ -70,7 +70,7 @@ def test_copies_of_the_training_set_are_called_copies(mnist_test: LabelledPictur
 
 
 def test_the_digit_scorer_scores_what_the_reader_reads() -> None:
-    """Columns follow the prompts, however they are put; '' takes the clearest digit."""
+    """The columns follow the prompts in any form, and '' means the clearest digit."""
     pictures = torch.cat([prepare_picture(PICTURES / f"digit-{digit}.png", (1, 28, 28)).tensor for digit in (4, 5, 7)])
     scores = get_scorer("auto", load("digits")).score(pictures, ["seven", "4", "", "a handwritten 5"])
     torch.testing.assert_close(scores.exp()[:, [1, 3, 0]], digit_probabilities(pictures)[:, [4, 5, 7]])

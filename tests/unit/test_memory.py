@@ -1,4 +1,4 @@
-"""Memory is estimated before it is taken: what cannot fit is refused at once, and ordinary requests are made."""
+"""Memory is estimated before it is taken: requests that do not fit are refused at once, and usual requests are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's name means, and that nothing that reads as a path is asked of a hub."""
+"""The meaning of a model's name; a name that looks like a path is never looked up on the hub."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ NOT_NAMES = [
 
 @pytest.fixture(autouse=True)
 def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of its own, and no way out of the machine."""
+    """Give the test its own folder and no network."""
 
     def refused(*_: Any, **__: Any) -> None:
         raise AssertionError("the network was asked")

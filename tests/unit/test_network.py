@@ -1,4 +1,4 @@
-"""Networks as models, whatever the range of the data they were trained on."""
+"""Networks as models, for all ranges of their training data."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ TECHNIQUES["mirror"] = Technique(spec=Mirror, panels=panels)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the one file and the one row are; what the row added is taken out again."""
+    """Add the file and the row, and remove the row at the end."""
     (tmp_path / "mirror.py").write_text(FILE)
     (tmp_path / "row.py").write_text(ROW)
     monkeypatch.syspath_prepend(tmp_path)
@@ -101,7 +101,7 @@ def test_it_is_a_function_and_can_be_searched() -> None:
 
 
 def test_it_is_under_the_laws_of_the_registry(folder: Path) -> None:
-    """The laws of techniques, run where the row is there: bounds of every number, pictures in parts, replay, the function."""
+    """Run the laws of techniques with the new row: bounds of numbers, pictures in parts, replay, and the function."""
     laws = ["-q", "-p", "row", "-p", "no:cacheprovider", "-k", "mirror", str(Path(__file__).with_name("test_api.py"))]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
     done = subprocess.run([sys.executable, "-m", "pytest", *laws], env=environment, capture_output=True, text=True, check=False)

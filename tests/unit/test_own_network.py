@@ -1,4 +1,4 @@
-"""A network of one's own: exact answers whatever it predicts, in every technique."""
+"""A user's own network: exact answers for every prediction type, in every technique."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dtype networks compute in: chosen by hardware, recorded, and with bfloat16 indifferent to the batch."""
+"""The dtype of the networks: it depends on the hardware and is recorded, and bfloat16 does not depend on the batch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def inputs(name: str, n: int) -> tuple[Tensor, ...]:
 
 
 def network(name: str, dtype: str) -> Callable[..., Tensor]:
-    """A call of the bundled network, for a prompt that it has read itself."""
+    """Call the bundled network for a prompt that it reads itself."""
     model = load(str(WEIGHTS / f"{name}.safetensors"), dtype=dtype)
     told = model.encode("7" if name == "digits" else "an oil painting of a snowy mountain village")
 

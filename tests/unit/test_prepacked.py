@@ -1,4 +1,4 @@
-"""Packed weights change no bit in bfloat16, and words read once draw what words read at every step do."""
+"""Packed weights change no bit in bfloat16, and reading the words once gives the same pictures."""
 
 from __future__ import annotations
 

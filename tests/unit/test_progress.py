@@ -1,4 +1,4 @@
-"""The Python functions show their progress in a terminal, and nothing anywhere else."""
+"""The Python functions show their progress only in a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ nw.generate("digits", "7", steps=3{options})
 
 
 def in_terminal(before: str = "", options: str = "") -> str:
-    """What appears on a terminal's standard error."""
+    """Return what appears on standard error in a terminal."""
     here, there = pty.openpty()
     command = [sys.executable, "-c", CODE.format(before=before, options=options)]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}

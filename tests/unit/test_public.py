@@ -1,4 +1,4 @@
-"""What a stranger reads first is true: licences, version, workflow."""
+"""The public statements are true: licences, version and workflow."""
 
 from __future__ import annotations
 

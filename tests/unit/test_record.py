@@ -39,7 +39,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def with_chunks(image: Image.Image, *extra: bytes) -> bytes:
-    """The PNG of a picture with chunks behind its header."""
+    """Return the PNG of a picture with chunks after its header."""
     data = encode_png(image)
     return data[:33] + b"".join(extra) + data[33:]
 
@@ -229,7 +229,7 @@ def test_a_changed_permutation_is_named_where_no_picture_keeps_it(
 
 @pytest.fixture
 def run(model: nw.Pretrained) -> Path:
-    """A model of one's own in a folder as training writes it, with a picture of it in another folder."""
+    """A user's own model in the folder of a run, and a picture of it in another folder."""
     from noisewalk.models.checkpoint import network_weights
     from noisewalk.models.zoo import weights_path
 
@@ -322,7 +322,7 @@ def test_the_place_of_a_model_in_another_users_folder_is_not_said(
 
 @pytest.mark.parametrize("with_path", [True, False])
 def test_pictures_that_say_the_absolute_path_still_replay(run: Path, tmp_path: Path, with_path: bool) -> None:
-    """As pictures did before: the name as it was given, and the whole path, or none."""
+    """Old pictures have the name as it was given, and the absolute path or none."""
     with Image.open("out/a.png") as image:
         record = json.loads(image.text["noisewalk"])
         record["model"] |= {"name": "runs/mine", "path": str(run)}

@@ -16,7 +16,7 @@ REPORTS = sorted((Path(__file__).parents[2] / "docs" / "reports").glob("*.md"))
 
 
 def commands(document: Document) -> list[Command]:
-    """Every command of a document; one with lists as those that it stands for."""
+    """Return every command of a document; a command with lists gives the commands that it stands for."""
     every = [command for block in document.blocks.values() for command in block.commands]
     return [one for each in every for one in ([one for *_, one in each.compared] or [each])]
 
@@ -27,7 +27,7 @@ def test_there_are_five() -> None:
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
 def test_every_command_of_a_report_can_be_made(path: Path, tmp_path: Path) -> None:
-    """Pictures are there, prompts are known, masks fit; and a report shows every part of the course."""
+    """The pictures exist, the prompts are known, and the masks fit; and a report shows every part of the course."""
     document = read_document(path)
     ask, techniques = CommandResolver(document, tmp_path, "", {}), set()
     for command in commands(document):

@@ -20,7 +20,7 @@ def model() -> nw.Pretrained:
 
 
 def with_labels(result: Result, *labels: str) -> Result:
-    """A result whose panels have these labels, repeated."""
+    """Return a result whose panels have these labels."""
     panels = [
         replace(walked, panel=replace(walked.panel, label=labels[i % len(labels)])) for i, walked in enumerate(result.panels)
     ]

@@ -1,4 +1,4 @@
-"""Search: what is tried, what is kept, and that nothing done is ever done again."""
+"""Search: the plan, the ledger, and that no finished task is done again."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def test_one_prompt_is_never_concealed_and_a_doubled_one_half() -> None:
 
 
 def test_every_way_of_looking_is_scored_for_every_prompt() -> None:
-    """A 6 upside down is a 9, to the reader too."""
+    """A 6 upside down is a 9 for the reader too."""
     six = nw.generate(nw.load("digits"), "6", num=2).tensor
     scores = score_illusions(DigitScorer(), six, [lambda x: x, lambda x: x.rot90(2, (2, 3))], ["6", "9"])
     assert scores.matrix.shape == (2, 2, 2)
     assert (scores.concealment > 0.9).all()
 
 
-# What is tried
+# The plan
 
 
 def test_seeds_as_they_are_written() -> None:
@@ -193,7 +193,7 @@ def test_searches_that_cannot_be_are_refused(
         make_plan(technique, spec, model, (0, 1), **rest)
 
 
-# What is kept
+# The ledger
 
 
 def test_the_winners_are_the_best_of_all_and_replay_exactly(model: nw.Pretrained, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_the_winners_are_the_best_of_all_and_replay_exactly(model: nw.Pretrained
 
 
 def test_only_what_is_not_done_is_done(model: nw.Pretrained, tmp_path: Path) -> None:
-    """Stopped anywhere, with half a line written, a second call does the rest and comes to the same; more seeds later too."""
+    """After a stop with an incomplete line, a second call does the rest with the same result; later calls can add seeds."""
     whole = Search(plan_of(model), tmp_path / "whole", model, DigitScorer())
     whole.run()
     asked: list[Task] = []
@@ -347,7 +347,7 @@ def test_the_scorer_is_as_reliable_on_real_digits_as_it_says(mnist_test: Labelle
 
 
 def test_early_stopping_walks_the_best_half_to_the_end(model: nw.Pretrained, tmp_path: Path) -> None:
-    """The survivors' pictures and scores are those of the whole search."""
+    """The pictures and scores of the survivors are the same as in the whole search."""
     whole = Search(plan_of(model), tmp_path / "whole", model, DigitScorer())
     whole.run()
     early = Search(plan_of(model, early=0.4), tmp_path / "early", model, DigitScorer())
@@ -365,7 +365,7 @@ def test_early_stopping_walks_the_best_half_to_the_end(model: nw.Pretrained, tmp
 
 
 def test_a_killed_search_goes_on_where_it_was(tmp_path: Path) -> None:
-    """SIGKILL in the middle, then the same command: no task is done twice, and the winners are those of an undisturbed run."""
+    """After SIGKILL and the same command, no task is done twice, and the winners are the same as without the kill."""
     line = ["search", "anagram", "6", "9", "--steps", "3", "--seeds", "0:24", "--batch", "2", "--top", "1", "--out"]
     killed, ledger = tmp_path / "killed", tmp_path / "killed" / "search.jsonl"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -446,7 +446,7 @@ def test_what_suggests_needs_a_vocabulary(model: nw.Pretrained) -> None:
 
 @pytest.mark.slow  # Ray starts nine processes, which compute for about 17 s, and for longer where others compute too
 def test_ray_finds_what_the_local_engine_finds_though_a_worker_is_killed(model: nw.Pretrained, tmp_path: Path) -> None:
-    """The same tasks with the same scores and the same winners, on two workers of which one dies as here."""
+    """Two workers, of which one dies, give the same tasks, scores and winners as this process."""
     import psutil
 
     killed: list[int] = []

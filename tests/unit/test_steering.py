@@ -1,4 +1,4 @@
-"""Requests that are steered: each picture is the best of a population of walks."""
+"""Steered requests: each picture is the best of a population of walks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MORE = {"edit": {"prompt": "9", "start": (2,)}, "inpaint": {"prompt": "9", "num_
 
 
 def test_without_preference_it_is_the_best_of_independent_walks() -> None:
-    """Of those with the seeds 64 s, 64 s + 1, ..., to the bit."""
+    """The picture is the best of the walks with the seeds 64 s, 64 s + 1, ..., bit for bit."""
     steered = nw.generate("digits", "3", seed=5, steer=4, steer_scale=0.0, **FEW)
     walks = nw.generate("digits", "3", seeds=(320, 321, 322, 323), **FEW)
     best = DigitScorer().score(walks.tensor, ["3"])[:, 0].argmax()
@@ -52,7 +52,7 @@ def test_a_picture_depends_on_its_own_population_alone() -> None:
 
 
 def test_steering_reaches_better_scores_than_as_many_independent_walks() -> None:
-    """A prompt that is hard under this view, 4 populations of 8 against 4 times the best of 8: the mean log-probability."""
+    """For a difficult prompt, compare the mean log-probability of 4 populations of 8 with 4 times the best of 8."""
     asked = {"num": 4, "steer": 8, "steps": 10, "step_rule": "ddim-ancestral"}
 
     def score(scale: float) -> float:

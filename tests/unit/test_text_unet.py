@@ -1,4 +1,4 @@
-"""The text U-Net's promises, and a run of a tiny one."""
+"""The properties of the text U-Net, and a run of a tiny one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TINY = TextUNetConfig(
 
 
 def tiny(seed: int = 0) -> TextUNet:
-    """A network whose zero-initialised layers are not zero, so that everything in it speaks."""
+    """A network without zero layers, so that all of its parts have an effect."""
     torch.manual_seed(seed)
     network = TextUNet(TINY).eval()
     for parameter in network.parameters():

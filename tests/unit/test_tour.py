@@ -33,7 +33,7 @@ TRAININGS = [
 
 
 def jobs(document: Document) -> list[tuple[Any, Job]]:
-    """The techniques of a document, each with the fence that it stands in."""
+    """Return the techniques of a document, each with its fence."""
     every = [(block, command.job) for block in document.blocks.values() for command in block.commands]
     return [(block, job) for block, job in every if isinstance(job, Job)]
 
@@ -47,7 +47,7 @@ def test_part_a_shows_every_technique(name: str) -> None:
 
 @pytest.mark.parametrize("name", PART_A)
 def test_every_command_of_part_a_can_be_made(name: str, tmp_path: Path) -> None:
-    """Its pictures are there, its prompts are known, and its lengths and grids fit the model."""
+    """Its pictures exist, its prompts are known, and its lengths and grids fit the model."""
     document = read_document(BUNDLED / f"{name}.md")
     ask = CommandResolver(document, tmp_path, "", {})
     for block in document.blocks.values():
@@ -58,7 +58,7 @@ def test_every_command_of_part_a_can_be_made(name: str, tmp_path: Path) -> None:
 
 
 def test_part_a_is_made_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first fence of each kind, with fewer steps and seeds; a picture of one's own takes the place of the tour's."""
+    """The first fence of each kind works with fewer steps and seeds, and a user's own picture replaces the tour's."""
     monkeypatch.chdir(tmp_path)
     text = (BUNDLED / "tour-digits.md").read_text().replace("0:24", "0:2").replace("--steps 10", "--steps 2")
     head, *parts = text.split("\n## ")
@@ -81,7 +81,7 @@ def test_a_tour_with_seeds_of_its_own_refuses_another(model: str, tmp_path: Path
 
 @pytest.mark.parametrize(("name", "command"), TRAININGS, ids=[name or "live" for name, _ in TRAININGS])
 def test_the_command_shown_is_the_one_that_made_the_run(name: str, command: Any) -> None:
-    """Every command parses on the command line too and can be trained, and the run that comes with the package is of it."""
+    """Every command parses on the command line too and can be trained, and the bundled run has the same request."""
     training = command.job
     assert isinstance(training, Training)
     assert training.spec == part(read(Train, command.words[1:], "train"), RunSpec)

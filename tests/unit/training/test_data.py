@@ -1,4 +1,4 @@
-"""Where the digits come from."""
+"""The sources of the digits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from noisewalk.training.data import SAMPLE, LabelledPictures, fashion_mnist, mni
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither a folder, nor a cache, nor a network."""
+    """There is no folder, no cache and no network."""
     monkeypatch.delenv("NOISEWALK_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(data, "_MIRRORS", dict.fromkeys(data._MIRRORS, "http://127.0.0.1:9/"))

@@ -1,4 +1,4 @@
-"""The training loop's promises."""
+"""The properties of the training loop."""
 
 from __future__ import annotations
 

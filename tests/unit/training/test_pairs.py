@@ -1,4 +1,4 @@
-"""The image-text scorer's training: distortions, the contrastive loss, and that a scorer learns."""
+"""Training the image-text scorer: distortions, the contrastive loss, and that a scorer learns."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_score_depends_on_its_picture_and_its_words_alone(pictures: str, words
 
 
 def coloured() -> Recipe:
-    """Plain squares of five colours, and the words for them."""
+    """Squares of five colours, and their words."""
     prompts = TextPrompts(load_words(), SMALL.max_tokens)
     tokens, masks = prompts.rows([f"a {name} square" for name in COLOURS])
     squares = ((torch.tensor(list(COLOURS.values())) + 1) * 127.5).to(torch.uint8)[:, :, None, None].expand(-1, -1, 32, 32)

@@ -1,4 +1,4 @@
-"""Scenes of the picture recipe: exact captions, things where they should be, other colours, held-out combinations."""
+"""Scenes of the recipe: exact captions, correct places, other colours, and held-out combinations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage I at 64 pixels: first weights from the 32-pixel model, the objective, and what it is trained on."""
+"""Stage I at 64 pixels: initial weights from the 32-pixel model, the objective and the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The upscaler and what it is trained on."""
+"""The upscaler and its training data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SILENT = (torch.zeros(1, 1, 1, 1), torch.zeros(1, dtype=torch.long), *NULL)
 
 
 def numbered(num: int, size: int) -> Tensor:
-    """Pictures whose every pixel says where it is: channels row, column, number."""
+    """Pictures whose pixels hold their row, their column and the number of the picture."""
     rows = torch.arange(size).float().view(1, 1, -1, 1).expand(num, 1, size, size)
     which = torch.arange(num).float().view(-1, 1, 1, 1).expand(num, 1, size, size)
     return torch.cat([rows, rows.transpose(2, 3), which], 1)
@@ -45,7 +45,7 @@ def test_crops_are_squares_of_their_own_pictures_from_anywhere() -> None:
 
 
 class Listener(nn.Module):
-    """Remembers what it is asked, and answers x_t."""
+    """A network that records its inputs and returns x_t."""
 
     def forward(self, x: Tensor, t: Tensor, beside: Tensor, timestep: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
         self.heard = (beside, timestep, vectors, mask)
@@ -85,7 +85,7 @@ def test_its_convolutions_draw_pictures_of_other_sizes_and_see_what_is_beside_an
 
 
 def checkpoint(path: Path, network: nn.Module, name: str, prediction_type: str) -> None:
-    """A network whose layers all speak, as a packed file."""
+    """A packed network in which all layers have an effect."""
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.1)
     card = {"network": name, "config": asdict(network.config), "schedule": "linear", "prediction_type": prediction_type}
