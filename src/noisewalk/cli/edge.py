@@ -1,4 +1,4 @@
-"""The edge between noisewalk and the terminal: every failure is one line, and an exit status of 0, 1, 2 or 130."""
+"""The edge between noisewalk and the terminal: every failure is one line and an exit status of 0, 1, 2 or 130."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NARROW, WIDE = 40, 300
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """Run a command; whatever ends it becomes one line on standard error and an exit status."""
+    """Run a command; every error becomes one line on standard error and an exit status."""
     with _streams(), _columns(), _ctrl_c(), _said(), warnings.catch_warnings():
         warnings.showwarning = _say_warning  # type: ignore[assignment]
         try:
@@ -32,7 +32,7 @@ def guarded(command: Callable[[], int]) -> int:
                 return command()
             finally:
                 sys.stdout.flush()  # a full disk is noticed here, and not when Python ends
-        except BrokenPipeError:  # the reader of our output has gone (| head)
+        except BrokenPipeError:  # the program that reads the output has ended (| head)
             return 0
         except KeyboardInterrupt:
             return _fail("interrupted", 130)
@@ -48,7 +48,7 @@ def guarded(command: Callable[[], int]) -> int:
 
 
 def say(text: str) -> None:
-    """One line on standard error."""
+    """Write one line on standard error."""
     print(f"noisewalk: {one_line(text)}", file=sys.stderr, flush=True)
 
 
@@ -59,7 +59,7 @@ def _fail(text: str, status: int = 2) -> int:
 
 
 def _fault(error: Exception) -> str:
-    """An error that noisewalk should have foreseen: it says so, where it is, and how to see more."""
+    """Return the message for an unexpected error: its type, its place, and how to see the traceback."""
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     own = [(name, line) for name, line in places if name.startswith(ROOT) and name != __file__]
     at = [f"{os.path.relpath(name, os.path.dirname(ROOT))}:{line}" for name, line in own[-1:]]
@@ -72,13 +72,13 @@ def _fault(error: Exception) -> str:
 
 
 def _say_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
-    """One line, without the line of code it comes from."""
+    """Return a warning as one line, without its line of code."""
     say(str(message))
 
 
 @contextlib.contextmanager
 def _streams() -> Iterator[None]:
-    """Output always succeeds: characters that the terminal cannot encode are written as escapes, a closed stream is a sink."""
+    """Let output never fail: characters that the terminal cannot encode become escapes, and closed streams are ignored."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -89,7 +89,7 @@ def _streams() -> Iterator[None]:
 
 
 def _settle() -> None:
-    """Whatever a stream could not write is dropped, so that Python does not try it again, and fail, as it ends."""
+    """Drop what a stream could not write, so that Python does not try it again when it ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -102,7 +102,7 @@ def _settle() -> None:
 
 @contextlib.contextmanager
 def _columns() -> Iterator[None]:
-    """The terminal's width within reason, for everybody who asks for it."""
+    """Limit the width of the terminal to a sensible range, for all libraries that use it."""
     before = os.environ.get("COLUMNS")
     width = shutil.get_terminal_size().columns
     if width != min(max(width, NARROW), WIDE) or before is not None:
@@ -118,7 +118,7 @@ def _columns() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ctrl_c() -> Iterator[None]:
-    """While modules are loaded Ctrl-C ends the process at once; after that it is the usual `KeyboardInterrupt`.
+    """End the process at once on Ctrl-C while modules are loaded; after that it is the usual `KeyboardInterrupt`.
 
     An exception in the middle of an import may be lost in a callback or end in C++ that does not expect it.
     """
@@ -128,7 +128,7 @@ def _ctrl_c() -> Iterator[None]:
         return
     try:
         signal.signal(signal.SIGINT, _leave)
-    except ValueError:  # only the main thread hears signals
+    except ValueError:  # only the main thread receives signals
         yield
         return
     try:
@@ -148,14 +148,14 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def working() -> None:
-    """From here on there is something to save: Ctrl-C is a `KeyboardInterrupt` wherever it comes, in an import too."""
+    """Make Ctrl-C a `KeyboardInterrupt` everywhere, also in imports, because from here on there is something to save."""
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
 def _said() -> Iterator[None]:
-    """What noisewalk says through `logging` while it works (a model that is being loaded), as lines on standard error."""
+    """Write the messages of noisewalk's logger as lines on standard error."""
     log, handler = logging.getLogger("noisewalk"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("noisewalk: %(message)s"))
     before = log.level

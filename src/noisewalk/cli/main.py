@@ -1,4 +1,4 @@
-"""The command line: which command it is. Nothing that takes long to load is loaded before that is known."""
+"""The command line: it finds the command first, and then loads only the modules of that command."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .edge import guarded
 
 @dataclass(frozen=True)
 class Command:
-    """A command beside the techniques.
+    """A command that is not a technique.
 
     Args:
         spec: its request, whose docstring is its help.
-        run: the function that runs it, as "module:function" of this package; it is given the arguments after the command.
+        run: the function that runs it, as "module:function" of this package; it gets the arguments after the command.
     """
 
     spec: type
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command line.
 
     Returns:
-        The exit status: 0; 1 if something that was checked does not hold; 2 for what cannot be done; 130 for Ctrl-C.
+        The exit status: 0 for success, 1 if a check failed, 2 for an error, and 130 for Ctrl-C.
     """
     if not any(name in os.environ for name in SPINNING):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # on a busy machine, threads that spin while they wait cost most of the time
@@ -67,10 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command(name: str) -> Callable[[list[str]], int]:
-    """The function that runs a command, given the arguments after it.
+    """Return the function that runs a command, given the arguments after it.
 
     Raises:
-        UserError: there is none of that name (the nearest is suggested), or tyro and rich are not installed.
+        UserError: there is no such command (the nearest is suggested), or tyro and rich are not installed.
     """
     if name not in OWN and name not in TECHNIQUES:
         raise unknown("command", name, (*TECHNIQUES, *OWN, "help"))
@@ -100,7 +100,7 @@ def _main(arguments: list[str]) -> int:
 
 
 def overview() -> str:
-    """Every command in a line."""
+    """Return the overview: every command in one line."""
     lines = [f"  {name:10} {(row.spec.__doc__ or '').splitlines()[0]}" for name, row in (TECHNIQUES | OWN).items()]
     return "noisewalk COMMAND ...   (noisewalk help COMMAND for its options)\n\n" + "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Commands about models: those there are, prompts encoded beforehand, and what is missing."""
+"""Commands about models: a list, the encoding of prompts, and checks."""
 
 from __future__ import annotations
 

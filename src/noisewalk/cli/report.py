@@ -1,4 +1,4 @@
-"""Reports on the command line: Markdown documents, and the tours, which are documents that come with noisewalk."""
+"""Reports on the command line: Markdown documents, and the tours, which are bundled documents."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _once(
     title: str,
     pdf: bool,
 ) -> Callable[[], int]:
-    """A function that makes the report and says where it is; its exit status is 2 if commands in it failed."""
+    """Return a function that makes the report and prints its place; its exit status is 2 if commands in it failed."""
     from ..documents import site
     from ..documents.build import Request
     from ..documents.reading import read_document
@@ -69,7 +69,7 @@ def _once(
 
 
 def _watched(files: Sequence[Path], once: Callable[[], int]) -> int:
-    """Make the report whenever a document changes; what is wrong with it is said, and the next change is waited for."""
+    """Make the report whenever a document changes; errors are printed, and it waits for the next change."""
     seen: list[int] | None = None
     while True:
         now = [file.stat().st_mtime_ns if file.exists() else 0 for file in files]
@@ -91,7 +91,7 @@ def run_tour(rest: list[str]) -> int:
 
 
 def tour(command: Tour, out: Path) -> int:
-    """Make the parts that are asked for."""
+    """Make the requested parts of the tour."""
     from ..documents import site
     from ..documents.build import Request
     from ..documents.reading import read_document
@@ -114,7 +114,7 @@ def tour(command: Tour, out: Path) -> int:
 
 
 def part_a(command: Tour) -> tuple[str, dict[str, str]]:
-    """The bundled document that suits a model, and the values of its settings.
+    """Return the bundled document that suits a model, and the values of its settings.
 
     Raises:
         UserError: the model is not shown with the course's experiments, and a seed or a number of stages is given.

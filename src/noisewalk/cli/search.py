@@ -1,4 +1,4 @@
-"""The commands around illusions: search, suggest, animate."""
+"""The commands search, suggest and animate."""
 
 from __future__ import annotations
 

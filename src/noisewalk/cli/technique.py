@@ -1,4 +1,4 @@
-"""Techniques on the command line, and their pictures made again."""
+"""The commands of the techniques, and replay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run_technique(technique: str, rest: list[str]) -> int:
-    """generate, forward, denoise, edit, inpaint, anagram, hybrid, factorize, inverse."""
+    """Run a technique: generate, forward, denoise, edit, inpaint, anagram, hybrid, factorize or inverse."""
     several = variants(technique, rest)
     jobs = [job(technique, parse(technique_command(technique), each.arguments, f"noisewalk {technique}")) for each in several]
     if len(jobs) > 1:
@@ -45,7 +45,7 @@ def run_technique(technique: str, rest: list[str]) -> int:
 
 
 def _compare(several: list[Variant], jobs: list[Job]) -> int:
-    """Make requests that differ in a few settings, and put them into one figure."""
+    """Run requests that differ in a few settings, and put them into one figure."""
     from ..models.zoo import load
     from ..run import compared
     from ..run.make import run
@@ -60,7 +60,7 @@ def _compare(several: list[Variant], jobs: list[Job]) -> int:
     )
     pictures_to_write(out)
     for each, model in zip(jobs, models, strict=True):
-        prepare(each.spec, model)  # what cannot be made is said before the first is made
+        prepare(each.spec, model)  # errors are raised before the first request runs
     made: list[compared.Variant] = []
     with progress(jobs[0].technique) as watch:
         for variant, wanted, model in zip(several, jobs, models, strict=True):

@@ -1,4 +1,4 @@
-"""What the command line shows and asks of the terminal and the disk."""
+"""Progress in the terminal, and checks of the files and folders to write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .edge import say, working
 
 
 def _writable(folder: Path, out: Path, option: str = "--out") -> None:
-    """Raise a `UserError` at once, rather than after the work, if nothing can be written in the folder."""
+    """Raise a `UserError` before the work if nothing can be written in the folder."""
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
@@ -26,12 +26,12 @@ def _writable(folder: Path, out: Path, option: str = "--out") -> None:
 
 
 def file_to_write(out: Path, what: str, *suffixes: str) -> Path:
-    """The file a command writes, checked before the work.
+    """Return the file that a command writes, checked before the work.
 
     Args:
-        out: as it was asked for.
+        out: the file.
         what: what is written, for the message.
-        suffixes: the endings it may have.
+        suffixes: the endings that are allowed.
 
     Raises:
         UserError: it has another ending, or cannot be written.
@@ -44,7 +44,7 @@ def file_to_write(out: Path, what: str, *suffixes: str) -> Path:
 
 
 def folder_to_write(out: Path, what: str, option: str = "--out") -> Path:
-    """The folder a command writes, checked before the work.
+    """Return the folder that a command writes, checked before the work.
 
     Raises:
         UserError: it looks like a file, or nothing can be written in it.
@@ -55,7 +55,7 @@ def folder_to_write(out: Path, what: str, option: str = "--out") -> Path:
 
 
 def pictures_to_write(out: Path) -> Path:
-    """The .png file or the folder that a technique writes, checked before the work.
+    """Return the .png file or the folder that a technique writes, checked before the work.
 
     Raises:
         UserError: it looks like a file of another kind, or nothing can be written there.
@@ -67,7 +67,7 @@ def pictures_to_write(out: Path) -> Path:
 
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
-    """Progress on standard error: a bar that is gone when all is done, or a line every 10 % if that is not a terminal."""
+    """Show progress on standard error: a bar that is removed at the end, or a line every 10 % if it is not a terminal."""
     working()
     with shown(title, tenths(title, say)) as watch:
         yield watch

@@ -1,4 +1,4 @@
-"""The commands of training: train, pack, evaluate, compare."""
+"""The commands train, pack, evaluate and compare."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run_train(rest: list[str]) -> int:
 
 
 def _wanted(asked: Train) -> tuple[Path, RunSpec, bool]:
-    """The run's folder, its spec, and whether its data may have moved."""
+    """Return the folder of the run, its request, and whether its data may have moved."""
     spec = part(asked, RunSpec)
     if asked.resume:
         from ..run.spec import read_spec

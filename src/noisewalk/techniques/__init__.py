@@ -1,4 +1,4 @@
-"""Techniques: each a request, and the walks it stands for. To read the table loads no torch."""
+"""The table of techniques: each has a request and a function that makes its walks. Reading it does not load torch."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class Technique:
-    """A technique: all that the command line, the Python functions, the metadata and the search need to know of it.
+    """A technique: everything that the command line, the Python functions, the metadata and the search need.
 
     Args:
         spec: its request; the fields are its flags and keyword arguments, the docstring its help.
-        panels: a prepared request of that type -> what is to be walked. Everything is checked here, and no network is called.
-        example: a command line that shows it on a bundled model, for the gallery; a file is one of the bundled pictures.
+        panels: maps a prepared request of that type to its panels. It checks everything, and calls no network.
+        example: a command line on a bundled model for the gallery; its files are bundled pictures.
     """
 
     def __init__(self, *, spec: type[R], panels: Callable[[Prepared[R]], list[Panel]], example: str = "") -> None:
         self.spec: type[Request] = spec
         self.example = example
-        self.panels = cast("Callable[[Prepared[Request]], list[Panel]]", panels)  # it is given requests of `spec` only
+        self.panels = cast("Callable[[Prepared[Request]], list[Panel]]", panels)  # it only gets requests of `spec`
 
 
 TECHNIQUES: dict[str, Technique] = {
