@@ -151,10 +151,10 @@ def options_checked(function: Callable[P, R], request: type[CascadeLoading | Own
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         given = bound(function.__name__, function, args, kwargs)
-        told, value = next(iter(given.items()))
+        argument, value = next(iter(given.items()))
         if not isinstance(value, first):
             kind = "text" if first is str else f"a {first.__name__}"
-            raise UserError(f"{told} must be {kind}, but it has the type {type(value).__name__}")
+            raise UserError(f"{argument} must be {kind}, but it has the type {type(value).__name__}")
         if isinstance(given.get("dtype"), torch.dtype):
             given["dtype"] = dtype_name(given["dtype"])
         asked = asdict(checked(request(**{name: value for name, value in given.items() if name in names})))

@@ -68,14 +68,14 @@ def parse(kind: type[D], arguments: Sequence[str], prog: str) -> D:
     """
     if any("\0" in argument for argument in arguments):
         raise UserError("an argument contains a null character, which no text and no file name can contain; leave it out")
-    said = io.StringIO()
+    captured = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(captured):
             return tyro.cli(kind, prog=prog, args=expanded(arguments), config=(tyro.conf.FlagCreatePairsOff,))
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        why = _one_line(said.getvalue()) or "these arguments do not fit"
+        why = _one_line(captured.getvalue()) or "these arguments do not fit"
         raise UserError(f"{why}{_dashed(why, arguments)}; see {prog} --help") from None
 
 

@@ -39,10 +39,10 @@ def guarded(command: Callable[[], int]) -> int:
         except UserError as error:
             return _fail(str(error))
         except Exception as error:
-            said = from_outside(error)
-            if said is None and os.environ.get("NOISEWALK_TRACEBACK"):
+            message = from_outside(error)
+            if message is None and os.environ.get("NOISEWALK_TRACEBACK"):
                 raise
-            return _fail(said or _fault(error))
+            return _fail(message or _fault(error))
         finally:
             _settle()
 
@@ -72,7 +72,7 @@ def _fault(error: Exception) -> str:
 
 
 def _say_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
-    """Return a warning as one line, without its line of code."""
+    """Write a warning as one line, without its line of code."""
     say(str(message))
 
 

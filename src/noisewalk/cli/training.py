@@ -22,9 +22,9 @@ def run_train(rest: list[str]) -> int:
     option = "--resume" if asked.resume else "--out"
     folder_to_write(folder, "a training run", option)
     with handle_signals(interrupt), progress(f"train {spec.objective}") as watch:
-        said = train_into(folder, spec, asked.minutes, asked.device, watch, option, moved)
-    if said:
-        print(said)
+        reached = train_into(folder, spec, asked.minutes, asked.device, watch, option, moved)
+    if reached:
+        print(reached)
     return 0
 
 
@@ -36,8 +36,8 @@ def _wanted(asked: Train) -> tuple[Path, RunSpec, bool]:
 
         if asked.out:
             raise UserError(f"--resume continues in {asked.resume} itself; leave out --out")
-        said = {name: value for name, value in asdict(spec).items() if value != getattr(RunSpec(), name)}
-        return asked.resume, checked(replace(read_spec(asked.resume), **said)), "data" in said
+        changes = {name: value for name, value in asdict(spec).items() if value != getattr(RunSpec(), name)}
+        return asked.resume, checked(replace(read_spec(asked.resume), **changes)), "data" in changes
     if not asked.objective:
         raise UserError("name what to train (denoiser, pure-noise, ddpm, flow, classifier), or a run with --resume RUN")
     return asked.out or Path("runs") / asked.objective, checked(spec), False
@@ -65,8 +65,8 @@ def run_evaluate(rest: list[str]) -> int:
         names = ("steps", "step_rule", "guidance_scale", "guidance_interval")
         walk = {name: getattr(command, name) for name in names}
         out = command.out or (Path(command.model) if (Path(command.model) / "spec.json").exists() else None)
-        said = evaluate_model(command.model, command.num, walk, watch, out)
-    print(said)
+        measures = evaluate_model(command.model, command.num, walk, watch, out)
+    print(measures)
     return 0
 
 

@@ -95,15 +95,15 @@ class Frames:
         """Return a slider over the steps, and its file."""
         some = [self.shown[i] for i in spread(len(self.shown), MOST)]
         columns = [(each.x_t, each.x0) for each in some]
-        said = [f"step {each.step} of {self.panel.steps}, t = {each.t}" for each in some]
-        return strip(file, label, ("x_t", "x0, as predicted in one step"), said, columns, difference=True)
+        captions = [f"step {each.step} of {self.panel.steps}, t = {each.t}" for each in some]
+        return strip(file, label, ("x_t", "x0, as predicted in one step"), captions, columns, difference=True)
 
 
 def strip(
     file: str,
     label: str,
     rows: Sequence[str],
-    said: Sequence[str],
+    captions: Sequence[str],
     columns: Sequence[Sequence[Image.Image]],
     difference: bool = False,
 ) -> tuple[Strip, bytes]:
@@ -113,7 +113,7 @@ def strip(
         file: the name of the file.
         label: the label of the slider.
         rows: what each row shows.
-        said: the caption of each column.
+        captions: the caption of each column.
         columns: the pictures.
         difference: whether the page shows the difference between the second row and its last picture.
     """
@@ -125,7 +125,9 @@ def strip(
         for j, image in enumerate(column):
             way = Image.Resampling.BOX if image.width > width else Image.Resampling.NEAREST
             out.paste(image.convert("RGB").resize((width, height), way), (i * width, j * height))
-    return Strip(label, file, width, height, tuple(rows), tuple(said), difference), webp(out, max(width, height) <= LOSSLESS)
+    return Strip(label, file, width, height, tuple(rows), tuple(captions), difference), webp(
+        out, max(width, height) <= LOSSLESS
+    )
 
 
 def webp(image: Image.Image, lossless: bool) -> bytes:

@@ -26,8 +26,8 @@ BUNDLED = Path(str(package_files("noisewalk") / "runs"))
 
 def place(training: Training, runs: Path) -> Path:
     """Return the folder of a run; every request has a folder of its own."""
-    said = msgspec.json.encode(asdict(settled(training.spec)))
-    return runs / f"{training.spec.objective}-{hashlib.sha256(said).hexdigest()[:12]}"
+    encoded = msgspec.json.encode(asdict(settled(training.spec)))
+    return runs / f"{training.spec.objective}-{hashlib.sha256(encoded).hexdigest()[:12]}"
 
 
 def bundled(name: str, training: Training) -> Path:

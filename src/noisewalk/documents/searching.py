@@ -56,8 +56,8 @@ def tried(resolved: ResolvedCommand, seeds: Sequence[int], figures: Path, watch:
     files, cells = {}, []
     for rank, i in enumerate(order[:SHOWN]):
         files[f"tried-{rank}.png"] = encode_png(to_image(result.tensor[i]))
-        said = f"seed {seeds[i]}, A {float(scores.alignment[i]):.2f}"
-        cells.append(Cell(said, f"{job.technique} {' / '.join(view.prompt for view in views)}: {said}", f"tried-{rank}.png"))
+        label = f"seed {seeds[i]}, A {float(scores.alignment[i]):.2f}"
+        cells.append(Cell(label, f"{job.technique} {' / '.join(view.prompt for view in views)}: {label}", f"tried-{rank}.png"))
     made = Figure(
         caption(resolved.job), rows=(Row("", tuple(cells)),), tried=ranked, verdict=verdict(scorer, ranked[0].alignment)
     )

@@ -89,8 +89,8 @@ def pdf(html: Path) -> Path:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UserError(f"{browser} could not print {html}: {error}") from error
         if done.returncode or not printed.is_file():
-            said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
-            raise UserError(f"{browser} could not print {html}: {said[0]}")
+            output = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
+            raise UserError(f"{browser} could not print {html}: {output[0]}")
         write_atomic(made, printed.read_bytes())
     return made
 

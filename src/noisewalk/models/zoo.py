@@ -119,9 +119,9 @@ def model_for(prompts: Sequence[str]) -> str:
     >>> model_for(["6", "a handwritten nine"]), model_for(["a rocket"]), model_for([""])
     ('digits', 'emoji', 'emoji')
     """
-    said = [prompt for prompt in prompts if prompt.strip()]
+    named = [prompt for prompt in prompts if prompt.strip()]
     try:
-        labels = [DigitPrompts().label(prompt) for prompt in said]
+        labels = [DigitPrompts().label(prompt) for prompt in named]
     except UserError:
         return "emoji"
     return "digits" if labels else "emoji"

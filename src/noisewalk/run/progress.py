@@ -85,14 +85,14 @@ def tenths(title: str, say: Callable[[str], None], clock: Callable[[], float] = 
         say: writes a line.
         clock: returns the time in seconds.
     """
-    began, told = 0.0, 0
+    began, shown = 0.0, 0
 
     def watch(done: int, total: int) -> None:
-        nonlocal began, told
+        nonlocal began, shown
         began = began or clock()
         tenth = 10 * done // total if total > 0 else 0
-        if tenth > told and clock() - began >= QUIET:
+        if tenth > shown and clock() - began >= QUIET:
             say(f"{title}: {10 * tenth} % ({done} of {total})")
-        told = tenth
+        shown = tenth
 
     return watch

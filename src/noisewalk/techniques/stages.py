@@ -31,8 +31,8 @@ class Stage(Generic[R_co]):
     Args:
         number: 1, 2, ...
         model: the model of the walk.
-        request: what the user said, with lengths in the pixels of this stage.
-        settings: the settings of this walk: what the user said, or else the default of this stage's model.
+        request: the request of the user, with lengths in the pixels of this stage.
+        settings: the settings of this walk: those of the user, or else the defaults of this stage's model.
         pictures: (1, C, H, W) in [-1, 1] by the name of the request's field, at the size of this stage.
         upscaler: conditions the model on the picture before; None in the first stage.
         noise_level: the timestep to which the picture before is noised.
@@ -81,7 +81,7 @@ class Prepared(Generic[R_co]):
     """A request for which everything is decided.
 
     Args:
-        request: what the user said, unchanged.
+        request: the request of the user, unchanged.
         record: the same with every default filled in and every picture read; it makes the same pictures again.
         seeds: one for each picture.
         stages: the stages to walk through, in order.

@@ -73,7 +73,7 @@ def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str
     device = state.generator.device
     if device.type != "cpu":
         tensors[f"rng.{device.type}"] = torch.get_device_module(device).get_rng_state()
-    said: RunProgress = {
+    progress: RunProgress = {
         "step": state.step,
         "total_steps": state.total_steps,
         "train": config,
@@ -82,7 +82,7 @@ def save_run(path: Path, state: TrainState, config: TrainConfig, extra: dict[str
         "threads": torch.get_num_threads(),
         "device": device.type,
     }
-    save_tensors(path, tensors, {**said, "train": asdict(config), **extra}, MAX_FILE)
+    save_tensors(path, tensors, {**progress, "train": asdict(config), **extra}, MAX_FILE)
 
 
 def load_run(path: Path, state: TrainState, config: TrainConfig) -> TrainState:

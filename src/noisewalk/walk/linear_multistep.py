@@ -39,8 +39,8 @@ def plms() -> Step:
                 return x_s, p
             eps = (p.eps(x_t, t) + denoiser(x_s, s).eps(x_s, s)) / 2
         else:
-            said = [p.eps(x_t, t), *(each.eps for each in history.past[:3])]
-            eps = _sum(_ADAMS[len(said) - 1], said)
+            estimates = [p.eps(x_t, t), *(each.eps for each in history.past[:3])]
+            eps = _sum(_ADAMS[len(estimates) - 1], estimates)
         return along(eps, x_t, t, s), p
 
     return step
@@ -166,8 +166,8 @@ def _weights(knots: list[float], moments: list[float]) -> list[float]:
     return found
 
 
-def _sum(weights: Sequence[float], said: Sequence[Tensor]) -> Tensor:
-    total = weights[0] * said[0]
-    for weight, eps in zip(weights[1:], said[1:], strict=True):
+def _sum(weights: Sequence[float], estimates: Sequence[Tensor]) -> Tensor:
+    total = weights[0] * estimates[0]
+    for weight, eps in zip(weights[1:], estimates[1:], strict=True):
         total = total + weight * eps
     return total

@@ -113,8 +113,8 @@ def unipc(order: int = 2, kind: Literal["bh1", "bh2"] = "bh2") -> Step:
         if past and history is not None:
             before = past[0]
             used = min(order, history.remaining + 2, len(past))
-            levels, said = [before.level, *(each.level for each in past[1:])], [each.prediction.x0 for each in past]
-            rest = _unified(kind, levels, said, t, used) - _unified(kind, levels, said, t, used, p.x0)
+            levels, estimates = [before.level, *(each.level for each in past[1:])], [each.prediction.x0 for each in past]
+            rest = _unified(kind, levels, estimates, t, used) - _unified(kind, levels, estimates, t, used, p.x0)
             x_t = x_t + t.alpha * rest
         used = min(order, 1 + len(past), 1 + (history.remaining if history else 0))
         x_s = transfer(p.x0, x_t, t, s)
@@ -128,16 +128,16 @@ def unipc(order: int = 2, kind: Literal["bh1", "bh2"] = "bh2") -> Step:
 
 
 def _unified(
-    kind: str, levels: list[NoiseLevel], said: list[Tensor], s: NoiseLevel, order: int, reached: Tensor | None = None
+    kind: str, levels: list[NoiseLevel], estimates: list[Tensor], s: NoiseLevel, order: int, reached: Tensor | None = None
 ) -> Tensor:
     """B times the weighted sum of differences, from levels[0] to s; with the prediction at s too, for the corrector."""
     h = log_snr_between(levels[0], s)
     ratios = [log_snr_between(levels[0], levels[i]) / h for i in range(1, order)]
-    differences = [(said[i] - said[0]) / r for i, r in enumerate(ratios, 1)]
+    differences = [(estimates[i] - estimates[0]) / r for i, r in enumerate(ratios, 1)]
     if reached is not None:
-        ratios, differences = [*ratios, torch.ones_like(h)], [*differences, reached - said[0]]
+        ratios, differences = [*ratios, torch.ones_like(h)], [*differences, reached - estimates[0]]
     if not ratios:
-        return torch.zeros_like(said[0])
+        return torch.zeros_like(estimates[0])
     scale = -h if kind == "bh1" else torch.expm1(-h)
     if order == (1 if reached is not None else 2):
         weights = [torch.full_like(h, 0.5)]
@@ -148,7 +148,7 @@ def _unified(
             phi = phi / -h - 1 / math.factorial(i + 1)
         powers = torch.stack([torch.stack(ratios) ** i for i in range(len(ratios))])
         weights = list(torch.linalg.solve(powers, torch.stack(rows)))
-    total = torch.zeros_like(said[0])
+    total = torch.zeros_like(estimates[0])
     for weight, difference in zip(weights, differences, strict=True):
         total = total + scale * weight * difference
     return total
@@ -167,14 +167,14 @@ def _known(history: StepHistory | None, order: int) -> tuple[Past, ...]:
     return tuple(each for each in past if each.level.alpha > 0)
 
 
-def _differences(said: list[Tensor], t: NoiseLevel, past: tuple[Past, ...], h: Tensor) -> list[Tensor]:
+def _differences(estimates: list[Tensor], t: NoiseLevel, past: tuple[Past, ...], h: Tensor) -> list[Tensor]:
     """First and second difference over lam at t, times h and h^2; as many as there are earlier steps."""
     if not past:
         return []
     r0 = log_snr_between(past[0].level, t) / h
-    first = (said[0] - said[1]) / r0
+    first = (estimates[0] - estimates[1]) / r0
     if len(past) == 1:
         return [first]
     r1 = log_snr_between(past[1].level, past[0].level) / h
-    change = (first - (said[1] - said[2]) / r1) / (r0 + r1)
+    change = (first - (estimates[1] - estimates[2]) / r1) / (r0 + r1)
     return [first + r0 * change, change]

@@ -21,7 +21,7 @@ SHORT = 15
 
 
 class Past(NamedTuple):
-    """An earlier step of a walk: where it began, and what the denoiser said there."""
+    """An earlier step of a walk: where it began, and what the denoiser predicted there."""
 
     level: NoiseLevel
     x_t: Tensor
@@ -53,7 +53,7 @@ class StepHistory(NamedTuple):
 
     @property
     def prediction(self) -> Prediction:
-        """What the denoiser said one step ago."""
+        """What the denoiser predicted one step ago."""
         return self.past[0].prediction
 
 
