@@ -241,10 +241,10 @@ def test_data_is_found_again_and_a_change_is_named(tmp_path: Path, monkeypatch: 
         keep_digest(Path("run"), spec, open_dataset(spec.data).digest)
     Path("shapes").rename("moved")
     there = settled(RunSpec("flow", data="moved"))
-    with pytest.raises(UserError, match=r"data was .*shapes, is .*moved"):
+    with pytest.raises(UserError, match=r"data was .*shapes and is now .*moved"):
         keep_spec(Path("run"), there)
     keep_spec(Path("run"), there, moved=True)
-    with pytest.warns(UserWarning, match="are not those"):
+    with pytest.warns(UserWarning, match="are not the same"):
         keep_digest(Path("run"), there, open_dataset(there.data).digest, moved=True)
     assert read_spec(Path("run")).data == str(tmp_path / "moved")
 
