@@ -30,7 +30,7 @@ from noisewalk.run.record import read_record
 from noisewalk.search import Plan, Search, parse_grid, parse_seeds, suggest
 from noisewalk.search.engines import engine, local
 from noisewalk.search.plan import Task, make_plan, same_search
-from noisewalk.search.task import Done
+from noisewalk.search.task import FinishedTask
 from noisewalk.techniques.anagram import Anagram
 from noisewalk.techniques.edit import Edit
 from noisewalk.techniques.generate import Generate
@@ -225,7 +225,7 @@ def test_only_what_is_not_done_is_done(model: nw.Pretrained, tmp_path: Path) -> 
     whole.run()
     asked: list[Task] = []
 
-    def stopping(plan: Plan, tasks: Iterable[Task], model: nw.Pretrained, scorer: Scorer) -> Iterator[Done]:
+    def stopping(plan: Plan, tasks: Iterable[Task], model: nw.Pretrained, scorer: Scorer) -> Iterator[FinishedTask]:
         for done in local(plan, tasks, model, scorer):
             asked.append(done.task)
             yield done

@@ -21,7 +21,7 @@ MOST, LARGEST, LOSSLESS = 24, 128, 64
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class StatePictures:
     """A state of a walk.
 
     Args:
@@ -53,7 +53,7 @@ class Frames:
     panel: Panel
     clock: Clock
     every: bool = False
-    shown: list[Shown] = field(default_factory=list)
+    shown: list[StatePictures] = field(default_factory=list)
     steps: int = 0
     low: Tensor | None = None
 
@@ -82,10 +82,10 @@ class Frames:
     def _close(self, x0: Image.Image, stage: int) -> None:
         if self._open and self._open[0] in self._wanted:
             step, before, t, x_t = self._open
-            self.shown.append(Shown(step, t, x_t, x0 if stage == before else x_t))
+            self.shown.append(StatePictures(step, t, x_t, x0 if stage == before else x_t))
         self._open = None
 
-    def at(self, timesteps: Sequence[int]) -> list[Shown]:
+    def at(self, timesteps: Sequence[int]) -> list[StatePictures]:
         """Return the states nearest to some timesteps, or six states if there are no timesteps."""
         if timesteps:
             return [min(self.shown, key=lambda each: (abs(each.t - t), each.step)) for t in timesteps]

@@ -13,7 +13,7 @@ from ..errors import UserError, install
 from ..judge.scorer import Scorer
 from ..models.zoo import Pretrained
 from .plan import Plan, Task
-from .task import Done, run_remote, run_task
+from .task import FinishedTask, run_remote, run_task
 
 MOST_WORKERS = 4096
 
@@ -21,12 +21,12 @@ MOST_WORKERS = 4096
 class Engine(Protocol):
     """Anything that does tasks and yields each one when it is done, in any order. Closing the generator stops it."""
 
-    def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]:
+    def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[FinishedTask]:
         """Do the tasks of a plan, and yield each one when it is done."""
         ...
 
 
-def local(plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]:
+def local(plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[FinishedTask]:
     """Do the tasks one after the other in this process."""
     for task in tasks:
         yield run_task(plan, task, model, scorer)
@@ -46,7 +46,7 @@ class RayEngine:
     workers: int = 0
     threads: int = 1
 
-    def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[Done]:
+    def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[FinishedTask]:
         """Do the tasks on the workers of the cluster, and yield each one when it is done."""
         ray = _ray()
         started = not ray.is_initialized()
@@ -58,7 +58,7 @@ class RayEngine:
             if started:
                 ray.shutdown()
 
-    def _spread(self, ray: Any, plan: Plan, tasks: Iterator[Task], needs: str) -> Iterator[Done]:
+    def _spread(self, ray: Any, plan: Plan, tasks: Iterator[Task], needs: str) -> Iterator[FinishedTask]:
         own = {"num_gpus": 1} if needs == "GPU" else {}
         remote = ray.remote(num_cpus=1, max_retries=20, **own)(run_remote)  # retries after dead workers, not after errors
         label = ray.put(json.dumps([plan.to_json(), plan.here]))
@@ -75,9 +75,9 @@ class RayEngine:
             yield _got(ray, ready[0])
 
 
-def _got(ray: Any, reference: Any) -> Done:
+def _got(ray: Any, reference: Any) -> FinishedTask:
     try:
-        done: Done = ray.get(reference)
+        done: FinishedTask = ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, UserError):
             raise UserError(f"an error on a worker: {error.cause}") from error

@@ -28,7 +28,7 @@ log = logging.getLogger("noisewalk")
 
 
 class _Score(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The scores of one picture, as `Done.scores` holds them."""
+    """The scores of one picture, as `FinishedTask.scores` holds them."""
 
     alignment: Number
     concealment: Annotated[float, Meta(ge=0, le=1)]

@@ -26,7 +26,7 @@ DIGITS = 5
 
 
 @dataclass(frozen=True)
-class Done:
+class FinishedTask:
     """A finished task.
 
     Args:
@@ -42,7 +42,7 @@ class Done:
     pictures: dict[int, bytes]
 
 
-def run_task(plan: Plan, task: Task, model: Pretrained, scorer: Scorer) -> Done:
+def run_task(plan: Plan, task: Task, model: Pretrained, scorer: Scorer) -> FinishedTask:
     """Make the pictures of a task and score them."""
     began = time.perf_counter()
     spec = plan.spec_of(task.point, task.seeds)
@@ -55,7 +55,7 @@ def run_task(plan: Plan, task: Task, model: Pretrained, scorer: Scorer) -> Done:
     order = sorted(range(len(x)), key=lambda i: sort_key(plan.rank, scores[i], task.seeds[i]))
     best = order[: plan.top] if task.stage == "full" else []
     pictures = {task.seeds[i]: encode_png(to_image(x[i])) for i in best}
-    return Done(task, scores, time.perf_counter() - began, pictures)
+    return FinishedTask(task, scores, time.perf_counter() - began, pictures)
 
 
 def sort_key(rank: str, scores: dict[str, Any], *ties: int) -> tuple[float, ...]:
@@ -79,7 +79,7 @@ def equipment(plan: Plan) -> tuple[Pretrained, Scorer]:
     return model, get_scorer(plan.scorer, model)
 
 
-def run_remote(label: str, top: int, stage: str, point: int, seeds: Sequence[int], threads: int) -> Done:
+def run_remote(label: str, top: int, stage: str, point: int, seeds: Sequence[int], threads: int) -> FinishedTask:
     """Do a task on a worker, which loads the model once per process.
 
     Args:

@@ -80,7 +80,7 @@ def calibrate(record: Path) -> None:
     cosines, right = torch.tensor(list(near.values())), torch.tensor([float(asked[word]) for word in near])
     for least in (0.0, *(i / 20 for i in range(6, 19))):
         within = (cosines >= least) & (cosines < (least + 0.05 if least else 0.3))
-        print(f"{least:.2f}  {int(within.sum()):5} words, {float(right[within].mean()):.0%} drawn rightly")
+        print(f"{least:.2f}  {int(within.sum()):5} words, {float(right[within].mean()):.0%} drawn correctly")
     line = torch.zeros(2, requires_grad=True)
     fit = torch.optim.LBFGS([line], max_iter=100, line_search_fn="strong_wolfe")
 
