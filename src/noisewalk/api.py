@@ -51,7 +51,7 @@ def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:
 def shown(title: str, progress: object) -> AbstractContextManager[Progress]:
     """Return the progress bar that a user asked for, or one that shows nothing."""
     if not isinstance(progress, bool):
-        raise UserError(f"progress must be True or False, but {progress!r:.60} was given")
+        raise UserError(f"progress must be True or False, but {progress!r:.60} was asked for")
     return show_progress(title) if progress else nullcontext(ignore)
 
 
