@@ -65,7 +65,7 @@ def is_fence(info: str) -> bool:
 
 
 def read_options(info: str) -> Options:
-    """The options in the first line of a fence, as `noisewalk figure scores columns=2`.
+    """Return the options in the first line of a fence, such as `noisewalk figure scores columns=2`.
 
     Raises:
         UserError: a word is unknown (the nearest is suggested), or a value does not fit.

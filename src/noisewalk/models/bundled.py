@@ -18,12 +18,12 @@ ADDRESS = "NOISEWALK_WEIGHTS_URL"
 
 
 def left_out(path: Path) -> bool:
-    """Whether a file of weights belongs to the package, which has its card, and is not in this build."""
+    """Return whether a file of weights belongs to the package, which has its card, but is not in this build."""
     return path.parent == WEIGHTS and path.with_suffix(".json").is_file() and not path.is_file()
 
 
 def present(path: Path) -> Path:
-    """A file of weights, or the copy of one that this build left out; it is fetched when it is first needed.
+    """Return a file of weights; a file that this build left out is fetched when it is first needed.
 
     The copy is kept in the user's cache beside its card. Its SHA-256, and that of further files it names, must be those that
     the package knows.

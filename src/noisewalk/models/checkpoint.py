@@ -55,7 +55,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], config: dict[str, Any],
 
 
 def shards_of(path: Path) -> dict[str, str]:
-    """The files beside a checkpoint that belong to it, by name, with the SHA-256 of each."""
+    """Return the names of the files beside a checkpoint that belong to it, with the SHA-256 of each."""
     return dict(_load_file(path, with_tensors=False)[1].get("shards", {}))
 
 

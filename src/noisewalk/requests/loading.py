@@ -26,7 +26,7 @@ class Loading:
     lora: Sequence[str] = option((), "LoRA adapters for a pipeline of diffusers: .safetensors files, FILE or FILE:SCALE each")
 
     def changed(self) -> dict[str, Any]:
-        """As keywords of `load`, without those that are at their defaults."""
+        """Return the options that are not the defaults, as keyword arguments of `load`."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
 

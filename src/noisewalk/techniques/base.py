@@ -58,11 +58,11 @@ class Walk(Request):
 
 
 def seeds(request: Request) -> tuple[int, ...]:
-    """The seeds of a request's pictures."""
+    """Return the seeds of a request's pictures."""
     return tuple(request.seeds or range(request.seed, request.seed + request.num))
 
 
 def with_seeds(request: R, chosen: tuple[int, ...]) -> R:
-    """The request for some of its pictures."""
+    """Return the request for some of its pictures."""
     listed = {"seeds": chosen} if request.seeds else {}
     return replace(request, seed=chosen[0], num=len(chosen), **listed)

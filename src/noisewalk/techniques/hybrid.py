@@ -34,7 +34,7 @@ def guide(stage: Stage[Hybrid]) -> Denoiser:
 
 
 def _shared(low: Map, near_low: Map) -> list[Map]:
-    """A low pass G and a high pass 1 - H as parts that sum to the picture: (G + H) / 2 and the rest."""
+    """Return a low pass G and a high pass 1 - H as parts that sum to the picture: (G + H) / 2 and the rest."""
 
     def mean(x: Tensor) -> Tensor:
         return (low(x) + near_low(x)) / 2

@@ -31,7 +31,7 @@ MOST_LARGER = 4
 
 
 def scaled(request: R, factor: float) -> R:
-    """A request with its lengths in pixels multiplied: a kernel of 33 at 64x64 is one of 133 (odd) at 256x256."""
+    """Return a request with its lengths in pixels multiplied: a kernel of 33 at 64x64 becomes 133 (odd) at 256x256."""
     lengths = {f.name: getattr(request, f.name) for f in fields(request) if f.metadata.get("pixels")}
     return replace(request, **{name: _scaled(value, factor) for name, value in lengths.items()})
 
@@ -103,7 +103,7 @@ def _base64(png: bytes) -> str:
 
 
 def _image(text: str, name: str, inputs: Mapping[str, bytes]) -> Image.Image:
-    """A picture that was kept, of mode L or RGB; its size is limited before it is decoded."""
+    """Return a picture that was kept, in mode L or RGB; its size is limited before it is decoded."""
     if text.startswith(KEPT) and text not in inputs:
         raise ValueError(f"the picture '{name}' ({text}) is no longer in the file")
     data = inputs[text] if text in inputs else base64.b64decode(text, validate=True)

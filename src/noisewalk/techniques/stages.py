@@ -154,7 +154,7 @@ class Clock:
         self._angles = torch.stack([_angle(level) for level in levels(model.schedule, every)])
 
     def __call__(self, level: NoiseLevel) -> int:
-        """The timestep nearest to a level; 0 for no noise at all."""
+        """Return the timestep nearest to a level; 0 if there is no noise."""
         return 0 if float(level.sigma) == 0 else int((self._angles - _angle(level)).abs().argmin())
 
 

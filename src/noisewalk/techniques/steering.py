@@ -39,7 +39,7 @@ class Steering:
     reward: Reward
 
     def walk_seeds(self, seeds: Sequence[int]) -> tuple[int, ...]:
-        """The seeds of the walks of which each picture is the best: 64 seed, 64 seed + 1, ..."""
+        """Return the seeds of the walks of each picture: 64 seed, 64 seed + 1, ..."""
         return tuple(MOST_WALKS * seed + i for seed in seeds for i in range(self.size))
 
     def sample(
@@ -66,7 +66,7 @@ class Steering:
 
 
 def steering_of(stage: Stage[Request], prompt_views: Sequence[PromptView]) -> Steering | None:
-    """The steering that a stage's request asks for; None if it asks for none.
+    """Return the steering of a stage's request, or None.
 
     The reward of a picture is its alignment A: the score of the worst way of looking at it.
 

@@ -73,7 +73,7 @@ def with_digests(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def without_folders(name: str) -> str:
-    """The name of a view without the folders of an absolute path, which name the user's own; others stay as they are.
+    """Return the name of a view without the folders of an absolute path, which are private; other names stay as they are.
 
     >>> without_folders("file:/home/ann/mine.npy@0123456789abcdef"), without_folders("file:tables/mine.npy")
     ('file:mine.npy@0123456789abcdef', 'file:tables/mine.npy')
@@ -140,7 +140,7 @@ def _with_digest(name: str) -> str:
 
 
 def _read(path: str) -> bytes:
-    """The permutation in a file, uint32 little-endian."""
+    """Return the permutation in a file, as uint32 in little-endian order."""
     try:
         found = Path(path).is_file()
     except (OSError, ValueError):

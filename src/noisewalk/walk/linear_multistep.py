@@ -155,7 +155,7 @@ def _adams(knots: list[float], end: float) -> list[float]:
 
 
 def _weights(knots: list[float], moments: list[float]) -> list[float]:
-    """The integral of each Lagrange polynomial over the knots, from the integrals of the powers of its variable."""
+    """Return the integral of each Lagrange polynomial over the knots, from the integrals of the powers of its variable."""
     found = []
     for k, own in enumerate(knots):
         coefficients = [1.0]  # of the polynomial that is 1 at its own knot and 0 at the others, from the power 0 on

@@ -155,14 +155,14 @@ def _unified(
 
 
 def _lowered(order: int, history: StepHistory | None, s: NoiseLevel) -> int:
-    """The order of a step: the last one of a short walk has 1, the one before it at most 2; landing on clean has 1."""
+    """Return the order of a step: at the end of a short walk it is 1, and before that at most 2; a step to clean has 1."""
     if history is None or s.sigma == 0:
         return 1
     return min(order, history.remaining + 1) if history.steps < SHORT else order
 
 
 def _known(history: StepHistory | None, order: int) -> tuple[Past, ...]:
-    """As many earlier steps as an order needs, and as there are; none from pure noise, where lam is infinite."""
+    """Return the earlier steps that an order needs, as far as there are any; none from pure noise, where lam is infinite."""
     past = history.past[: order - 1] if history else ()
     return tuple(each for each in past if each.level.alpha > 0)
 

@@ -111,7 +111,7 @@ class Steered:
         return chosen.to(x0.device)
 
     def _resampled(self, own: Tensor, uniform: float) -> Tensor:
-        """The walks of one population that go on, after systematic resampling if the weights ask for it."""
+        """Return the walks of a population that continue, after systematic resampling if the weights need it."""
         weights = self.log_weights[own].softmax(0)
         if 1 / weights.square().sum() >= len(own) / 2:
             return own
@@ -121,7 +121,7 @@ class Steered:
 
 
 def _first_answer(denoiser: Denoiser, answer: Prediction) -> Denoiser:
-    """The denoiser, whose first call is answered already."""
+    """Return the denoiser with a known result for its first call."""
     answers = [answer]
 
     def asked(x_t: Tensor, level: NoiseLevel) -> Prediction:

@@ -58,7 +58,7 @@ class StepHistory(NamedTuple):
 
 
 def remember(history: StepHistory | None, done: Past, remaining: int, steps: int) -> StepHistory:
-    """A walk's history after one more step, for the step that `remaining` others follow."""
+    """Return the history of a walk after one more step, for a step that `remaining` others follow."""
     return StepHistory((done, *(history.past if history else ()))[:MEMORY], remaining, steps)
 
 

@@ -146,7 +146,7 @@ class CourseUNet(nn.Module):
         return out
 
     def recomputes(self, batch: int) -> bool:
-        """Whether it is so large for that many pictures that training on a CPU computes its features twice."""
+        """Return whether training on a CPU computes the features twice, because they would need too much memory."""
         return 4 * self.config.hidden * batch * self.config.image_size**2 > LARGE
 
     def _condition(self, i: int, h: Tensor, t: Tensor | None, label: Tensor | None) -> Tensor:

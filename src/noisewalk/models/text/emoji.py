@@ -129,14 +129,14 @@ def _name(found: re.Match[str]) -> str:
 
 
 def _parts(sequence: str) -> list[str]:
-    """The emoji that a sequence joins, without skin tones and variation selectors."""
+    """Return the emoji that a sequence joins, without skin tones and variation selectors."""
     if len(sequence) == 1:
         return [sequence]
     return [part for part in _MODIFIERS.sub("", sequence).split(_JOINER) if part] or [sequence]
 
 
 def _joined(parts: list[str]) -> str | None:
-    """The name of a sequence as a whole; None if none is known, or if it is a single emoji."""
+    """Return the name of a whole sequence; None if it has no known name, or if it is a single emoji."""
     if len(parts) > 1 and parts[-1] == "➡":  # it is turned to the right
         parts = parts[:-1]
         if len(parts) == 1:
@@ -161,7 +161,7 @@ def _joined(parts: list[str]) -> str | None:
 
 
 def _own_name(emoji: str) -> str:
-    """The Unicode name of one emoji, without words that do not say what it shows; of a tagged flag, its land."""
+    """Return the Unicode name of an emoji, without words that do not say what it shows; for a tagged flag, its country."""
     character = emoji[0]
     if unicodedata.category(character) == "Sk":  # a skin tone by itself
         return ""
