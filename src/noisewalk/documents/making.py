@@ -14,8 +14,6 @@ from torch import Tensor
 
 from ..commands import Job
 from ..images import Picture, encode_png, to_image
-from ..judge.illusions import score_illusions
-from ..judge.scorer import get_scorer
 from ..models.precision import dtype_name
 from ..models.pretrained import Pretrained
 from ..report.figures import spread
@@ -24,7 +22,6 @@ from ..run.film import save as save_film
 from ..run.make import Done, Stepped, make, run
 from ..run.prepare import prepare
 from ..run.result import Result
-from ..techniques.denoise import psnr
 from ..techniques.requests import Anagram, Hybrid
 from ..techniques.spec import seeds, to_json
 from ..techniques.stages import Clock, Prepared
@@ -32,7 +29,8 @@ from ..version import __version__
 from .captions import caption
 from .frames import LOSSLESS, MOST, Frames, animation, strip, webp
 from .illusions import turn
-from .store import FORMAT, Cell, Compare, Figure, Row, Strip, Table, find, keep
+from .store import FORMAT, Cell, Compare, Figure, Row, Strip, find, keep
+from .tables import psnr_table, score_tables
 
 FractionDone = Callable[[float], None]
 """A function that is called with the part of a command that is done, from 0 to 1."""
@@ -96,7 +94,10 @@ def _make(
     if "film" in extras and job.technique in ("anagram", "hybrid"):
         picture = next(file for file in saved if file.name != "figure.png")
         figure = msgspec.structs.replace(figure, films=(_illusion_film(picture, folder),))
-    tables = [*([_psnr_table(result)] if job.technique == "denoise" else []), *(_scores(result) if "scores" in extras else [])]
+    tables = [
+        *([psnr_table(result)] if job.technique == "denoise" else []),
+        *(score_tables(result) if "scores" in extras else []),
+    ]
     figure = msgspec.structs.replace(figure, tables=tuple(tables))
     if "slider" in extras and job.technique in ("forward", "denoise"):
         figure = msgspec.structs.replace(figure, strips=(_over_t(job, model, files), *figure.strips))
@@ -223,37 +224,6 @@ def _illusion_film(picture: Path, folder: Path) -> tuple[Cell, Cell]:
     """Save the film of an illusion, and return it with its first picture."""
     save_film(film(picture), folder / "film.webp")
     return Cell("", "the illusion as it is looked at", "film.webp"), Cell("", "the illusion", picture.name)
-
-
-def _psnr_table(result: Result) -> Table:
-    """Return a table of the PSNR of denoise by t and method."""
-    original = result.panels[0].x[:1]
-    found: dict[str, dict[str, str]] = {}
-    for walked in result.panels:
-        if walked.is_output:
-            t, _, method = walked.label.partition(", ")
-            found.setdefault(t, {})[method] = f"{psnr(walked.x, original):.1f} dB"
-    methods = list(next(iter(found.values())))
-    return Table(("PSNR", *methods), tuple((t, *(by[method] for method in methods)) for t, by in found.items()))
-
-
-def _scores(result: Result) -> list[Table]:
-    """Return tables of the scores of every picture by seed, from the model's own scorer."""
-    scorer, tables = get_scorer("auto", result.model), []
-    for walked in result.panels:
-        views = walked.panel.prompt_views
-        if not walked.is_output or not views:
-            continue
-        found = score_illusions(scorer, walked.x, [view.look for view in views], [view.prompt for view in views])
-        own = found.matrix.diagonal(dim1=1, dim2=2)
-        heads = [f"{view.label} {view.prompt or 'no prompt'}".strip() for view in views]
-        both = ("worst (A)", "own and no other (C)") if len(views) > 1 else ()
-        rows = []
-        for i, seed in enumerate(seeds(result.spec)):
-            more = (f"{found.alignment[i]:.2f}", f"{found.concealment[i]:.2f}") if both else ()
-            rows.append((str(seed), *(f"{value:.2f}" for value in own[i]), *more))
-        tables.append(Table(("seed", *heads, *both), tuple(rows)))
-    return tables
 
 
 def _over_t(job: Job, model: Pretrained, files: dict[str, bytes]) -> Strip:
