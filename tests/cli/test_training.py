@@ -144,7 +144,7 @@ def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: py
         (["flow", "--data", "shapes", "--recipe", "course", "--network-size", "large"], "--network-size is for the network"),
         (
             ["denoiser", "--data", "shapes", "--min-snr", "5"],
-            "--min-snr is for networks that are walked (ddpm, flow), denoiser",
+            "--min-snr is for networks that are walked (ddpm, flow), not for denoiser",
         ),
         (["flow", "--data", "shapes", "--batch-size", "8", "--accumulate", "3"], "--accumulate must divide the 8 pictures"),
         (["flow", "--data", "shapes", "--device", "cuda"], "sees no CUDA GPU"),

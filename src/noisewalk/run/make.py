@@ -179,8 +179,8 @@ def _events(
 def _finite(panel: Panel, state: State) -> torch.Tensor:
     if not bool(state.x_t.isfinite().all()):
         raise UserError(
-            f"'{panel.label}' came out with values that are not finite: the walk diverged, as it does with a network that is "
-            "trained too little for its guidance scale, or that overflows in its dtype; lower --guidance-scale, train longer, "
+            f"'{panel.label}' has values that are not finite: the walk diverged, because the network is trained too little for "
+            "its guidance scale, or overflows in its dtype; lower --guidance-scale, train longer, "
             "or try --dtype float32"
         )
     return state.x_t

@@ -52,10 +52,10 @@ def _pinned(request: R) -> R:
 
 
 def _settings(request: Request, defaults: Defaults) -> Defaults:
-    """What the user said of a walk, and the model's defaults for the rest."""
-    said = {f.name: getattr(request, f.name, None) for f in fields(defaults)}
-    settings = replace(defaults, **{name: value for name, value in said.items() if value is not None})
-    if getattr(request, "reduction", "") == "alternate" and said["balance"] is None:  # it has no mean to balance
+    """Return the settings of a walk: what the user set, and the model's defaults for the rest."""
+    given = {f.name: getattr(request, f.name, None) for f in fields(defaults)}
+    settings = replace(defaults, **{name: value for name, value in given.items() if value is not None})
+    if getattr(request, "reduction", "") == "alternate" and given["balance"] is None:  # it has no mean to balance
         settings = replace(settings, balance="none")
     if getattr(request, "steer", 0) and not STEP_RULES[settings.step_rule].random:
         warnings.warn(

@@ -23,11 +23,11 @@ ONE_STEP = ("denoiser", "pure-noise")
 """Objectives whose networks do not walk."""
 
 OF_WALKED = ("network_size", "prediction_type", "schedule", "min_snr", "coupling", "flips")
-"""Settings of a run that only networks that walk have."""
+"""The settings of a run that only networks that walk have."""
 
 
 def configure(config: TrainConfig, spec: RunSpec, device: str = "cpu") -> TrainConfig:
-    """A recipe's configuration with what the spec asks for instead; a recipe's bfloat16 only where the device multiplies it."""
+    """Return a recipe's configuration with the changes of the spec; bfloat16 only if the device multiplies it in hardware."""
     names = ("epochs", "learning_rate", "decay", "batch_size", "accumulate")
     changes: dict[str, Any] = {name: getattr(spec, name) for name in names}
     able = config.bf16 and fastest_dtype(torch.device(device)) == torch.bfloat16  # emulated, it is slower than float32
@@ -35,24 +35,24 @@ def configure(config: TrainConfig, spec: RunSpec, device: str = "cpu") -> TrainC
     config = replace(config, seed=spec.seed, **{k: v for k, v in changes.items() if v is not None})
     if config.batch_size % config.accumulate:
         raise UserError(
-            f"--accumulate must divide the {config.batch_size} pictures of a batch, {config.accumulate} was asked for; "
+            f"--accumulate must divide the {config.batch_size} pictures of a batch, but {config.accumulate} was asked for; "
             "change it, or --batch-size"
         )
     return config
 
 
 def recipe_and_dataset(spec: RunSpec) -> tuple[Recipe, Dataset | None]:
-    """The recipe and the data a spec speaks of."""
+    """Return the recipe and the data of a spec."""
     asked = [name for name in OF_WALKED if getattr(spec, name) != getattr(RunSpec(), name)]
     if asked and spec.objective in (*OWN_DATA, *ONE_STEP):
         flag = "--" + asked[0].replace("_", "-")
-        raise UserError(f"{flag} is for networks that are walked (ddpm, flow), {spec.objective} was asked for; leave it out")
+        raise UserError(f"{flag} is for networks that are walked (ddpm, flow), not for {spec.objective}; leave it out")
     if spec.objective in OWN_DATA:
         return find(spec.objective, network=spec.network), None
     data = open_dataset(spec.data, spec.size, spec.channels)
     if spec.batch_size and spec.batch_size > data.count:
         raise UserError(
-            f"--batch-size must be at most the {data.count:,} pictures of {data.name}, {spec.batch_size:,} was asked for"
+            f"--batch-size must be at most the {data.count:,} pictures of {data.name}, but {spec.batch_size:,} was asked for"
         )
     recipe = find(spec.objective, spec.recipe, data, spec.classes, spec.network, spec.network_size)
     if spec.prediction_type or spec.schedule:
@@ -65,19 +65,23 @@ def recipe_and_dataset(spec: RunSpec) -> tuple[Recipe, Dataset | None]:
 
 
 def initialized_from(name: str, recipe: Recipe) -> Recipe:
-    """A recipe whose network begins with the weights of a model: fine-tuning.
+    """Return a recipe whose network starts from the weights of a model, which is fine-tuning.
+
+    Args:
+        name: the name of the model.
+        recipe: the recipe.
 
     Raises:
-        UserError: there is no such model, or its network is another one.
+        UserError: there is no such model, or its network is different.
     """
     tensors, config = network_weights(weights_path(name))
     with torch.device("meta"):
         shape: Any = build(config).config  # older files lack some of its fields
     there = {"network": config["network"], **_listed(asdict(shape))}
     here = {"network": recipe.card["network"], **_listed(recipe.card["config"])}
-    differ = [f"{key} is {there.get(key)} there and {value} here" for key, value in here.items() if there.get(key) != value]
+    differ = [f"its {key} is {there.get(key)} instead of {value}" for key, value in here.items() if there.get(key) != value]
     if differ:
-        raise UserError(f"--init {name} is another network: {', '.join(differ)}; start from a model of the same shape")
+        raise UserError(f"--init {name} has another network: {', '.join(differ)}; start from a model of the same shape")
 
     def network() -> torch.nn.Module:
         made = recipe.network()
@@ -88,5 +92,5 @@ def initialized_from(name: str, recipe: Recipe) -> Recipe:
 
 
 def _listed(shape: dict[str, Any]) -> dict[str, Any]:
-    """The shape of a network with lists in place of tuples, as JSON has it."""
+    """Return the shape of a network with lists instead of tuples, as JSON has it."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in shape.items()}

@@ -118,7 +118,7 @@ def _until(
 ) -> tuple[str, bool]:
     """Take steps until the end, the time limit or a request to stop; return how far it went, and whether it was stopped."""
     end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
-    reached, stopped = f"{folder} was done already", False
+    reached, stopped = f"{folder} was finished already", False
     with stop_requests() as asked:
         for state in training:
             if watch and workers.main:
@@ -139,7 +139,7 @@ def _until(
 
 
 def sheet_name(step: int, total: int, epochs: float, every: float | None = None) -> str:
-    """The name of the samples that are drawn after a step, by epoch; "" if none are.
+    """Return the name of the samples that are drawn after a step, by epoch; "" if none are drawn.
 
     Args:
         step: the number of steps made.
