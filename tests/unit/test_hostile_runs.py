@@ -17,11 +17,12 @@ from safetensors.torch import save
 from noisewalk import UserError
 from noisewalk.checking import checked
 from noisewalk.cli.main import main
+from noisewalk.models import trained
 from noisewalk.models.checkpoint import load_tensors, read_card, save_tensors
 from noisewalk.models.defaults import Defaults
 from noisewalk.models.zoo import WEIGHTS, load
 from noisewalk.run.spec import RunSpec, keep_digest, keep_spec, read_spec, settled
-from noisewalk.techniques.requests import Walk
+from noisewalk.techniques.requests import Anagram
 from noisewalk.training.datasets import open_dataset, what_was_read
 from noisewalk.training.folder import read_folder, read_layout
 from noisewalk.training.records import keep_until, put_levels, read_levels, read_metrics
@@ -122,7 +123,7 @@ def test_cards(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes((WEIGHTS / "digits.safetensors").read_bytes())
     for defaults in DEFAULTS:
         (tmp_path / "w.json").write_text(json.dumps({**whole, "defaults": defaults}))
-        load.__globals__["_read"].cache_clear()
+        trained._read.cache_clear()
         with pytest.raises(UserError, match="defaults"):
             load(str(tmp_path / "w.safetensors"))
 
@@ -142,7 +143,7 @@ DEFAULTS: list[dict[str, Any]] = [
 
 def test_the_bounds_of_defaults_are_those_of_requests() -> None:
     for f in fields(Defaults):
-        mine, asked = f.metadata, Walk.__dataclass_fields__[f.name].metadata
+        mine, asked = f.metadata, Anagram.__dataclass_fields__[f.name].metadata
         assert {key: mine[key] for key in ("least", "most", "choices", "rule")} == {
             key: asked[key] for key in ("least", "most", "choices", "rule")
         }
