@@ -101,7 +101,7 @@ def test_part_b_trains_a_run_of_its_own(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(runs, "evaluate_model", measured)
     head, *parts = (BUNDLED / "tour-b.md").read_text().split("\n## ")
-    live = parts[-1].replace("--epochs {epochs}", "--epochs 0.04").replace("--minutes {minutes}", "")
+    live = parts[-1].replace("--epochs {epochs}", "--epochs 0.02").replace("--minutes {minutes}", "")
     (tmp_path / "b.md").write_text("\n## ".join([head, parts[2], live]))
     report = build(read_document(tmp_path / "b.md"), Request(tmp_path / "out"))
     assert not report.failed

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from ..commands import Job
 from ..errors import UserError, from_outside
 from ..files import write_atomic
 from ..lock import held
@@ -83,6 +84,7 @@ class _Builder:
     watch: Progress
     done: int = 0
     failed: list[str] = field(default_factory=list)
+    runs: dict[Command, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         document, request = self.document, self.request
@@ -113,6 +115,7 @@ class _Builder:
         else:
             for command in each.commands:
                 shown += self.tried(command, lambda command=command: [self.made(command, each)])  # type: ignore[misc]
+            shown = self.with_losses(each, shown)
         first = replace(
             shown[0], name=options.name, caption=options.caption or shown[0].caption, note=options.note or shown[0].note
         )
@@ -150,9 +153,10 @@ class _Builder:
 
     def compared(self, command: Command, each: Block) -> Shown:
         """The figure of a command with lists: that of every request it stands for, put into rows and columns."""
-        shows, made, begun = each.options.shows, list[Compared](), self.done
+        shows, made, jobs, begun = each.options.shows, list[Compared](), list[Job](), self.done
         for i, (row, column, one) in enumerate(command.compared):
             resolved = self.resolver(one)
+            jobs.append(resolved.job)
 
             def part(share: float, i: int = i) -> None:
                 self.watch(begun + int((i + share) * (SHARES - 1) / len(command.compared)), self.total)
@@ -160,23 +164,37 @@ class _Builder:
             figure, folder = making.figure_of(resolved.job, resolved.model, shows, self.figures, part)
             made.append(Compared(row, column, figure, folder.name))
         whole = resolved.whole(command.words, one.words)
-        figure = together(made)
-        return Shown(figure, self.figures, shows or USUAL, "", figure.caption, figure.note, captions.command_line(whole))
+        figure, python = together(made), captions.python(jobs, dict(resolved.loading))
+        return Shown(
+            figure, self.figures, shows or USUAL, "", figure.caption, figure.note, captions.command_line(whole), python
+        )
 
     def trained(self, command: Command, training: Training, each: Block) -> Shown:
         """The figure of a training: of a run that comes with noisewalk, or of one that is trained now, or goes on."""
         options = each.options
-        run = runs.bundled(options.bundled, training) if options.bundled else runs.place(training, self.request.out / "runs")
-        if not options.bundled:
+        name = options.bundled[each.commands.index(command)] if options.bundled else ""
+        run = runs.bundled(name, training) if name else runs.place(training, self.request.out / "runs")
+        if not name:
             runs.trained(training, run, options.evaluate, self.part)
-        folder = self.figures / f"run-{options.bundled or run.name}"
+        self.runs[command] = run
+        folder = self.figures / f"run-{run.name}"
         figure = runs.figure_of(run, folder)
-        out = f"runs/{options.bundled}" if options.bundled else str(run)
+        out = f"runs/{name}" if name else str(run)
         line = captions.command_line(command.words, "--out", out)
         python = captions.train_python(training.spec, training.minutes, out)
-        return Shown(
-            figure, folder, options.shows or USUAL, "", captions.training_caption(training.spec), figure.note, line, python
-        )
+        said = captions.training_caption(training.spec)
+        return Shown(figure, folder, options.shows or USUAL, "", said, figure.note, line, python)
+
+    def with_losses(self, each: Block, shown: list[Shown]) -> list[Shown]:
+        """The figures of a fence; if it has several runs, their losses are one figure, and no longer one per run."""
+        found = [(command.job, self.runs[command]) for command in each.commands if command in self.runs]
+        if len(found) < 2 or "loss" not in (each.options.shows or USUAL):
+            return shown
+        names = captions.differences([job.spec for job, _ in found if isinstance(job, Training)])
+        folder = self.figures / "-".join(["losses", *(run.name for _, run in found)])[:200]
+        figure = runs.losses_of(dict(zip(names, (run for _, run in found), strict=True)), folder)
+        whole = Shown(figure, folder, frozenset({"loss"}), caption=figure.caption, wide=True)
+        return [*(replace(one, shows=one.shows - {"loss"}) for one in shown), whole]
 
     def searched(self, each: Block) -> list[Shown]:
         """Return the best seeds of a fence that searches, and the other seeds that were tried if the fence shows them."""

@@ -44,7 +44,7 @@ class Options:
         columns: how many figures stand side by side; 0 for as many as fit.
         seeds: to try for each command, of which the best are shown.
         keep: how many of them are shown, each of other prompts.
-        bundled: name of the run that comes with noisewalk and is shown instead of training now.
+        bundled: names of the runs that come with noisewalk and are shown instead of training now, one per command.
         evaluate: pictures by which a training run is measured; 0 for none.
     """
 
@@ -55,7 +55,7 @@ class Options:
     columns: int = 0
     seeds: tuple[int, ...] = ()
     keep: int = 0
-    bundled: str = ""
+    bundled: tuple[str, ...] = ()
     evaluate: int = 0
 
 
@@ -98,6 +98,7 @@ def _value(name: str, value: str) -> Any:
         return int(value)
     if name not in TEXTS:
         raise unknown("option of a fence", name, [*NUMBERS, *TEXTS, "seeds"])
-    if name in ("name", "bundled") and not _NAME.fullmatch(value):
+    names = tuple(value.split(",")) if name == "bundled" else (value,)
+    if name in ("name", "bundled") and not all(map(_NAME.fullmatch, names)):
         raise UserError(f"{name}= must be small letters, digits and dashes, as my-figure; '{value}' was given")
-    return value
+    return names if name == "bundled" else value

@@ -36,6 +36,7 @@ class Shown:
         command: the command line that makes it again.
         python: the Python call that makes it again.
         error: the error of the command.
+        wide: whether it takes the whole width of a block of several columns.
     """
 
     figure: Figure | None
@@ -47,6 +48,7 @@ class Shown:
     command: str = ""
     python: str = ""
     error: str = ""
+    wide: bool = False
 
     def has(self, show: str) -> bool:
         """Return whether a part is shown."""

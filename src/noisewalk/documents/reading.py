@@ -176,8 +176,9 @@ def _block(path: Path, token: Token, settings: Mapping[str, str]) -> Block:
             raise UserError(f"{path}:{line}: {error}") from None
     if not commands:
         raise UserError(f"{path}:{first}: the fence has no command; write one, such as generate 7")
-    if options.bundled and len(commands) > 1:
-        raise UserError(f"{path}:{first}: bundled= shows one run, and this fence has {len(commands)} commands")
+    if options.bundled and len(commands) != len(options.bundled):
+        said = f"bundled= names {len(options.bundled)}, and this fence has {len(commands)} commands"
+        raise UserError(f"{path}:{first}: {said}; name one run per command, such as bundled=flow,ddpm")
     return Block(first, options, tuple(commands))
 
 

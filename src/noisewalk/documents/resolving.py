@@ -51,7 +51,7 @@ class ResolvedCommand:
     @property
     def python(self) -> str:
         """The Python call that makes the figure again."""
-        return captions.python(self.job, dict(self.loading))
+        return captions.python([self.job], dict(self.loading))
 
 
 @dataclass(frozen=True)

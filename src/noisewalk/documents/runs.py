@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -95,9 +95,18 @@ def figure_of(run: Path, into: Path) -> Figure:
     return figure
 
 
-def together(runs: Sequence[tuple[str, Path]]) -> bytes:
-    """The losses of several runs in one picture."""
-    return loss_curve(dict(runs))
+def losses_of(named: Mapping[str, Path], into: Path) -> Figure:
+    """The losses of several runs as one figure, a curve for each.
+
+    Args:
+        named: folders of the runs, by the names of their curves.
+        into: folder of the figure.
+    """
+    ends = {name: read_metrics(run / METRICS)[-1:] for name, run in named.items()}
+    said = "; ".join(f"{name}: {row['loss']:.4f} after {row['step']} steps" for name, rows in ends.items() for row in rows)
+    figure = Figure("The losses in one figure", losses=(Cell("", f"loss by step, {said}", "losses.png"),))
+    keep(into, figure, {"losses.png": loss_curve(named)})
+    return figure
 
 
 def _epoch(stem: str) -> str:

@@ -21,7 +21,7 @@ from ..models.zoo import Pretrained, load
 from ..report.figures import sheet
 from ..techniques.generate import Generate
 from ..techniques.requests import Walk
-from ..training.data import from_uint8, mnist
+from ..training.data import from_uint8, mnist, mnist_sample
 from . import run_page
 from . import spec as spec_file
 from .make import Progress, run
@@ -55,12 +55,13 @@ def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Progress | None
         shape = "x".join(map(str, model.shape))
         raise UserError(f"evaluate measures digits of 1x28x28, but '{name}' makes pictures of {shape}; choose a digits model")
     prepare(Generate("0" if conditional(model) else "", **walk), model)  # raises errors before the digits are read
-    digits = mnist("train")
-    train, test = from_uint8(digits.pictures), from_uint8(mnist("test").pictures)
+    sampled = trained_on_sample(Path(name))
+    digits, held_out = (mnist_sample("train"), mnist_sample("test")) if sampled else (mnist("train"), mnist("test"))
+    train, test = from_uint8(digits.pictures), from_uint8(held_out.pictures)
     asked = as_often(digits.labels, num)
     drawn, spec = draw_digits(model, asked, walk, watch)
     found = evaluate_digits(drawn, asked if conditional(model) else None, train, test)
-    text = table(model, spec, found) + "\n" + measured_on(Path(name), len(train), len(test))
+    text = table(model, spec, found) + "\n" + measured_on(sampled, len(train), len(test))
     if out:
         write_atomic(out / "evaluation.txt", (text + "\n").encode())
         write_atomic(out / "evaluation-nearest.png", encode_png(nearest_pairs(drawn, train, found)))
@@ -69,13 +70,16 @@ def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Progress | None
     return text
 
 
-def measured_on(model: Path, train: int, test: int) -> str:
-    """Say how many real digits the measures compare with, and whether the model was trained on the small sample."""
+def trained_on_sample(run: Path) -> bool:
+    """Return whether a run saw only the digits that come with noisewalk; its samples can be copies of no other digits."""
+    return (run / spec_file.NAME).is_file() and spec_file.read_spec(run).data == "mnist-sample"
+
+
+def measured_on(sampled: bool, train: int, test: int) -> str:
+    """Say how many real digits the measures compare with, and whether the run was trained on the same digits."""
     text = f"measured against {train:,} training and {test:,} test digits"
     text += "" if train == 60_000 else ", which is a part of MNIST: measures against all of it are different"
-    if (model / spec_file.NAME).is_file() and spec_file.read_spec(model).data == "mnist-sample":
-        text += "; trained on the 5,000 digits that come with noisewalk"
-    return text
+    return f"{text}; trained on the same {train:,} digits, which come with noisewalk" if sampled else text
 
 
 def as_often(labels: Tensor, num: int) -> Tensor:
