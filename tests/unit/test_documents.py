@@ -267,6 +267,35 @@ def test_lists_in_a_fence_become_one_figure(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out" / "figures").glob("*/figure.json"))) == 4
 
 
+def test_the_python_of_lists_makes_every_picture_of_the_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lists = ("generate 7 3 --steps 1 2 --seed 4", "edit digit-4.png digit-5.png --prompt 9 --start 1 --steps 2")
+    _, page = report(Path("."), fence(*lists, options="figure"))
+    products, single = [html.unescape(each) for each in re.findall(r'data-copy="(.*?)"', page, re.DOTALL)][1::2]
+    assert "enumerate(product([1, 2], ['7', '3']))" in products
+    for python in (products, single):
+        exec(python, {})
+    again = {path.read_bytes() for path in Path(".").glob("*-[0-9]/seed*.png")}
+    shown = {path.read_bytes() for path in Path("out/figures").glob("*/seed*.png")}
+    assert len(shown) == 6
+    assert again == shown
+
+
+def test_the_losses_of_several_runs_are_one_figure(tmp_path: Path) -> None:
+    """Curves are named by what tells the runs from each other, and no run has a figure of its loss beside them."""
+    commands = ("train denoiser --dtype bfloat16", "train ddpm --recipe course --dtype bfloat16")
+    made, page = report(tmp_path, fence(*commands, options="loss bundled=denoiser,ddpm"))
+    assert not made.failed
+    (image,) = [attrs for tag, attrs in _Tags(page).found if tag == "img" and "src" in attrs]
+    assert image["alt"] is not None
+    assert re.fullmatch(
+        r"loss by step, a one-step denoiser, .*: 0\.\d+ after \d+ steps; a network that predicts the noise.*", image["alt"]
+    )
+    assert "Training of a one-step denoiser: computed in bfloat16" in page
+    with pytest.raises(nw.UserError, match="names 1, and this fence has 2 commands"):
+        report(tmp_path, fence(*commands, options="loss bundled=denoiser"))
+
+
 def test_states_are_chosen_by_their_timesteps(tmp_path: Path) -> None:
     """The first is the noisy picture that the walk starts from, which `denoise` shows too."""
     command = "denoise digit-4.png --t 690 --method iterative --show-t 690 390 90"

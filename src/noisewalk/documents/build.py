@@ -84,7 +84,7 @@ class _Builder:
     watch: Progress
     done: int = 0
     failed: list[str] = field(default_factory=list)
-    runs: dict[Command, Path] = field(default_factory=dict)
+    runs: dict[int, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         document, request = self.document, self.request
@@ -176,7 +176,7 @@ class _Builder:
         run = runs.bundled(name, training) if name else runs.place(training, self.request.out / "runs")
         if not name:
             runs.trained(training, run, options.evaluate, self.part)
-        self.runs[command] = run
+        self.runs[command.line] = run
         folder = self.figures / f"run-{run.name}"
         figure = runs.figure_of(run, folder)
         out = f"runs/{name}" if name else str(run)
@@ -187,7 +187,7 @@ class _Builder:
 
     def with_losses(self, each: Block, shown: list[Shown]) -> list[Shown]:
         """The figures of a fence; if it has several runs, their losses are one figure, and no longer one per run."""
-        found = [(command.job, self.runs[command]) for command in each.commands if command in self.runs]
+        found = [(command.job, self.runs[command.line]) for command in each.commands if command.line in self.runs]
         if len(found) < 2 or "loss" not in (each.options.shows or USUAL):
             return shown
         names = captions.differences([job.spec for job, _ in found if isinstance(job, Training)])

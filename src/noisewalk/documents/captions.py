@@ -63,7 +63,10 @@ def python(jobs: Sequence[Job], loading: dict[str, Any]) -> str:
         loading: options of `load`.
     """
     first, verb = jobs[0], jobs[0].technique
-    held = {f.name: {repr(value): _plain(value) for value in (getattr(job.spec, f.name) for job in jobs)} for f in fields(first.spec)}
+    held = {
+        f.name: {repr(value): _plain(value) for value in (getattr(job.spec, f.name) for job in jobs)}
+        for f in fields(first.spec)
+    }
     lists = {name: list(values.values()) for name, values in held.items() if len(values) > 1}
     options = "".join(f", {name}={value!r}" for name, value in loading.items())
     head, load = "import noisewalk as nw\n", f"\nmodel = nw.load({first.model!r}{options})\n"

@@ -7,18 +7,18 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
 
-from ..errors import UserError, install
 from ..images import open_image, read_file, size_of
+from ..report.page import filled
 from ..version import __version__
 from .store import Cell, Compare, Figure, Turn
 
+TEMPLATES = Path(__file__).parent / "templates"
 KINDS = {".png": "png", ".webp": "webp", ".gif": "gif"}
 
 
@@ -141,20 +141,8 @@ def _json(value: Any) -> str:
 
 
 def _text(name: str) -> str:
-    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> Any:
-    try:
-        import jinja2
-    except ModuleNotFoundError:
-        raise UserError(f"reports need jinja2: {install('report')}") from None
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters["json"] = _json
-    return environment
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _filled(name: str, **values: Any) -> str:
-    return str(_environment().get_template(name).render(**values))
+    return filled(TEMPLATES, name, **values)

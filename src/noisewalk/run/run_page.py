@@ -51,25 +51,24 @@ def sections(folder: Path, skipped: Sequence[str] = ()) -> list[Section]:
         Section(
             "Loss",
             "Each point is the mean since the point before it; the points are closer together at the start.",
-            "",
             [Shown("", [("loss curve", loss_curve({"": folder}))])],
         )
     ]
     if by_level := read_levels(folder / LEVELS):
         whose = "held-out" if by_level[-1]["held_out"] else "training"
         idea = f"The loss of the averaged weights, on the same {whose} pictures and noise: t = 0 is the picture, 1 is noise."
-        made.append(Section("Loss by noise level", idea, "", [Shown("", [("loss by noise level", level_curve(by_level))])]))
+        made.append(Section("Loss by noise level", idea, [Shown("", [("loss by noise level", level_curve(by_level))])]))
     if skipped:
         listed = "; ".join(skipped[:5]) + ("; …" if len(skipped) > 5 else "")
-        made.append(Section("Left out", f"{len(skipped)} pictures could not be used: {listed}", "", []))
+        made.append(Section("Left out", f"{len(skipped)} pictures could not be used: {listed}", []))
     if (measured := folder / "evaluation.txt").exists():
         nearest = [("samples and their nearest training digits", file.read_bytes()) for file in folder.glob("evaluation-*.png")]
         idea = "Below each sample stands the training digit nearest to it. If the two are the same, the sample is a copy."
-        made.append(Section("Measured", idea, "", [Shown(measured.read_text().strip(), nearest)]))
+        made.append(Section("Measured", idea, [Shown(measured.read_text().strip(), nearest)]))
     drawn = sorted((folder / "samples").glob("*.png")) + sorted((folder / "samples").glob("*.gif"))
     if drawn:
         shown = [Shown("", [(file.stem, file.read_bytes())], file.stem.replace("-", " ")) for file in drawn]
-        made.append(Section("Samples by epoch", "All start from the same noise, and use the averaged weights.", "", shown))
+        made.append(Section("Samples by epoch", "All start from the same noise, and use the averaged weights.", shown))
     return made
 
 
@@ -87,12 +86,12 @@ def compare(folders: Sequence[Path], page: Path) -> Path:
     specs = {str(folder): asdict(read_spec(folder)) for folder in folders}
     first = next(iter(specs.values()))
     differ = sorted({k for spec in specs.values() for k in spec if spec.get(k) != first.get(k)})
-    made = [Section("Loss", "", "", [Shown("", [("loss curves", loss_curve({str(folder): folder for folder in folders}))])])]
+    made = [Section("Loss", "", [Shown("", [("loss curves", loss_curve({str(folder): folder for folder in folders}))])])]
     for folder in folders:
         asked = ", ".join(f"{k} {specs[str(folder)].get(k)}" for k in differ) or "the same as the first"
         drawn = sorted((folder / "samples").glob("*.png"))
         shown = [Shown("", [(file.stem, file.read_bytes())], file.stem.replace("-", " ")) for file in drawn]
-        made.append(Section(str(folder), f"{asked}.", "", shown))
+        made.append(Section(str(folder), f"{asked}.", shown))
     lead = f"{len(folders)} runs that differ in {', '.join(differ) or 'nothing'}."
     write_atomic(page, render("Training runs compared", lead, made, "noisewalk").encode())
     return page

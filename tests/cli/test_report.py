@@ -1,0 +1,103 @@
+"""`noisewalk report` as one types it: a page that is printed, and a document that is watched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from noisewalk.cli.main import main
+from noisewalk.documents.site import BROWSERS
+
+needs_browser = pytest.mark.skipif(
+    not any(map(shutil.which, BROWSERS)), reason=f"--pdf prints with a browser, and there is none here: {', '.join(BROWSERS)}"
+)
+DOCUMENT = "# Mine\n\n```noisewalk\nforward digit-4.png --t 250\n```\n"
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    (tmp_path / "r.md").write_text(DOCUMENT)
+    return tmp_path / "r.md"
+
+
+@needs_browser
+def test_a_page_is_printed(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = document.parent / "out"
+    assert main(["report", str(document), "--out", str(out), "--model", "digits", "--pdf"]) == 0
+    printed = out / "index.pdf"
+    assert str(printed) in capsys.readouterr().out
+    data = printed.read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert b"/Image" in data
+    assert sorted(path.name for path in out.glob("*.*") if path.is_file() and not path.name.startswith(".")) == [
+        "index.html",
+        "index.pdf",
+    ]
+
+
+def test_a_page_cannot_be_printed_without_a_browser(
+    document: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page itself is there then."""
+    out = document.parent / "out"
+    monkeypatch.setenv("PATH", str(document.parent))
+    assert main(["report", str(document), "--out", str(out), "--model", "digits", "--pdf"]) == 2
+    assert f"there is none here (chromium, {', '.join(BROWSERS[1:])}); install one, or print {out / 'index.html'}" in (
+        capsys.readouterr().err
+    )
+    assert (out / "index.html").is_file()
+
+
+def until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 180
+    while not holds():
+        assert process.poll() is None, "it ended by itself"
+        assert time.monotonic() < end, "nothing came of the change"
+        time.sleep(0.2)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends Ctrl-C as a signal")
+def test_a_document_is_watched_until_ctrl_c(document: Path) -> None:
+    """A change makes the page again, a mistake is said and waited out, and Ctrl-C ends it without a traceback."""
+    page = document.parent / "out" / "index.html"
+    line = [
+        sys.executable,
+        "-m",
+        "noisewalk",
+        "report",
+        str(document),
+        "--out",
+        str(page.parent),
+        "--model",
+        "digits",
+        "--watch",
+    ]
+    said = document.parent / "said.txt"
+    with said.open("w") as log:
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=log, text=True)
+        try:
+            until(lambda: said.read_text().count("waiting for the next change") == 1, process)
+            figures = {path: path.stat().st_mtime_ns for path in page.parent.glob("figures/*/figure.json")}
+            assert len(figures) == 1
+            document.write_text(DOCUMENT.replace("Mine", "Changed"))
+            until(lambda: said.read_text().count("waiting for the next change") == 2, process)
+            assert ">Changed</h1>" in page.read_text()
+            assert {path: path.stat().st_mtime_ns for path in figures} == figures
+            document.write_text(DOCUMENT.replace("forward", "forwrad"))
+            until(lambda: "did you mean 'forward'?" in said.read_text(), process)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+            process.wait()
+    assert said.read_text().splitlines()[-1] == "noisewalk: interrupted"
+    assert "Traceback" not in said.read_text()
+    assert not (page.parent / ".noisewalk.lock.json").exists()
