@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
@@ -37,7 +38,8 @@ class Example:
     Args:
         name: the name of its command and function.
         summary: the first sentence of its docstring.
-        equation: the rest of the docstring.
+        equation: its equation in LaTeX, or "".
+        text: the rest of the docstring; with an equation, only the sentences after the plain form of it.
         command: a command line.
         python: the same request as a Python call.
         options: its fields.
@@ -46,6 +48,7 @@ class Example:
     name: str
     summary: str
     equation: str
+    text: str
     command: str
     python: str
     options: Sequence[Field[Any]]
@@ -54,10 +57,13 @@ class Example:
 def examples() -> Iterator[Example]:
     """Return every technique of the registry."""
     for name, row in TECHNIQUES.items():
-        summary, _, equation = inspect.cleandoc(row.spec.__doc__ or "").partition("\n")
+        summary, _, text = inspect.cleandoc(row.spec.__doc__ or "").partition("\n")
+        said = re.split(r"\.\s(?=[A-Z])", text, maxsplit=1)[1:] if row.equation else [text]
         job = parse_technique(row.example)
         options = sorted(fields(row.spec), key=lambda each: bool(each.kw_only))
-        yield Example(name, summary, equation.strip(), command(f"noisewalk {row.example}"), call(job), options)
+        yield Example(
+            name, summary, row.equation, " ".join(said).strip(), command(f"noisewalk {row.example}"), call(job), options
+        )
 
 
 def other_commands() -> Iterator[tuple[str, str, Sequence[Field[Any]]]]:

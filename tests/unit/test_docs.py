@@ -7,6 +7,7 @@ import importlib
 import re
 import shlex
 import sys
+import xml.etree.ElementTree as ElementTree
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -15,6 +16,7 @@ from typing import Any
 import jupytext
 import pytest
 import tiny_pipelines as tiny
+from latex2mathml.converter import convert
 
 import noisewalk as nw
 from noisewalk import UserError
@@ -53,6 +55,15 @@ def test_the_gallery_calls_what_its_command_line_asks_for(name: str, monkeypatch
         asked, called = getattr(job.spec, each.name), getattr(made, each.name)
         expected = Path(asked) if each.metadata.get("role") and asked else list(asked) if isinstance(asked, tuple) else asked
         assert (list(called) if isinstance(called, tuple) else called) == expected, each.name
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_the_gallery_draws_the_equation_of_a_technique(name: str) -> None:
+    """As MathML, and with no command left that the converter does not know."""
+    drawn = convert(TECHNIQUES[name].equation, display="block")
+    letters = "".join(ElementTree.fromstring(drawn).itertext())
+    assert "x" in letters
+    assert not set(letters) & set("\\{}")
 
 
 def test_a_technique_of_a_package_appears_in_the_gallery(monkeypatch: pytest.MonkeyPatch) -> None:

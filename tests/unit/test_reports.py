@@ -37,5 +37,6 @@ def test_every_command_of_a_report_can_be_made(path: Path, tmp_path: Path) -> No
         techniques.add(asked.job.technique)
         assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model)), command.line
     assert techniques >= {"generate", "forward", "denoise", "anagram", "hybrid"}
-    shown = [(block.options.bundled, block.commands[0].job) for block in document.blocks.values() if block.options.bundled]
+    fences = [block for block in document.blocks.values() if block.options.bundled]
+    shown = [(name, one.job) for block in fences for name, one in zip(block.options.bundled, block.commands, strict=True)]
     assert {bundled(name, job).name for name, job in shown if isinstance(job, Training)} >= {"denoiser"}

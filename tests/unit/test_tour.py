@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from noisewalk.cli.main import main
 from noisewalk.commands import Job, part, read
@@ -26,9 +27,9 @@ from noisewalk.techniques import TECHNIQUES
 
 PART_A = ("tour", "tour-digits")
 TRAININGS = [
-    (block.options.bundled, command)
+    pair
     for block in read_document(BUNDLED / "tour-b.md").blocks.values()
-    for command in block.commands
+    for pair in zip(block.options.bundled or ("",), block.commands, strict=True)
 ]
 
 
@@ -55,6 +56,19 @@ def test_every_command_of_part_a_can_be_made(name: str, tmp_path: Path) -> None:
             asked = ask(command)
             assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model)), command.line
             assert asked.model is load(document.settings["model"])
+
+
+@pytest.mark.parametrize("name", PART_A)
+def test_a_picture_of_ones_own_is_inpainted_too(name: str, tmp_path: Path) -> None:
+    """Whatever its shape is: the tour's mask is fitted to it."""
+    Image.new("RGB", (50, 31), "red").save(tmp_path / "mine.png")
+    document = read_document(BUNDLED / f"{name}.md", {"image": str(tmp_path / "mine.png")})
+    every = [command for block in document.blocks.values() for command in block.commands]
+    mine = [command for command in every if command.words[0] == "inpaint" and command.words[1].endswith("mine.png")]
+    assert mine
+    for command in mine:
+        asked = CommandResolver(document, tmp_path / "out", "", {})(command)
+        assert TECHNIQUES["inpaint"].panels(prepare(asked.job.spec, asked.model))
 
 
 def test_part_a_is_made_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +103,18 @@ def test_the_command_shown_is_the_one_that_made_the_run(name: str, command: Any)
     assert configure(recipe.config, training.spec).epochs > 0
     if name:
         assert (bundled(name, training) / "metrics.jsonl").is_file()
+
+
+def test_a_copy_without_the_pictures_of_a_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wheel has the numbers of the bundled runs, and not their pictures."""
+    without = shutil.ignore_patterns("*.png", "*.gif")
+    shutil.copytree(runs.BUNDLED / "denoiser", tmp_path / "runs" / "denoiser", ignore=without)
+    monkeypatch.setattr(runs, "BUNDLED", tmp_path / "runs")
+    (tmp_path / "b.md").write_text("# B\n\n```noisewalk bundled=denoiser\ntrain denoiser --dtype bfloat16\n```\n")
+    report = build(read_document(tmp_path / "b.md"), Request(tmp_path / "out"))
+    page = report.page.read_text()
+    assert "holds the numbers of this run and not the pictures that it drew" in page
+    assert page.count("<img") == 2  # the loss, and the dialog that enlarges it
 
 
 @pytest.mark.slow  # the new network draws its samples

@@ -24,6 +24,12 @@ BUNDLED = Path(str(package_files("noisewalk") / "runs"))
 """The runs that come with the package: their specs, metrics and samples, without weights."""
 
 
+WITHOUT_PICTURES = (
+    "This copy of noisewalk, as a wheel installs it, holds the numbers of this run and not the pictures that it drew; they are in "
+    "the source tree, in src/noisewalk/runs."
+)
+
+
 def place(training: Training, runs: Path) -> Path:
     """Return the folder of a run; every request has a folder of its own."""
     encoded = msgspec.json.encode(asdict(settled(training.spec)))
@@ -70,6 +76,8 @@ def figure_of(run: Path, into: Path) -> Figure:
     rows = read_metrics(run / METRICS)  # none yet of a run that was stopped before its 50th step
     reached = f"{rows[-1]['step']} steps, loss {rows[-1]['loss']:.4f}. " if rows else ""
     note = (run / "note.txt").read_text().strip() if (run / "note.txt").exists() else ""
+    if run.parent == BUNDLED and not list(run.glob("samples/*")):
+        note = f"{note} {WITHOUT_PICTURES}".strip()
     losses = [
         cell("loss", loss_curve({"": run}), f"loss by step; at the end {rows[-1]['loss']:.4f}" if rows else "loss by step")
     ]
