@@ -25,8 +25,8 @@ BUNDLED = Path(str(package_files("noisewalk") / "runs"))
 
 
 WITHOUT_PICTURES = (
-    "This copy of noisewalk, as a wheel installs it, holds the numbers of this run and not the pictures that it drew; they are in "
-    "the source tree, in src/noisewalk/runs."
+    "This copy of noisewalk, as a wheel installs it, holds the numbers of this run and not the pictures that it drew; "
+    "they are in the source tree, in src/noisewalk/runs."
 )
 
 
