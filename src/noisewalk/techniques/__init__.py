@@ -77,7 +77,7 @@ TECHNIQUES: dict[str, Technique] = {
         panels=later("noisewalk.techniques.hybrid:panels"),
         example="hybrid 'a skull' 'a house' --sigma 2 --kernel-size 33 --seed 3",
         equation=r"\hat x_0 = G \ast \mathrm{model}(x_t, \mathrm{far}) + (1 - G) \ast \mathrm{model}(x_t, "
-        r"\mathrm{near})",
+        r"\mathrm{near}), \quad G \ \text{a Gaussian low pass}",
     ),
     "factorize": Technique(
         spec=requests.Factorize,
