@@ -65,5 +65,5 @@ def split_scale(text: str) -> tuple[Path, float]:
     if not file:
         file, scale = text, 1.0
     if not (math.isfinite(scale) and abs(scale) <= MOST_SCALE):
-        raise UserError(f"the scale of an adapter must be at most {MOST_SCALE:g}, --lora {text} was given")
+        raise UserError(f"the scale of an adapter must be at most {MOST_SCALE:g}, but --lora {text} was given")
     return Path(file).expanduser(), scale

@@ -101,7 +101,7 @@ def locate_upscalers(record: Record, picture: Path) -> tuple[str, ...]:
 
 
 def locate_adapters(record: Record, picture: Path) -> tuple[str, ...]:
-    """What to load the model's LoRA adapters by, FILE:SCALE each.
+    """Return the names FILE:SCALE by which the model's LoRA adapters are loaded.
 
     Raises:
         UserError: one of them is nowhere, or another file.

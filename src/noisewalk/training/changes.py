@@ -80,5 +80,5 @@ def with_flips(recipe: Recipe, data: Dataset) -> Recipe:
         UserError: a mirrored picture is not one of the data set.
     """
     if not data.mirrors:
-        raise UserError(f"--flips would mirror the digits of {data.name}, and mirrored digits are none; leave it out")
+        raise UserError(f"--flips would mirror the digits of {data.name}, and a mirrored digit is not a digit; leave it out")
     return replace(recipe, data=lambda: Flipped(recipe.data()))

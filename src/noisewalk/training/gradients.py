@@ -42,7 +42,7 @@ def add_gradients(
 
 
 def _only(network: Callable[..., Tensor], rows: slice) -> Callable[..., Tensor]:
-    """The network for some rows of its inputs; the outputs of the others are zeros."""
+    """Return the network for some rows of its inputs, with zeros as the outputs of the others."""
 
     def call(*inputs: Tensor) -> Tensor:
         part = network(*(each[rows] for each in inputs))

@@ -52,7 +52,7 @@ def svhn(split: Split) -> LabelledPictures:
 
 
 def _official(name: str, file: str) -> Path:
-    """The place of a file, whose checksum is the one that its authors' file has."""
+    """Return the path of a file, after a check against the checksum of the original."""
     path = locate(name, file)
     kind, _, wanted = HASHES[name][file].partition(":")
     with path.open("rb") as opened:

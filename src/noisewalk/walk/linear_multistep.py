@@ -149,7 +149,7 @@ def _multistep(order: int, weights: Callable[[list[float], float], list[float]],
 
 
 def _adams(knots: list[float], end: float) -> list[float]:
-    """The integral of each Lagrange polynomial over the knots, from the first knot to `end`."""
+    """Return the integral of each Lagrange polynomial over the knots, from the first knot to `end`."""
     length = end - knots[0]
     return _weights([knot - knots[0] for knot in knots], [length ** (i + 1) / (i + 1) for i in range(len(knots))])
 
