@@ -148,7 +148,7 @@ def test_every_number_has_a_type_and_bounds_that_name_it(technique: str, name: s
         (lambda m: nw.generate(m, "7" * 20_000), "prompt must be text of at most 10,000 characters"),
         (lambda m: nw.generate(m, "7", negative_prompt=None), "negative_prompt must be text"),
         (lambda m: nw.generate(m, "7", steps=2.5), "steps must be a whole number from 1 to 1000, but 2.5 was asked for"),
-        (lambda m: nw.generate(m, "7", seed=None), "seed must be a whole number from 0 to 4611686018427387904, None"),
+        (lambda m: nw.generate(m, "7", seed=None), "seed must be a whole number from 0 to 4611686018427387904, but None"),
         (lambda m: nw.generate(m, "7", seed=2**70), "seed must be at most 4611686018427387904"),
         (lambda m: nw.generate(m, "7", seeds=range(10**9)), "seeds must be"),
         (lambda m: nw.generate(m, "7", grid=["course"]), "grid must be text"),

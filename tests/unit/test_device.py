@@ -116,6 +116,6 @@ def test_pictures_of_two_sizes_are_no_one_tensor() -> None:
     model = nw.load("emoji")
     result, side = nw.denoise(model, FOX, t=[500], upsample=1), model.shape[-1]
     sizes = f"{side}x{side} and {4 * side}x{4 * side}"
-    with pytest.raises(nw.UserError, match=f"pictures of {sizes} pixels, which no tensor can hold; use its `panels`"):
+    with pytest.raises(nw.UserError, match=f"pictures of {sizes} pixels, so they are no single tensor; use its `panels`"):
         _ = result.tensor
     assert len(result.images) == 3
