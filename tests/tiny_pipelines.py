@@ -147,6 +147,50 @@ def ddpm(**scheduler: Any) -> Any:
     return diffusers.DDPMPipeline(network, diffusers.DDPMScheduler(**({"variance_type": "fixed_large"} | scheduler)))
 
 
+def class_unet() -> Any:
+    """A U-Net of ten classes."""
+    return diffusers.UNet2DModel(
+        sample_size=16,
+        block_out_channels=(8, 8),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=4,
+        norm_num_groups=4,
+        num_class_embeds=10,
+    ).eval()
+
+
+def class_ddpm() -> Any:
+    return diffusers.DDPMPipeline(class_unet(), diffusers.DDPMScheduler(variance_type="fixed_large"))
+
+
+def consistency(**scheduler: Any) -> Any:
+    return diffusers.ConsistencyModelPipeline(class_unet(), diffusers.CMStochasticIterativeScheduler(**scheduler))
+
+
+def dit(legacy: bool = False, **scheduler: Any) -> Any:
+    """A DiT; the published folders call its class Transformer2DModel."""
+    kind = diffusers.Transformer2DModel if legacy else diffusers.DiTTransformer2DModel
+    network = kind(
+        num_attention_heads=2,
+        attention_head_dim=4,
+        in_channels=4,
+        out_channels=8,
+        num_layers=1,
+        norm_num_groups=4,
+        sample_size=8,
+        patch_size=2,
+        num_embeds_ada_norm=1000,
+        activation_fn="gelu-approximate",
+        attention_bias=True,
+        norm_type="ada_norm_zero",
+        norm_elementwise_affine=False,
+    ).eval()
+    made = diffusers.DDIMScheduler(**({"clip_sample": False} | scheduler))
+    return diffusers.DiTPipeline(network, vae(), made)
+
+
 SD_SCHEDULER: dict[str, Any] = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -297,6 +341,9 @@ BUILDERS = {
     "if-1": if_stage1,
     "if-2": if_stage2,
     "ddpm": ddpm,
+    "class-ddpm": class_ddpm,
+    "consistency": consistency,
+    "dit": dit,
     "sd-ddim": stable_diffusion,
     "sdxl": stable_diffusion_xl,
     "x4": x4_upscaler,

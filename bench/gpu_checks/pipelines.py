@@ -49,7 +49,7 @@ def _half_differs(setting: Setting, name: str, dtype: torch.dtype) -> Figure:
 def _said(setting: Setting, name: str, dtype: torch.dtype) -> Tensor:
     """x0 of one call in the middle of the walk, after a whole walk that must end in finite numbers."""
     model = _opened(setting, name, dtype)
-    prompt = "" if model.parts.family.encode is None else "a fox"
+    prompt = {"ddpm": "", "class-ddpm": "7", "consistency": "7", "dit": "7"}.get(name, "a fox")
     if model.parts.family.upscales:
         below = torch.zeros(1, 3, 16, 16) if name == "if-2" else torch.zeros(1, 3, 32, 32)
         model = nw.models.pretrained.Upscaler(model, model.schedule).conditioned_on(below, lambda x: torch.zeros_like(x), 20)

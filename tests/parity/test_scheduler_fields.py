@@ -164,7 +164,7 @@ def ours(sampling: Sampling, steps: int, channels: int) -> Tensor:
     network = TinyNet()
     model = NetworkModel(
         lambda x, t: told(network, x, t[0], channels),
-        sampling.schedule,
+        sampling.network_schedule or sampling.schedule,
         sampling.prediction_type,
         time_conditioning=sampling.time_conditioning,
         learned_variance=sampling.learned_variance,
@@ -301,6 +301,11 @@ FOLLOWED: dict[str, tuple[dict[str, Any], ...]] = {
         {"shift_terminal": 0.02, "use_dynamic_shifting": True},
     ),
     "FlowMatchHeunDiscreteScheduler": ({"shift": 3.0},),
+    "CMStochasticIterativeScheduler": (
+        {"num_train_timesteps": 60},
+        {"num_train_timesteps": 201, "clip_denoised": False},
+        {"num_train_timesteps": 60, "sigma_min": 0.5, "sigma_max": 20.0, "sigma_data": 0.7, "rho": 5.0},
+    ),
     "FlowMatchLCMScheduler": ({"shift": 3.0},),
 }
 

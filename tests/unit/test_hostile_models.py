@@ -175,7 +175,7 @@ def _dropped(tensors: dict[str, Any]) -> dict[str, Any]:
 
 HOSTILE: list[tuple[Damage, str]] = [
     (_set("model_index.json", _class_name="torch.hub"), "model_index.json"),
-    (_set("model_index.json", _class_name="is_torch_available"), "unknown kind of pipeline"),
+    (_set("model_index.json", _class_name="is_torch_available"), "a pipeline of its own code (code.py)"),
     (_set("model_index.json", _class_name=["pipeline.py", "Mine"]), "model_index.json"),
     (_set("model_index.json", unet=["os", "system"]), "noisewalk knows only UNet2D"),
     (_set("model_index.json", unet=["diffusers", "logging"]), "noisewalk knows only UNet2D"),
@@ -193,7 +193,7 @@ HOSTILE: list[tuple[Damage, str]] = [
     (_set("unet/config.json", cross_attention_dim=16), "unet/config.json (ValueError"),
     (_set("unet/config.json", block_out_channels=[65536, 65536]), "numbers, but its weights hold"),
     (_set("unet/config.json", norm_num_groups=0), "unet/config.json"),
-    (_set("unet/config.json", num_class_embeds=7), "num_class_embeds"),
+    (_set("unet/config.json", num_class_embeds=7), "of prompts and classes (num_class_embeds)"),
     (_set("unet/config.json", time_cond_proj_dim=8), "time_cond_proj_dim"),
     (_set("unet/config.json", sample_size=[16, 32]), "oblong"),
     (_set("unet/config.json", in_channels=9), "9 channels"),

@@ -126,8 +126,11 @@ def guided(stage: Stage[Walk], prompt: str) -> Denoiser:
 
 def guided_all(stage: Stage[Walk], prompts: Sequence[str]) -> list[Denoiser]:
     """Return several prompts under guidance with one negative prompt, which costs one network call for all of them."""
+    conds, scale = [stage.model.bind(prompt) for prompt in prompts], stage.settings.guidance_scale
+    if scale == 1:  # a model that always needs a prompt is not asked without one
+        return [*conds]
     uncond = stage.model.bind(stage.request.negative_prompt)
-    return [cfg(stage.model.bind(prompt), uncond, stage.settings.guidance_scale) for prompt in prompts]
+    return [cfg(cond, uncond, scale) for cond in conds]
 
 
 def walk_panel(

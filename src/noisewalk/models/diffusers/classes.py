@@ -13,7 +13,7 @@ from ...errors import UserError, install
 
 _CLASSES: dict[str, tuple[tuple[str, str], ...]] = {
     "unet": (("diffusers", "UNet2DModel"), ("diffusers", "UNet2DConditionModel")),
-    "transformer": tuple(("diffusers", f"{name}Transformer2DModel") for name in ("SD3", "Flux", "ZImage", "PRX")),
+    "transformer": tuple(("diffusers", f"{name}Transformer2DModel") for name in ("SD3", "Flux", "ZImage", "PRX", "DiT", "")),
     "vae": (("diffusers", "AutoencoderKL"),),
     "safety_checker": (("deepfloyd_if", "IFSafetyChecker"), ("stable_diffusion", "StableDiffusionSafetyChecker")),
     "watermarker": (("deepfloyd_if", "IFWatermarker"),),

@@ -43,6 +43,7 @@ class Index(TypedDict, total=False):
     noise_scale: Annotated[float, Meta(gt=0, le=1e3)]
     requires_safety_checker: bool | None
     force_zeros_for_empty_prompt: bool
+    id2label: Annotated[dict[str, Annotated[str, Meta(max_length=1000)]], Meta(max_length=65536)] | None
 
 
 class Network(TypedDict, total=False):
@@ -58,6 +59,7 @@ class Network(TypedDict, total=False):
     encoder_hid_dim: Width | None
     time_cond_proj_dim: Width | None
     num_class_embeds: Width | None
+    num_embeds_ada_norm: Width | None
     class_embed_type: str | None
     guidance_embeds: bool
     scaling_factor: Factor | None
@@ -110,6 +112,9 @@ class Scheduler(TypedDict, total=False):
     timestep_scaling: Factor | None
     stochastic_sampling: bool | None
     invert_sigmas: bool | None
+    sigma_data: Annotated[float, Meta(gt=0, le=1e4)]
+    rho: Annotated[float, Meta(gt=0, le=100)]
+    clip_denoised: bool
     shift_terminal: Annotated[float, Meta(ge=0, lt=1)] | None
     shift: Annotated[float, Meta(gt=0, le=1e3)]
     use_dynamic_shifting: bool

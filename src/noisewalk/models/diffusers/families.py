@@ -22,7 +22,7 @@ class Family:
 
     Args:
         call: calls the network.
-        encode: maps (the pipeline with its text encoders, prompt) to a condition; None for models without prompts.
+        encode: maps (the pipeline with its text encoders, prompt) to a condition; None for classes or no prompts.
         text: the components that prompts need.
         normalise: returns a prompt as the encoder reads it, which is its name in the embedding cache.
         limits: for each tokenizer component, how many tokens it keeps; longer prompts are cut.
@@ -53,8 +53,13 @@ class Family:
     sized: bool = False
 
 
-def _unet2d(network: Any, x: Tensor, t: Tensor) -> Any:
-    return network(x, t, return_dict=False)[0]
+def _unet2d(network: Any, x: Tensor, t: Tensor, label: Tensor | None = None) -> Any:
+    return network(x, t, class_labels=label, return_dict=False)[0]
+
+
+def _dit(network: Any, x: Tensor, t: Tensor, label: Tensor) -> Any:
+    """Call a DiT; its pipeline does not use the variance that it says besides eps."""
+    return network(x, timestep=t, class_labels=label, return_dict=False)[0][:, : x.shape[1]]
 
 
 def _unet(network: Any, x: Tensor, t: Tensor, embeds: Tensor) -> Any:
@@ -166,6 +171,8 @@ _DDPM = Family(_unet2d, defaults=_defaults(100, 1.0))
 FAMILIES: dict[str, Family] = {
     "DDPMPipeline": _DDPM,
     "DDIMPipeline": replace(_DDPM, defaults=_defaults(50, 1.0)),
+    "ConsistencyModelPipeline": replace(_DDPM, defaults=_defaults(1, 1.0)),
+    "DiTPipeline": Family(_dit, defaults=_defaults(50, 4.0), network="transformer", latent="scale"),
     "IFPipeline": _IF,
     "IFSuperResolutionPipeline": replace(_IF, call=_unet_upscale, defaults=_defaults(50, 4.0), upscales=True),
     "StableDiffusionPipeline": _SD,

@@ -19,6 +19,7 @@ from ..text.embeddings import EmbeddingCache
 from .components import ModelFolder
 from .configs import reading
 from .families import Family
+from .labels import read_labels
 from .lora import Loras
 from .memory import Placement
 from .post_processing import PostProcessing
@@ -85,9 +86,7 @@ class Parts:
     def encode(self, prompt: str) -> Condition:
         """Return a prompt's condition, from memory, from the cache on disk, or from the text encoder."""
         if self.family.encode is None:
-            if prompt:
-                raise UserError(f"this model was trained without prompts, so its only prompt is ''; '{prompt}' was asked for")
-            return ()
+            return read_labels(self.folder, self.family)(prompt)
         prompt = self.family.normalise(prompt)
         if prompt not in self._prompts:
             found = self.cached(prompt)

@@ -55,6 +55,11 @@ def open_pipeline(
     """
     folder = ModelFolder(path)
     if folder.pipeline not in FAMILIES:
+        if any(path.glob("*.py")):
+            raise UserError(
+                f"'{name}' is a {folder.pipeline}, a pipeline of its own code ({next(path.glob('*.py')).name}), and noisewalk "
+                f"runs no code of a folder; it knows {', '.join(FAMILIES)}"
+            )
         raise unknown("kind of pipeline", folder.pipeline, FAMILIES)
     family = FAMILIES[folder.pipeline]
     folder.component_class(family.network)
@@ -97,8 +102,10 @@ def _shape(parts: Parts, config: Network, size: int | None) -> tuple[int, Codec 
         raise UserError(
             f"{folder.path} has a network with the guidance as an input (time_cond_proj_dim), which noisewalk does not support"
         )
-    if config.get("num_class_embeds") and not family.upscales:
-        raise UserError(f"{folder.path} has a network of classes (num_class_embeds), which noisewalk does not support")
+    if config.get("num_class_embeds") and family.encode and not family.upscales:
+        raise UserError(
+            f"{folder.path} has a network of prompts and classes (num_class_embeds), which noisewalk does not support"
+        )
     if not family.latent:
         channels = seen // (2 if family.upscales else 1)
         if channels not in (1, 3):
@@ -163,7 +170,7 @@ def _network(parts: Parts, family: Family, sampling: Sampling) -> NetworkModel:
     time_dtype = torch.float64 if parts.place.dtype == torch.float64 else torch.float32
     return NetworkModel(
         parts.call_network,
-        sampling.schedule,
+        sampling.network_schedule or sampling.schedule,
         family.predicts or sampling.prediction_type,
         time_conditioning=lambda t: time_conditionings[family.time_conditioning](t).to(time_dtype),
         learned_variance=sampling.learned_variance,

@@ -27,6 +27,7 @@ class Sampling:
         clip: the greatest value of the threshold "clip".
         unit_start: see `Pretrained`.
         boundary: see `NetworkModel`.
+        network_schedule: the path in the scale that the network sees; None if it is `schedule`.
         lines: what is not followed, and what is walked instead.
     """
 
@@ -41,6 +42,7 @@ class Sampling:
     clip: float = 1.0
     unit_start: bool = True
     boundary: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    network_schedule: Schedule | None = None
     lines: tuple[str, ...] = ()
 
 

@@ -21,7 +21,7 @@ class SchedulerClass:
     """A scheduler class of diffusers.
 
     Args:
-        read: the kind of reading code: "table", "sigmas", "solver" or "flow".
+        read: the kind of reading code: "table", "sigmas", "solver", "consistency" or "flow".
         fields: every field of its configuration, with its default.
         substituted: a field -> what is walked instead, and why.
         refused: a field -> why.
@@ -126,6 +126,12 @@ SCHEDULERS: dict[str, SchedulerClass] = {
     ),
     "DEISMultistepScheduler": SchedulerClass(
         read="solver", fields=_SOLVER | {"algorithm_type": "deis", "solver_type": "logrho"}
+    ),
+    "CMStochasticIterativeScheduler": SchedulerClass(
+        read="consistency",
+        fields={"num_train_timesteps": 40, "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5, "s_noise": 1.0, "rho": 7.0}
+        | {"clip_denoised": True},
+        refused={"s_noise": "it adds noise of another deviation than the network is told"},
     ),
     "FlowMatchEulerDiscreteScheduler": SchedulerClass(
         read="flow", fields=_SHIFTED | {"stochastic_sampling": False}, refused=_INVERTED

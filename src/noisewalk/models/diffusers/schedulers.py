@@ -15,6 +15,7 @@ from ...errors import UserError
 from ...walk.prediction import TARGETS
 from ...walk.ratio_table import RatioTable
 from ...walk.schedules import DiscreteVP, LinearPath, WithGrid
+from .consistency import read_consistency
 from .sampling import Sampling, times_of
 from .scheduler_fields import SCHEDULERS, class_named, instead, settings_of
 from .scheduler_grids import (
@@ -67,6 +68,8 @@ def read_scheduler(config: Config, tokens: int = 0, even: bool = False) -> Sampl
     readers: dict[str, Callable[[str, Settings], Sampling]] = {"table": _table, "sigmas": _sigmas}
     if kind == "flow":
         sampling = _flow(name, settings, tokens, even)
+    elif kind == "consistency":
+        sampling = read_consistency(settings)
     else:
         target = settings["prediction_type"]
         if target not in TARGETS:
