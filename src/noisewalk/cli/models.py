@@ -18,10 +18,10 @@ def run_models(rest: list[str]) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    from ..models.diffusers.deepfloyd import NAMED
+    from ..models.diffusers.named import NAMED
     from ..models.zoo import bundled
 
-    table = Table("model", "what it draws", "size", "measured, or its hub id", box=box.SIMPLE, pad_edge=False)
+    table = Table("model", "what it draws", "size", "measured, or its hub id and what it needs", box=box.SIMPLE, pad_edge=False)
     table.columns[0].no_wrap = True
     table.columns[-1].overflow = "fold"
     for name, card in bundled().items():
@@ -29,7 +29,7 @@ def run_models(rest: list[str]) -> int:
         measured = "\n".join(figures[:2])
         table.add_row(name, escape(card["what"]), f"{card['parameters'] / 1e6:.1f} M", escape(measured))
     for name, known in NAMED.items():
-        table.add_row(name, escape(known.what), "", escape(known.hub))
+        table.add_row(name, escape(known.what), f"{1000 * known.billions:.1f} M", escape(f"{known.hub}\n{known.needs}"))
     Console(soft_wrap=False).print(table)
     print("Or give --model a hub id, a folder that diffusers saved, or a run that `noisewalk train` wrote.")
     return 0

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..files import read_bounded, write_atomic
+from .foreign import foreign
 
 RUN_CHECKPOINT = Path("checkpoints") / "last.safetensors"
 """Where a training run keeps its checkpoint, inside its folder."""
@@ -111,7 +112,7 @@ def _load_file(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor]
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if "noisewalk" not in metadata:
-                raise UserError(f"{path} is a safetensors file, but noisewalk did not write it (it has no configuration)")
+                raise UserError(f"{path} {foreign(list(file.keys()))}")
             config = _configuration(metadata["noisewalk"])
             return {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}, config  # noqa: SIM118
     except (OSError, SafetensorError, msgspec.MsgspecError, RecursionError) as error:

@@ -13,10 +13,10 @@ from ..errors import UserError, install
 from ..files import cache_folder
 from .diffusers.components import ModelFolder
 from .diffusers.configs import first_line
-from .diffusers.deepfloyd import NAMED, NamedModel
 from .diffusers.families import FAMILIES
 from .diffusers.hub import cached
 from .diffusers.memory import GIB, placement
+from .diffusers.named import NAMED, NamedModel
 from .machine import free_memory
 from .names import SITE, read_name
 from .precision import dtype_name
@@ -65,6 +65,8 @@ def examine(model: str = "", offline: bool = False) -> Iterator[Finding]:
         yield from _hub()
     if model:
         known = NAMED.get(model, NamedModel(model))
+        if known.size:
+            yield Finding(True, f"{model}: {known.needs}")
         for name in (known.hub, *known.upscalers):
             yield from _stage(name, offline)
 

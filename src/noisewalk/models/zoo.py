@@ -18,9 +18,10 @@ from .adapters import Adapter, read_adapters
 from .bundled import WEIGHTS as WEIGHTS
 from .bundled import present
 from .checkpoint import RUN_CHECKPOINT
-from .diffusers.deepfloyd import NAMED, NamedModel, cascade
+from .diffusers.deepfloyd import cascade
 from .diffusers.hub import locate
 from .diffusers.memory import Placement, placement
+from .diffusers.named import NAMED, NamedModel
 from .diffusers.pipeline import open_pipeline
 from .names import is_repository, is_there, missing, read_name
 from .precision import dtype_of, fastest_dtype
@@ -40,6 +41,8 @@ def bundled() -> dict[str, dict[str, Any]]:
     return {name: card for name, card in cards.items() if card.get("kind") == "model"}
 
 
+PICKLED = (".ckpt", ".pt", ".pth", ".bin")
+"""Ends of the names of files that Python's pickle wrote."""
 REGISTERED: dict[str, Callable[[], Pretrained]] = {}
 """Models that other packages or scripts made known by `register_model`."""
 
@@ -144,6 +147,11 @@ def weights_path(name: str) -> Path:
     path = meant.path / RUN_CHECKPOINT if is_there(meant.text) and meant.path.is_dir() else meant.path
     if not is_there(str(path)):
         raise missing(name)
+    if path.suffix in PICKLED:
+        raise UserError(
+            f"'{name}' may hold code, which is why noisewalk reads no {path.suffix} file; use its .safetensors, or a folder "
+            "that diffusers saved"
+        )
     if not path.is_file():
         raise UserError(f"'{name}' is neither a file nor a folder; give a .safetensors file, a run folder or a model folder")
     return path

@@ -16,8 +16,8 @@ from pathlib import Path
 from ..errors import UserError, shorten
 from ..models.checkpoint import RUN_CHECKPOINT, fingerprint
 from ..models.diffusers.components import ModelFolder
-from ..models.diffusers.deepfloyd import NAMED
 from ..models.diffusers.families import FAMILIES
+from ..models.diffusers.named import NAMED
 from ..models.names import read_name
 from ..models.zoo import bundled
 from .record import Record

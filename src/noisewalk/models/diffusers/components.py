@@ -7,6 +7,7 @@ import json
 import logging
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -104,16 +105,22 @@ class ModelFolder:
         folder = self.component_folder(component)
         ends = [f".{variant}", ""] if variant else ["", ".fp16"]
         stems = ["diffusion_pytorch_model", "model", "pytorch_model"]
-        for end in ends:
-            for name in (f"{stem}.safetensors.index{end}.json" for stem in stems):
+        for end, kind in product(ends, ("safetensors", "bin")):
+            for name in (f"{stem}.{kind}.index{end}.json" for stem in stems):
                 if (folder / name).is_file():
                     found = read_json(self.check_inside(folder / name), LARGEST_MAP)
                     shards = validate(found, WeightMap, folder / name)["weight_map"]
                     return [_whole(self.check_inside(folder / shard)) for shard in sorted(set(shards.values()))]
-            for name in (f"{stem}{end}.{kind}" for kind in ("safetensors", "bin") for stem in stems):
+            for name in (f"{stem}{end}.{kind}" for stem in stems):
                 if (folder / name).is_file():
                     return [_whole(self.check_inside(folder / name))]
         where = f"{component}/" if folder != self.path else ""
+        others = sorted(file.name for stem in stems for file in folder.glob(f"{stem}*") if file.suffix != ".json")
+        if others:
+            raise UserError(
+                f"{self.path} has no weights of its {component} under a name that is read, {where}{stems[0]}.safetensors or "
+                f"{stems[0]}.fp16.safetensors, but {', '.join(others[:3])}; download that variant"
+            )
         raise UserError(f"{self.path} has no weights of its {component} ({where}*.safetensors); download the model again")
 
     def parameters(self, component: str) -> int:

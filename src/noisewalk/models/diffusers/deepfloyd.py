@@ -7,7 +7,7 @@ the unpublished stage III, to 1024x1024. It works in latents, so illusions becom
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -18,46 +18,6 @@ from .families import FAMILIES
 from .memory import Placement
 from .pipeline import open_pipeline
 from .schedulers import read_scheduler
-
-
-@dataclass(frozen=True)
-class NamedModel:
-    """A model with a short name.
-
-    Args:
-        hub: its repository, as `models.names` reads it.
-        upscalers: the repositories of the stages after it.
-        what: what it is, in words.
-    """
-
-    hub: str
-    upscalers: tuple[str, ...] = ()
-    what: str = ""
-
-
-_X4 = "hub:stabilityai/stable-diffusion-x4-upscaler"
-
-
-def _if(stage1: str, stage2: str, what: str) -> NamedModel:
-    return NamedModel(f"hub:DeepFloyd/IF-I-{stage1}-v1.0", (f"hub:DeepFloyd/IF-II-{stage2}-v1.0", _X4), what)
-
-
-NAMED = {
-    "deepfloyd": _if("L", "L", "DeepFloyd IF, the course's size (L): pixels, 64 to 256 to 1024"),
-    "deepfloyd-m": _if("M", "M", "DeepFloyd IF, small"),
-    "deepfloyd-l": _if("L", "L", "DeepFloyd IF, middle"),
-    "deepfloyd-xl": _if("XL", "L", "DeepFloyd IF, large"),
-    "prxpixel": NamedModel("hub:Photoroom/prxpixel-t2i", (), "PRXPixel: a flow model in pixels, 1024x1024"),
-    "ddpm-cifar10": NamedModel("hub:google/ddpm-cifar10-32", (), "DDPM of CIFAR-10: pixels, no prompts"),
-    "ddpm-celebahq": NamedModel("hub:google/ddpm-celebahq-256", (), "DDPM of faces: pixels, no prompts"),
-    "ddpm-church": NamedModel("hub:google/ddpm-church-256", (), "DDPM of churches: pixels, no prompts"),
-    "sd15": NamedModel("hub:stable-diffusion-v1-5/stable-diffusion-v1-5", (), "Stable Diffusion 1.5: latents"),
-    "sdxl": NamedModel("hub:stabilityai/stable-diffusion-xl-base-1.0", (), "Stable Diffusion XL: latents"),
-    "sd3": NamedModel("hub:stabilityai/stable-diffusion-3-medium-diffusers", (), "Stable Diffusion 3: a flow model in latents"),
-    "flux": NamedModel("hub:black-forest-labs/FLUX.1-dev", (), "Flux: a flow model in latents, guidance distilled"),
-    "z-image": NamedModel("hub:Tongyi-MAI/Z-Image-Turbo", (), "Z-Image Turbo: a flow model in latents, few steps"),
-}
-"""Models with a short name; any other hub id or local folder works too."""
 
 _NOISING = {"IFSuperResolutionPipeline": "image_noising_scheduler", "StableDiffusionUpscalePipeline": "low_res_scheduler"}
 _NOISE_LEVELS = {"IFSuperResolutionPipeline": 250, "StableDiffusionUpscalePipeline": 100}

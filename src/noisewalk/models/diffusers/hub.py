@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,17 @@ def locate(name: str, offline: bool = False, half: bool = False) -> Path:
     raise missing(name)
 
 
+ELSEWHERE = {"pixnerd": "PixNerd", "jit": "JiT", "pixelflow": "PixelFlow"}
+"""Beginnings of repositories' names -> models in pixels whose networks are in no package that noisewalk reads."""
+
+
 def _download(name: str, offline: bool, half: bool) -> Path:
+    word = re.split(r"[^a-z]", name.partition("/")[2].lower())[0]
+    if word in ELSEWHERE:
+        raise UserError(
+            f"{name} is a {ELSEWHERE[word]}, whose network is in no package that noisewalk reads (docs/models.md says what it "
+            "needs); of models in pixels, prxpixel and deepfloyd work"
+        )
     pipeline = require("diffusers").DiffusionPipeline
     errors: Any = require("huggingface_hub.errors")
     for variant in ("fp16", None) if half else (None,):

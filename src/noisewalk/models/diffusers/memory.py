@@ -16,6 +16,7 @@ from .classes import require
 from .components import ModelFolder
 from .configs import first_line
 from .families import Family
+from .named import WORKING
 
 log = logging.getLogger("noisewalk")
 Mode = Literal["auto", "full", "offload", "sequential"]
@@ -35,8 +36,6 @@ GPUS = {
     "mps": GPU("GPU of Apple (MPS)", lambda: torch.backends.mps.is_available()),
     "xpu": GPU("GPU of Intel (XPU)", lambda: torch.xpu.is_available()),
 }
-_WORKING = 1.25
-"""Memory with activations and buffers, as a multiple of the weights."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Placement:
         encoders = [part for part in family.text if part.startswith("text_encoder") and folder.has(part)]
         reading = sum(folder.parameters(part) for part in encoders if _weights(folder, part))
         drawing_size = max(drawing) if self.mode == "offload" else sum(drawing)
-        return int(max(drawing_size, reading) * self.dtype.itemsize * _WORKING)
+        return int(max(drawing_size, reading) * self.dtype.itemsize * WORKING)
 
     def to_device(self, module: Any, part: str) -> Any:
         """Move a loaded part to where it computes.
