@@ -18,6 +18,16 @@ import pytest
 
 pytest.importorskip("gradio", reason="the studio needs Gradio, the extra 'studio'")
 
+STUDIO = """
+import os, signal, sys, threading
+def end_with_the_test():
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end_with_the_test, daemon=True).start()
+from noisewalk.__main__ import run
+sys.exit(run())
+"""
+"""`noisewalk`, which ends when whoever started it closes its standard input, or is killed."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -35,12 +45,12 @@ class Server:
         return found
 
 
-def serve(temporary: Path, *arguments: str) -> Server:
-    """Start a studio, and wait until it prints its address."""
-    command = [sys.executable, "-m", "noisewalk", "studio", "--port", "0", *arguments]
+def serve(temporary: Path, *arguments: str, before: str = "") -> Server:
+    """Start a studio, after some lines of Python, and wait until it prints its address."""
+    command = [sys.executable, "-c", before + STUDIO, "studio", "--port", "0", *arguments]
     environment = os.environ | {"TMPDIR": str(temporary), "PYTHONWARNINGS": "ignore"}
     heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell in the background has it ignored
-    pipes: Any = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    pipes: Any = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     process = subprocess.Popen(command, env=environment, preexec_fn=heeding, **pipes)
     assert process.stderr is not None
     lines = []
@@ -55,9 +65,16 @@ def stop(server: Server) -> None:
     """Stop a studio as Ctrl-C does; it must leave no file behind."""
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(timeout=60) == 130
-    assert server.process.stderr is not None
-    server.process.stderr.close()
+    close(server)
     assert not list(server.temporary.glob("noisewalk-studio-*"))
+
+
+def close(server: Server) -> None:
+    """Close the pipes of a studio that has ended."""
+    assert server.process.stdin is not None
+    assert server.process.stderr is not None
+    server.process.stdin.close()
+    server.process.stderr.close()
 
 
 @pytest.fixture(scope="session")
@@ -68,10 +85,10 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     stop(server)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def another() -> Any:
-    """The functions that start and stop a separate studio."""
-    return serve, stop
+    """The functions that start and stop a separate studio, and that close the pipes of one that was killed."""
+    return serve, stop, close
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,11 @@ import json
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 from PIL import Image, PngImagePlugin
@@ -19,11 +21,11 @@ import noisewalk as nw
 from noisewalk.errors import UserError
 from noisewalk.images import encode_png
 from noisewalk.run.record import KEY, PictureRecord, parse_record
-from noisewalk.studio import actions, dropped
+from noisewalk.studio import dropped, history
 from noisewalk.studio.forms import request_of
 from noisewalk.studio.guard import Guard
 from noisewalk.studio.limits import LIMITS
-from noisewalk.studio.pictures import PREFIX, data_url, decoded
+from noisewalk.studio.pictures import data_url, decoded
 from noisewalk.studio.server import password
 from noisewalk.studio.studio import Studio
 
@@ -149,7 +151,7 @@ def test_a_picture_that_unpacks_to_much_is_refused(inside: Studio) -> None:
 
 def test_a_file_of_a_kind_that_starts_programs_is_refused(inside: Studio) -> None:
     with pytest.raises(UserError, match="not a picture"):
-        decoded(PREFIX + base64.b64encode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").decode(), inside.limits)
+        decoded(data_url(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), inside.limits)
 
 
 @pytest.mark.parametrize("name", ["google/ddpm-cifar10-32", "/etc/passwd", "../model", "deepfloyd", "hub:x/y", "emoji\0"])
@@ -232,7 +234,7 @@ def test_what_an_error_quotes_is_escaped(studio: Any) -> None:
 
 def test_a_prompt_cannot_leave_its_fence_in_a_report(inside: Studio) -> None:
     png = nw.generate("digits", "", steps=1).png(PictureRecord("picture", 0))
-    report = actions.asking(inside)
+    report = partial(history.asking(inside), gr.Request(session_hash="a"))
     broken = forged(png, lambda record: record["spec"].update(prompt="7\n```\n<script>alert(1)</script>"))
     assert "line break" in report({"action": "report", "pngs": [broken]})["message"]
     hostile = forged(png, lambda record: record["spec"].update(prompt="``` <script>alert(1)</script> # x"))

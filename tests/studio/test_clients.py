@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,14 @@ import psutil
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from gradio_client.utils import QueueError
 from PIL import Image
 
 import noisewalk as nw
 from noisewalk.images import enlarge
 from noisewalk.run.record import parse_record
 
-FULL = "Queue is full"
+DOCS = Path(__file__).parents[2] / "docs"
+FULL = "the queue is full"
 
 
 def client_of(studio: Any, folder: Path) -> Client:
@@ -71,7 +73,7 @@ def test_fifty_clients_at_once(studio: Any, tmp_path: Path) -> None:
             gate.wait()
             try:
                 path, _ = clients[seed].predict(prompt=str(seed % 10), seed=seed, steps=2, api_name="/generate")
-            except QueueError as error:
+            except AppError as error:
                 return str(error)
             return path if same(path, expected[seed]) else "another picture"
 
@@ -87,24 +89,15 @@ def test_a_refusal_is_the_sentence_of_the_command_line(studio: Any, tmp_path: Pa
         client_of(studio, tmp_path).predict(prompt="7", step_rule="ddimm", api_name="/generate")
 
 
-def test_mcp_lists_the_tools_and_calls_one(studio: Any) -> None:
-    headers = {"accept": "application/json, text/event-stream"}
-
-    def ask(method: str, **parameters: Any) -> dict[str, Any]:
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-        answer = httpx.post(f"{studio.url}gradio_api/mcp/", json=body, headers=headers, timeout=60, follow_redirects=True)
-        line = next(line for line in answer.text.splitlines() if line.startswith("data:"))
-        return dict(json.loads(line.removeprefix("data:")))
-
-    tools = {tool["name"]: tool for tool in ask("tools/list")["result"]["tools"]}
-    assert sorted(name.rpartition("_")[2] for name in tools) == ["anagram", "edit", "generate", "hybrid", "inpaint"]
-    name = next(name for name in tools if name.endswith("generate"))
-    assert "guidance_scale" in tools[name]["description"] + json.dumps(tools[name]["inputSchema"])
-    made = ask("tools/call", name=name, arguments={"prompt": "7", "steps": 2})["result"]
-    assert not made.get("isError")
-    assert "noisewalk generate 7 --steps 2 --model digits" in made["content"][-1]["text"]
-    (address,) = re.findall(r"http://[^']+[.]png", made["content"][0]["text"])
-    assert parse_record(httpx.get(address).content, "it").request.steps == 2
+def test_mcp_answers_with_the_picture_as_the_documentation_says(studio: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    (example,) = re.findall(r"```python\n(import asyncio\n.*?)```", (DOCS / "studio.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    ran = subprocess.run(
+        [sys.executable, "-c", example.replace("http://127.0.0.1:7860/", studio.url)], capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == ["generate edit inpaint anagram hybrid", "noisewalk generate 7 --steps 2 --model digits"]
+    assert same("seven.png", nw.generate("digits", "7", steps=2))
 
 
 def test_who_leaves_frees_the_place(studio: Any, browser: Any, tmp_path: Path) -> None:
@@ -117,13 +110,18 @@ def test_who_leaves_frees_the_place(studio: Any, browser: Any, tmp_path: Path) -
     page.fill("#generate-steps input", "100")
     page.click("#generate-run")
     page.wait_for_selector("#generate-viewer .nw[data-phase=walking]", timeout=60_000)
+    page.wait_for_function("Number(document.querySelector('#generate-viewer .nw').dataset.previews) >= 5")
+    said = page.inner_text("#generate-viewer .nw-say")
     context.close()
+    began = time.monotonic()
     path, _ = client_of(studio, tmp_path).predict(prompt="7", steps=2, api_name="/generate")
+    waited = time.monotonic() - began
     assert same(path, nw.generate("digits", "7", steps=2))
+    assert waited < float(re.findall(r"about ([0-9.]+) s left", said)[0]) / 2
 
 
 def test_a_killed_studio_is_said_and_comes_back(browser: Any, another: Any, tmp_path: Path) -> None:
-    serve, stop = another
+    serve, stop, close = another
     first = serve(tmp_path)
     port = first.url.rstrip("/").rpartition(":")[2]
     page = browser.new_page()
@@ -131,7 +129,7 @@ def test_a_killed_studio_is_said_and_comes_back(browser: Any, another: Any, tmp_
     page.wait_for_selector("#generate-run")
     os.killpg(first.process.pid, signal.SIGKILL)
     first.process.wait()
-    first.process.stderr.close()
+    close(first)
     page.wait_for_selector(".nw-server:has-text('does not answer')", timeout=30_000)
     second = serve(tmp_path, "--port", port)
     page.wait_for_selector(".nw-server:has-text('started again')", timeout=60_000)
@@ -144,7 +142,7 @@ def test_a_killed_studio_is_said_and_comes_back(browser: Any, another: Any, tmp_
 
 
 def test_a_password_is_asked_for(another: Any, tmp_path: Path) -> None:
-    serve, stop = another
+    serve, stop, _ = another
     (tmp_path / "secret").write_text("correct horse\n")
     server = serve(tmp_path, "--auth", f"ann:{tmp_path / 'secret'}")
     for route in ("config", "gradio_api/info", "gradio_api/queue/join"):

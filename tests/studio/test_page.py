@@ -126,6 +126,19 @@ def test_stop_keeps_what_is_finished(tab: Any) -> None:
     assert 2 <= shown.locator(".nw-shown img").count() < 42, "the original and the first starts, but not all of them"
 
 
+def test_another_click_on_run_starts_anew(tab: Any) -> None:
+    fill(tab, "generate-prompt", "a rocket")
+    tab.get_by_role("button", name="Advanced").locator("visible=true").click()
+    fill(tab, "generate-steps", "100")
+    tab.click("#generate-run")
+    viewer(tab, "generate", "walking")
+    fill(tab, "generate-steps", "3")
+    assert "3 network calls" in run(tab, "generate").inner_text()
+    fill(tab, "generate-steps", "4")
+    assert "4 network calls" in run(tab, "generate").inner_text()
+    assert len(entries(tab)) == 2
+
+
 def test_a_snowman_is_drawn_and_edited(tab: Any) -> None:
     tab_of(tab, "edit")
     draw(tab, "edit", (0.5, 0.3, 0.5, 0.35), (0.4, 0.6, 0.6, 0.6), (0.35, 0.8, 0.65, 0.8))
@@ -168,7 +181,7 @@ def test_an_anagram_turns_and_follows_its_strengths(tab: Any) -> None:
     canvas = shown.locator(".nw-turning canvas").element_handle()
     before = tab.evaluate("e => e.toDataURL()", canvas)
     shown.locator(".nw-turn").click()
-    tab.wait_for_function("document.querySelector('.nw-turning input').value === '15'")
+    tab.wait_for_function("document.querySelector('.nw-turning input').value === '100'")
     assert tab.evaluate("e => e.toDataURL()", canvas) != before
     shot(tab, "anagram")
     slider = tab.get_by_label("strength of prompt 2", exact=False).locator("visible=true").last
@@ -332,12 +345,15 @@ def test_every_technique_has_a_lesson(technique: str) -> None:
     assert text.count(". ") >= 1
 
 
-def test_the_page_fits_a_phone(tab: Any) -> None:
+def test_a_phone_opens_a_tab_from_the_menu_and_shows_all_of_a_picture(tab: Any) -> None:
     tab.set_viewport_size(PHONE)
-    for name in (*TECHNIQUES, "train", "history"):
-        wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, name
-    fill(tab, "generate-prompt", "a rocket")
-    run(tab, "generate")
+    tab.locator(".overflow-menu > button").click()
+    tab.locator(".overflow-dropdown button", has_text="anagram").click()
+    fill(tab, "anagram-prompts-1", "6")
+    fill(tab, "anagram-prompts-2", "9")
+    shown = run(tab, "anagram")
     shot(tab, "phone")
     assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    for picture in shown.locator("img, canvas").all():
+        box = picture.bounding_box()
+        assert box is None or (box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"])

@@ -89,7 +89,7 @@ def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], 
         has_heading: whether the body begins with its own heading.
         above: the name of the page of contents above this one, or "".
     """
-    script = _text("page.js")
+    script = _text("turning.js") + _text("page.js")
     return _filled(
         "page.html",
         title=title,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError, install
 from ..files import cache_folder, write_atomic
@@ -15,6 +18,18 @@ log = logging.getLogger("noisewalk")
 WEIGHTS = Path(str(files("noisewalk") / "weights"))
 ADDRESS = "NOISEWALK_WEIGHTS_URL"
 """The environment variable with the address of a folder that offers the files."""
+
+
+@lru_cache(maxsize=16)
+def card_of(path: Path, changed: int) -> dict[str, Any]:
+    """The card in a JSON file, which is read once.
+
+    Args:
+        path: the file.
+        changed: when it was changed, so that a new card is read anew.
+    """
+    card: dict[str, Any] = json.loads(path.read_text())
+    return card
 
 
 def left_out(path: Path) -> bool:

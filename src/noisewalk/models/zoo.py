@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from ..errors import UserError, unknown
 from ..plugins import load_plugins
 from .adapters import Adapter, read_adapters
 from .bundled import WEIGHTS as WEIGHTS
-from .bundled import present
+from .bundled import card_of, present
 from .checkpoint import RUN_CHECKPOINT
 from .diffusers.deepfloyd import cascade
 from .diffusers.hub import locate
@@ -37,7 +36,7 @@ log = logging.getLogger("noisewalk")
 
 def bundled() -> dict[str, dict[str, Any]]:
     """Return the cards of the models that come with the package, by name."""
-    cards = {path.stem: json.loads(path.read_text()) for path in sorted(WEIGHTS.glob("*.json"))}
+    cards = {path.stem: card_of(path, path.stat().st_mtime_ns) for path in sorted(WEIGHTS.glob("*.json"))}
     return {name: card for name, card in cards.items() if card.get("kind") == "model"}
 
 

@@ -19,16 +19,16 @@ from ..search.plan import make_plan, parse_seeds
 from ..search.suggest import suggest, vocabulary
 from ..search.task import sort_key
 from ..techniques.generate import Generate
-from . import dropped
 from .forms import Form, placeholders
+from .line import REPLACED, Control, Stopped
 from .pictures import data_url
-from .runner import Control, Ended, Stopped, walk
-from .share import report
+from .preview import Preview
+from .runner import Ended, walk, watched
 from .studio import Studio
 from .training import trained
-from .views import ended, stepped, turns, waiting
+from .views import ended, stepped, waiting
 
-FRAME = 1 / 30
+FRAME = 1 / 20
 """Seconds between two previews at least."""
 PARTNERS, SUGGEST_STEPS = 8, 8
 BATCH = 4
@@ -50,44 +50,46 @@ def said(error: Exception) -> str:
 
 
 def walking(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
-    """A function that walks what a form asks for, and yields what the viewer shows."""
+    """A function that walks what a form asks for, and yields what the viewer shows. What the form walked before is stopped."""
 
     def walked(request: gr.Request, name: str, *values: Any) -> Iterator[Json]:
         try:
             asked = form.request(values)
-            model = studio.model(name, asked)
-            yield waiting("Walking …")
-            with studio.control(session_of(request)) as control, closing(walk(form.technique, asked, model, control)) as events:
-                yield from _shown(events, control)
+            with studio.control(session_of(request), form.technique) as control:
+                yield from map(waiting, studio.line.places(control))
+                with closing(walk(form.technique, asked, studio.model(name, asked), control)) as events:
+                    yield from _shown(events, control)
         except Exception as error:
-            _log(error)
-            yield {"phase": "error", "message": said(error)}
+            if str(error) != REPLACED:
+                yield _failed(error)
 
     return walked
 
 
 def _shown(events: Iterable[Any], control: Control) -> Iterator[Json]:
-    """The events of a walk as the viewer shows them, at most thirty in a second."""
+    """The events of a walk as the viewer shows them."""
     began = shown = 0.0
+    preview, panel = Preview(lambda x: x), None
     for event in events:
         now = time.monotonic()
         if isinstance(event, Started):
             began = now
         elif isinstance(event, Stepped) and (now - shown >= FRAME or event.done == event.total):
             shown = now
-            yield stepped(event, control, now - began)
+            if event.panel is not panel:
+                preview, panel = Preview(event.panel.decode), event.panel
+            yield stepped(event, preview, control, now - began)
         elif isinstance(event, Ended):
-            last = ended(event.result, event.why, control, now - began)
-            yield last
-            if event.result and (moving := turns(event.result)):  # drawn after the picture is there to be seen
-                yield {**last, "turns": moving}
+            if event.why == REPLACED:
+                raise Stopped(REPLACED)
+            yield ended(event.result, event.why, control, now - began)
 
 
-def stopping(studio: Studio) -> Callable[..., None]:
-    """A function that stops what the session walks."""
+def stopping(studio: Studio, name: str) -> Callable[..., None]:
+    """A function that stops what the session does under a name."""
 
     def stop(request: gr.Request) -> None:
-        studio.stops.stop(session_of(request))
+        studio.line.stop(session_of(request), name)
 
     return stop
 
@@ -111,19 +113,19 @@ def searching(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
         try:
             asked, numbers = form.request(values), parse_seeds(seeds)
             if len(numbers) > studio.limits.seeds:
-                raise UserError(f"a search may have {studio.limits.seeds:,} seeds here, but {len(numbers):,} were asked for")
-            with studio.control(session_of(request)) as control:
-                model = studio.watched(studio.model(name, asked), control)
+                raise UserError(f"a search may have {studio.limits.seeds:,} seeds here, {len(numbers):,} were asked for")
+            with studio.control(session_of(request), f"{form.technique} search") as control:
+                yield from map(waiting, studio.line.places(control))
+                model = watched(studio.model(name, asked), control)
                 plan = make_plan(form.technique, asked, model, numbers, rank=rank, top=BATCH, batch=BATCH)
                 scorer = get_scorer(plan.scorer, model)
-                with studio.device(control):
-                    for done in local(plan, plan.tasks("full"), model, scorer):
-                        items = sorted([*items, *_ranked(done, rank)], key=lambda each: each[0])
-                        yield _gallery(items, "walking", f"{len(items)} of {len(numbers)} seeds; click on one to open it")
+                for done in local(plan, plan.tasks("full"), model, scorer):
+                    items = sorted([*items, *_ranked(done, rank)], key=lambda each: each[0])
+                    yield _gallery(items, "walking", f"{len(items)} of {len(numbers)} seeds; click on one to open it")
             yield _gallery(items, "done", f"{len(items)} seeds; click on one to open it")
         except Exception as error:
-            _log(error)
-            yield _gallery(items, "error", said(error))
+            if str(error) != REPLACED:
+                yield _gallery(items, **_failed(error))
 
     return searched
 
@@ -153,8 +155,8 @@ def suggesting(studio: Studio) -> Callable[..., Any]:
 
     def suggested(request: gr.Request, name: str, prompt: str, view: str) -> Any:
         try:
-            with studio.control(session_of(request)) as control, studio.device(control):
-                model = studio.watched(studio.model(name, Generate(prompt[: studio.limits.prompt])), control)
+            with studio.device(session_of(request), "partners") as control:
+                model = watched(studio.model(name, Generate(prompt[: studio.limits.prompt])), control)
                 scorer = get_scorer("auto", model)
                 found = suggest(model, scorer, prompt, vocabulary(model), view or "rotate180", num=1, steps=SUGGEST_STEPS)
             names = [each.prompt for each in found if each.prompt != prompt][:PARTNERS]
@@ -170,75 +172,25 @@ def training(studio: Studio) -> Callable[..., Iterator[Json]]:
 
     def train(request: gr.Request, objective: str, classes: bool, epochs: float, minutes: float, seed: int) -> Iterator[Json]:
         try:
-            with studio.control(session_of(request)) as control, studio.device(control):
+            with studio.control(session_of(request), "train") as control:
+                yield from map(waiting, studio.line.places(control))
                 yield from trained(studio, control, objective, classes, epochs, minutes, seed)
         except Exception as error:
-            _log(error)
-            yield {"phase": "error", "message": said(error)}
+            if str(error) != REPLACED:
+                yield _failed(error)
 
     return train
 
 
-def restoring(studio: Studio, forms: dict[str, Form]) -> Callable[[Any], list[Any]]:
-    """A function that puts the settings of a picture back into its form, and opens its tab."""
-
-    def restored(value: Any) -> list[Any]:
-        skipped = [gr.skip() for form in forms.values() for _ in (None, *form.components)]
-        try:
-            record, request = dropped.restored(studio, value.get("png") if isinstance(value, dict) else None)
-        except Exception as error:
-            _log(error)
-            return [{"message": said(error)}, gr.skip(), *skipped]
-        updates: list[Any] = []
-        for technique, form in forms.items():
-            here = (
-                [record.model.name, *form.values(request)]
-                if technique == record.verb
-                else [gr.skip()] * (1 + len(form.components))
-            )
-            updates += here
-        return [{"message": f"The settings are in the tab {record.verb}."}, gr.Tabs(selected=record.verb), *updates]
-
-    return restored
+def _failed(error: Exception) -> Json:
+    """An error for the page. What nobody foresaw is said in the terminal of the studio too."""
+    if isinstance(error, Stopped):
+        return {"phase": "stopped", "message": f"{error}; nothing was finished"}
+    log_fault(error)
+    return {"phase": "error", "message": said(error)}
 
 
-def asking(studio: Studio) -> Callable[[Any], Json]:
-    """A function that does what the history asks for: replay, filmstrip, film, report."""
-
-    def answered(value: Any) -> Json:
-        asked = value if isinstance(value, dict) else {}
-        try:
-            match asked.get("action"):
-                case "replay":
-                    return {"message": dropped.replayed(studio, asked.get("png"))}
-                case "filmstrip":
-                    return {"message": "The filmstrip is downloaded.", "download": dropped.filmstrip(studio, asked.get("png"))}
-                case "film":
-                    return {"message": "The film is downloaded.", "download": dropped.film(studio, asked.get("png"))}
-                case "report":
-                    return {"message": "The report is downloaded.", "download": _report(studio, asked.get("pngs"))}
-                case _:
-                    raise UserError(
-                        "the history can replay, or make a filmstrip, a film or a report; none of these was requested"
-                    )
-        except Exception as error:
-            _log(error)
-            return {"message": said(error)}
-
-    return answered
-
-
-def _report(studio: Studio, pngs: Any) -> Json:
-    urls = pngs if isinstance(pngs, list) else []
-    if not 0 < len(urls) <= 60:
-        raise UserError(f"a report must have 1 to 60 pictures, but {len(urls)} were chosen")
-    records = [dropped.read(studio, url)[0] for url in urls]
-    name, data = report([(record, load(record.model.name, **studio.loading).defaults) for record in records])
-    kind = "text/markdown" if name.endswith(".md") else "application/zip"
-    return {"name": name, "url": data_url(data).replace("image/png", kind, 1)}
-
-
-def _log(error: Exception) -> None:
+def log_fault(error: Exception) -> None:
     """What nobody foresaw is said in the terminal of the studio."""
     if not isinstance(error, UserError | Stopped):
         traceback.print_exception(error)

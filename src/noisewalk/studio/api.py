@@ -23,9 +23,10 @@ from ..techniques import TECHNIQUES
 from .fields import kind_of, numbers, shown
 from .forms import request_of
 from .limits import Limits
-from .runner import Stopped, finish
+from .line import Stopped
+from .runner import finish
 from .share import command
-from .studio import QUEUE, Studio
+from .studio import Studio
 
 ENDPOINTS = ("generate", "edit", "inpaint", "anagram", "hybrid")
 LEFT_OUT = ("upsample_steps", "upsample_guidance_scale", "noise_level", "seeds")
@@ -58,7 +59,7 @@ def endpoints(studio: Studio) -> None:
             outputs = [gr.Image(type="filepath", label="picture"), gr.Textbox(label="command")]
             button = gr.Button(technique)
         names = [*(f.name for f in offered), "model"]
-        how = {"concurrency_id": QUEUE, "concurrency_limit": 1, "api_name": technique, "api_visibility": "public"}
+        how = {"concurrency_limit": None, "api_name": technique, "api_visibility": "public"}
         button.click(
             endpoint(studio, technique, offered, names), inputs, outputs, api_description=description(technique), **how
         )
@@ -70,7 +71,7 @@ def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: l
     pictures = [f.name for f in offered if f.metadata.get("role")]
     listed = {f.name: kind_of(spec, f.name).item for f in offered if f.name not in pictures and kind_of(spec, f.name).several}
 
-    def called(*values: Any) -> tuple[str, str]:
+    def called(request: gr.Request, *values: Any) -> tuple[str, str]:
         given = {name: _given(value) for name, value in zip(names, values, strict=True) if value not in (None, "", [], ())}
         name = str(given.pop("model", "auto"))
         for f in offered:
@@ -81,8 +82,8 @@ def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: l
             given |= {name: numbers(name, given[name], item) for name, item in lines.items()}
             given |= {name: uploaded(given[name], studio.limits) for name in pictures if name in given}
             asked = request_of(technique, given, studio.limits)
-            model = studio.model(name, asked)
-            with studio.control() as control:
+            with studio.device(str(request.session_hash or "")) as control:
+                model = studio.model(name, asked)
                 ended = finish(technique, asked, model, control)
             if ended.result is None or ended.why:
                 raise UserError(f"{ended.why}; ask for fewer steps or pictures")
@@ -94,10 +95,9 @@ def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: l
             file.write(png)
         return file.name, command(technique, asked, model.name, model.defaults)
 
-    parameters = [
-        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Any) for name in names
-    ]
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, plain, default=None, annotation=Any) for name in names]
+    called.__signature__ = inspect.Signature([inspect.Parameter("request", plain), *parameters])  # type: ignore[attr-defined]
     called.__name__ = technique
     called.__doc__ = description(technique)
     return called
@@ -129,6 +129,20 @@ def _input(technique: str, f: Field[Any], limits: Limits) -> Any:
     if kind.item is str:
         return gr.Textbox(value, label=f.name)
     return gr.Number(value, label=f.name, precision=0 if kind.item is int else None)
+
+
+def show_pictures(mcp: Any) -> None:
+    """Let Gradio's MCP server answer with pictures: it takes several outputs for one, and writes them as text.
+
+    Args:
+        mcp: the server.
+    """
+    content = mcp.postprocess_output_data
+
+    def outputs(data: Any, root_url: str) -> Any:
+        return content(data[0] if len(data) == 1 and isinstance(data[0], list | tuple) else data, root_url)
+
+    mcp.postprocess_output_data = outputs
 
 
 def sweep(folder: Path, most: int) -> None:

@@ -19,8 +19,9 @@ SCRIPTS = ("pad.js", "viewer.js", "history.js", "page.js")
 
 def scripts() -> str:
     """All scripts of the page, for its head."""
-    folder = files(__package__) / "static"
-    return "\n".join(f"<script>\n{(folder / name).read_text()}\n</script>" for name in SCRIPTS)
+    turning = files("noisewalk.documents") / "templates" / "turning.js"
+    texts = [path.read_text() for path in (turning, *(files(__package__) / "static" / name for name in SCRIPTS))]
+    return "\n".join(f"<script>\n{text}\n</script>" for text in texts)
 
 
 def style() -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from .forms import SLOTS, Form
+from .controls import SLOTS
+from .forms import Form
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,16 @@ class Dial:
     beside: str
     write: Callable[[Sequence[float], Sequence[str]], str]
 
-    def connect(self, form: Form, walking: Any, inputs: list[Any], viewer: Any, how: dict[str, Any]) -> None:
-        """Write the field and walk again whenever a slider is moved; of several moves, the last one counts."""
+    def connect(
+        self, form: Form, stop: Callable[..., None], walking: Any, inputs: list[Any], viewer: Any, how: dict[str, Any]
+    ) -> None:
+        """Stop the walk, write the field and walk again whenever a slider is moved; of several moves, the last one counts."""
         (box,) = form.named(self.target)
         beside = form.named(self.beside) if self.beside else ()
         count = len(self.sliders)
 
-        def written(*values: Any) -> str:
+        def written(request: gr.Request, *values: Any) -> str:
+            stop(request)
             return self.write(values[:count], values[count:])
 
         private = {"api_visibility": "private", "show_progress": "hidden", "queue": False}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from ..run.replay import replay
 from ..techniques.view_files import FILE
 from .limits import check
 from .pictures import data_url, from_url
-from .runner import finish
+from .runner import finish, watched
 from .studio import Studio
 
 NAME = "this PNG"
@@ -59,15 +58,15 @@ def restored(studio: Studio, url: Any) -> tuple[Record, Any]:
     return record, record.request
 
 
-def replayed(studio: Studio, url: Any) -> str:
+def replayed(studio: Studio, url: Any, session: str) -> str:
     """What comes of making a dropped picture again, in a sentence.
 
     Raises:
         UserError: see `read`.
     """
     record, png = read(studio, url)
-    with studio.control() as control, studio.device(control), _file(studio, png) as path:
-        again = replay(path, model=studio.watched(load(record.model.name, dtype=record.model.dtype), control))
+    with studio.device(session) as control, _file(studio, png) as path:
+        again = replay(path, model=watched(load(record.model.name, dtype=record.model.dtype), control))
     notes = "".join(f" Note: {text}." for text in again.warnings)
     if again.agrees:
         return f"Made again: every pixel is the same.{notes}"
@@ -76,15 +75,15 @@ def replayed(studio: Studio, url: Any) -> str:
     return f"Made again: {again.share_different:.1%} of the pixels differ, by at most {again.max_difference} of 255.{notes}"
 
 
-def filmstrip(studio: Studio, url: Any) -> dict[str, str]:
+def filmstrip(studio: Studio, url: Any, session: str) -> dict[str, str]:
     """The filmstrip of a picture's walk, as a download.
 
     Raises:
         UserError: see `read`; or nothing was walked.
     """
     record, _ = read(studio, url)
-    model = load(record.model.name, dtype=record.model.dtype)
-    with studio.control() as control:
+    with studio.device(session) as control:
+        model = load(record.model.name, dtype=record.model.dtype)
         ended = finish(record.verb, record.request, model, control)
     walked = [panel for panel in ended.result.panels if len(panel.states) > 1] if ended.result else []
     if not walked:
@@ -107,7 +106,7 @@ def film(studio: Studio, url: Any) -> dict[str, str]:
             data = target.read_bytes()
         finally:
             target.unlink(missing_ok=True)
-    return {"name": f"{record.verb}.gif", "url": "data:image/gif;base64," + base64.b64encode(data).decode()}
+    return {"name": f"{record.verb}.gif", "url": data_url(data, "image/gif")}
 
 
 @contextmanager

@@ -5,45 +5,19 @@ A new technique therefore needs no line here: its row in `TECHNIQUES` is enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from ..errors import UserError
-from ..guidance.views import VIEWS
-from ..images import encode_png
 from ..models.pretrained import Defaults
 from ..techniques import TECHNIQUES
 from ..techniques.spec import Request, checked
-from .components import on_pad, pad
-from .fields import Kind, folded, kind_of, numbers, shown, with_default
+from .controls import Control, field_control, pad_control
+from .fields import folded, shown, with_default
 from .limits import Limits, check
-from .pictures import data_url
-
-SLOTS = 4
-"""Inputs of a field of several texts."""
-MOST_NUMBER = 2**53 - 1
-"""The largest whole number that a browser keeps exactly."""
-
-
-@dataclass(frozen=True)
-class Control:
-    """What a field of a request, or a picture and its mask together, is on the page.
-
-    Args:
-        names: of the fields.
-        components: of the page.
-        read: values of the components -> values of the fields; a field that is left out keeps its default.
-        write: values of the fields -> values of the components.
-    """
-
-    names: tuple[str, ...]
-    components: tuple[Any, ...]
-    read: Callable[[Sequence[Any]], dict[str, Any]]
-    write: Callable[[Mapping[str, Any]], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -109,14 +83,14 @@ def build(technique: str, limits: Limits) -> Form:
     """The controls of a technique, made in the `gr.Blocks` that is open."""
     spec = TECHNIQUES[technique].spec
     roles = {f.name: f.metadata["role"] for f in fields(spec) if f.metadata.get("role")}
-    controls = [_pad(technique, roles, limits)] if roles else []
+    controls = [pad_control(technique, roles, limits)] if roles else []
     plain = [f for f in fields(spec) if f.name not in roles]
     ordered = sorted(plain, key=lambda f: (not f.metadata.get("positional"), f.name != "prompt"))
     with gr.Row(elem_classes="fields"):
-        controls += [_control(technique, f, limits) for f in ordered if not folded(spec, f)]
+        controls += [field_control(technique, f, limits) for f in ordered if not folded(spec, f)]
     if any(folded(spec, f) for f in ordered):
         with gr.Accordion("Advanced", open=False), gr.Row(elem_classes="fields"):
-            controls += [_control(technique, f, limits) for f in ordered if folded(spec, f)]
+            controls += [field_control(technique, f, limits) for f in ordered if folded(spec, f)]
     return Form(technique, tuple(controls), limits)
 
 
@@ -133,119 +107,3 @@ def placeholders(form: Form, defaults: Defaults) -> list[Any]:
         else:
             updates.append(gr.update(placeholder=shown(value)))
     return updates
-
-
-def _pad(technique: str, roles: Mapping[str, str], limits: Limits) -> Control:
-    """One canvas for the picture and the mask of a technique."""
-    by_role = {role: name for name, role in roles.items()}
-    canvas = pad(kind="both" if len(roles) > 1 else next(iter(roles.values())), limits=limits, elem_id=f"{technique}-pad")
-
-    def read(values: Sequence[Any]) -> dict[str, Any]:
-        given = on_pad(values[0], limits)
-        return {name: given[role] for role, name in by_role.items() if role in given}
-
-    def write(held: Mapping[str, Any]) -> list[Any]:
-        made = {role: held[name].image for role, name in by_role.items() if held.get(name) is not None}
-        return [{role: data_url(encode_png(image)) for role, image in made.items()}]
-
-    return Control(tuple(roles), (canvas,), read, write)
-
-
-def _control(technique: str, f: Field[Any], limits: Limits) -> Control:
-    kind, ident = kind_of(TECHNIQUES[technique].spec, f.name), f"{technique}-{f.name}"
-    label, info, choices = f.name.replace("_", " "), f.metadata["help"], list(f.metadata.get("choices") or ())
-    if f.name == "views":
-        choices = list(VIEWS)
-    if kind.several and kind.item is str:
-        return _texts(f, ident, label, info, choices)
-    if kind.several:
-        return _numbers(f, kind, ident, label, info)
-    component: Any
-    if choices:
-        offered = with_default(choices, "default") if kind.optional and f.default is None else choices
-        component = gr.Dropdown(offered, value="" if f.default is None else f.default, label=label, info=info, elem_id=ident)
-    elif kind.item is bool:
-        component = gr.Checkbox(bool(f.default), label=label, info=info, elem_id=ident)
-    elif kind.optional and kind.item is not str:
-        return _optional_number(f, kind, ident, label, info)
-    elif kind.item is str:
-        value = "" if f.default is MISSING else f.default
-        classes = ["prompt"] if f.metadata.get("positional") or "prompt" in f.name else []
-        common = {"label": label, "info": info, "max_length": limits.prompt, "elem_id": ident}
-        component = gr.Textbox(value, max_lines=1, elem_classes=classes, **common)
-    else:
-        component = _number(f, kind, ident, label, info)
-    return Control((f.name,), (component,), _reader(f, kind), lambda held: [_for_browser(held[f.name])])
-
-
-def _number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Any:
-    least, most = f.metadata.get("least"), f.metadata.get("most")
-    value = None if f.default is MISSING else f.default
-    bounds = {"minimum": least, "maximum": None if most is None else min(most, MOST_NUMBER)}
-    precision = 0 if kind.item is int else None
-    return gr.Number(value, label=label, info=info, precision=precision, placeholder="the model's", elem_id=ident, **bounds)
-
-
-def _optional_number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Control:
-    """A number that may be left to the model: a text box, because a browser's box for numbers fills with 0 when it is empty."""
-    value = "" if f.default is None else shown(f.default)
-    hint = f.metadata.get("unset") or "the model's"
-    box = gr.Textbox(value, label=label, info=info, placeholder=hint, max_lines=1, max_length=40, elem_id=ident)
-
-    def read(values: Sequence[Any]) -> dict[str, Any]:
-        if not (values[0] or "").strip():
-            return {}
-        given = numbers(f.name, values[0], kind.item)
-        if len(given) != 1:
-            raise UserError(f"--{f.name.replace('_', '-')} must be one number, but '{values[0][:60]}' was given")
-        return {f.name: given[0]}
-
-    return Control((f.name,), (box,), read, lambda held: ["" if held[f.name] is None else shown(held[f.name])])
-
-
-def _reader(f: Field[Any], kind: Kind) -> Callable[[Sequence[Any]], dict[str, Any]]:
-    def read(values: Sequence[Any]) -> dict[str, Any]:
-        value = values[0]
-        if value is None or (value == "" and kind.optional):
-            return {f.name: ""} if kind.item is str and not kind.optional else {}
-        return {f.name: value}
-
-    return read
-
-
-def _texts(f: Field[Any], ident: str, label: str, info: str, choices: list[str]) -> Control:
-    """A field of several texts: some inputs, of which those that are empty do not count."""
-    default = list(f.default) if isinstance(f.default, tuple) else []
-    made: list[Any] = []
-    for i in range(SLOTS):
-        value, name = default[i] if i < len(default) else "", f"{label.removesuffix('s')} {i + 1}"
-        common = {"label": name, "info": info if i == 0 else None, "elem_id": f"{ident}-{i + 1}"}
-        if choices:
-            made.append(gr.Dropdown(["", *choices], value=value, allow_custom_value=True, **common))
-        else:
-            made.append(gr.Textbox(value, max_lines=1, elem_classes="prompt", **common))
-
-    def read(values: Sequence[Any]) -> dict[str, Any]:
-        given = tuple(text for text in values if text)
-        return {f.name: given} if given or f.default is MISSING else {}
-
-    def write(held: Mapping[str, Any]) -> list[Any]:
-        return [*held[f.name][:SLOTS], *[""] * (SLOTS - len(held[f.name]))]
-
-    return Control((f.name,), tuple(made), read, write)
-
-
-def _numbers(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Control:
-    """A field of several numbers: one line, with spaces or commas between them."""
-    default = "" if not isinstance(f.default, tuple) else shown(f.default)
-    box = gr.Textbox(default, label=label, info=info, placeholder="numbers with spaces", max_lines=1, elem_id=ident)
-
-    def read(values: Sequence[Any]) -> dict[str, Any]:
-        return {f.name: numbers(f.name, values[0], kind.item)} if values[0] and values[0].strip() else {}
-
-    return Control((f.name,), (box,), read, lambda held: [shown(held[f.name] or ())])
-
-
-def _for_browser(value: Any) -> Any:
-    """What a component can hold: an empty text for a choice that is left to the model is None elsewhere too."""
-    return value if not isinstance(value, Image.Image) else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from starlette.responses import PlainTextResponse
@@ -59,6 +62,9 @@ class Guard:
                 await PlainTextResponse(refusal, 413)(scope, receive, send)
                 return
             receive = _again(body, receive)
+        elif path == f"{API}/queue/data":
+            session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+            receive = _until_gone(receive, partial(self.studio.line.stop, session, why="the page was closed"))
         await self.app(scope, receive, _with_policy(send))
 
     async def _body(self, receive: Receive) -> bytes | None:
@@ -123,6 +129,18 @@ def _again(body: bytes, receive: Receive) -> Receive:
             return await receive()
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
+
+    return received
+
+
+def _until_gone(receive: Receive, gone: Callable[[], None]) -> Receive:
+    """The same messages; `gone` is called when the client leaves before it has its answer."""
+
+    async def received() -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            gone()
+        return message
 
     return received
 

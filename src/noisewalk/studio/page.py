@@ -14,14 +14,15 @@ from .api import endpoints
 from .components import scripted
 from .dials import dials
 from .forms import Form, build
-from .studio import QUEUE, Studio
+from .history import asking, restoring
+from .studio import Studio
 from .teach import lesson
 
 MOST_WORDS = 4000
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Of events that only the page needs."""
-ALONE: dict[str, Any] = {**PRIVATE, "concurrency_id": QUEUE, "concurrency_limit": 1, "show_progress": "minimal"}
-"""Of events that compute: one at a time, for the whole studio; the page shows their place in the queue."""
+COMPUTING: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
+"""Of events that compute: they wait in the studio's own line."""
 
 
 def page(studio: Studio) -> gr.Blocks:
@@ -29,7 +30,7 @@ def page(studio: Studio) -> gr.Blocks:
     forms: dict[str, tuple[Form, Any]] = {}
     with gr.Blocks(title="noisewalk studio", analytics_enabled=False, delete_cache=(60, 600)) as blocks:
         gr.HTML(heading())
-        teaching = gr.Checkbox(True, label="Teaching mode: equations that follow the walk")
+        teaching = gr.Checkbox(True, label="Teaching mode: equations that follow the walk", elem_classes="nw-teaching")
         teaching.change(None, teaching, js="(on) => { document.body.classList.toggle('nw-plain', !on); }", **PRIVATE)
         with gr.Tabs() as tabs:
             for technique in TECHNIQUES:
@@ -49,7 +50,8 @@ def heading() -> str:
     digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     options = "".join(f"<option value='{html.escape(word, quote=True)}'></option>" for word in [*digits, *words][:MOST_WORDS])
     return (
-        "<h1>noisewalk studio</h1><p>A picture is a walk down a list of noise levels. Choose a technique and watch it walk.</p>"
+        "<div class='nw-head'><h1>noisewalk studio</h1>"
+        "<p>A picture is a walk down a list of noise levels. Choose a technique and watch it walk.</p></div>"
         f"<datalist id='nw-known'>{options}</datalist>"
     )
 
@@ -66,17 +68,17 @@ def technique_tab(studio: Studio, technique: str) -> tuple[Form, Any]:
                     run = gr.Button("Run", variant="primary", elem_id=f"{technique}-run")
                     stop = gr.Button("Stop", elem_id=f"{technique}-stop")
             with gr.Column(scale=6, min_width=320):
-                viewer = scripted("noisewalkViewer", {}, elem_id=f"{technique}-viewer")
                 made = dials(technique)
+                viewer = scripted("noisewalkViewer", {}, elem_id=f"{technique}-viewer")
                 if any(form.named(name) for name in ("prompt", "prompts", "far")):
                     search(studio, form, model)
         inputs, walking = [model, *form.components], actions.walking(studio, form)
-        run.click(walking, inputs, viewer, trigger_mode="once", **ALONE)
-        stop.click(actions.stopping(studio), None, None, queue=False, **PRIVATE)
+        run.click(walking, inputs, viewer, trigger_mode="multiple", **COMPUTING)
+        stop.click(actions.stopping(studio, technique), None, None, queue=False, **PRIVATE)
         for box in (*form.named("prompt"), *form.named("prompts"), *form.named("far"), *form.named("near")):
-            box.submit(walking, inputs, viewer, trigger_mode="once", **ALONE)
+            box.submit(walking, inputs, viewer, trigger_mode="multiple", **COMPUTING)
         for dial in made:
-            dial.connect(form, walking, inputs, viewer, ALONE)
+            dial.connect(form, actions.stopping(studio, technique), walking, inputs, viewer, COMPUTING)
         model.change(actions.new_defaults(studio, form), model, form.components, **PRIVATE)
     return form, model
 
@@ -97,8 +99,10 @@ def search(studio: Studio, form: Form, model: Any) -> None:
             go = gr.Button("Search", elem_id=f"{technique}-search")
             stop = gr.Button("Stop the search")
         gallery = scripted("noisewalkGallery", {}, elem_id=f"{technique}-gallery")
-        go.click(actions.searching(studio, form), [seeds, rank, model, *form.components], gallery, trigger_mode="once", **ALONE)
-        stop.click(actions.stopping(studio), None, None, queue=False, **PRIVATE)
+        go.click(
+            actions.searching(studio, form), [seeds, rank, model, *form.components], gallery, trigger_mode="once", **COMPUTING
+        )
+        stop.click(actions.stopping(studio, f"{technique} search"), None, None, queue=False, **PRIVATE)
         gallery.open(actions.opened, gallery, [*form.named("seed"), *form.named("num")], **PRIVATE).then(
             None, None, None, js=f"() => document.querySelector('#{technique}-run').click()", **PRIVATE
         )
@@ -106,7 +110,7 @@ def search(studio: Studio, form: Form, model: Any) -> None:
             suggest = gr.Button("Suggest partners for the first prompt")
             partners = gr.Radio([], label="partners, the best first", visible=False)
             ask = [model, form.named("prompts")[0], form.named("views")[1]]
-            suggest.click(actions.suggesting(studio), ask, partners, **ALONE | {"show_progress": "full"})
+            suggest.click(actions.suggesting(studio), ask, partners, **COMPUTING | {"show_progress": "full"})
             partners.input(lambda partner: partner, partners, form.named("prompts")[1], **PRIVATE)
 
 
@@ -129,8 +133,8 @@ def training(studio: Studio) -> None:
             go = gr.Button("Train", variant="primary", elem_id="train-run")
             stop = gr.Button("Stop", elem_id="train-stop")
         gallery = scripted("noisewalkGallery", {}, elem_id="train-gallery")
-    go.click(actions.training(studio), [objective, classes, epochs, minutes, seed], gallery, trigger_mode="once", **ALONE)
-    stop.click(actions.stopping(studio), None, None, queue=False, **PRIVATE)
+    go.click(actions.training(studio), [objective, classes, epochs, minutes, seed], gallery, trigger_mode="once", **COMPUTING)
+    stop.click(actions.stopping(studio, "train"), None, None, queue=False, **PRIVATE)
 
 
 def history(studio: Studio, tabs: Any, forms: dict[str, tuple[Form, Any]]) -> None:
@@ -138,9 +142,9 @@ def history(studio: Studio, tabs: Any, forms: dict[str, tuple[Form, Any]]) -> No
     kept = scripted("noisewalkHistory", {}, most=studio.limits.upload, elem_id="history")
     targets = [part for form, model in forms.values() for part in (model, *form.components)]
     kept.restore(
-        actions.restoring(studio, {technique: form for technique, (form, _) in forms.items()}),
+        restoring(studio, {technique: form for technique, (form, _) in forms.items()}),
         kept,
         [kept, tabs, *targets],
-        **ALONE,
+        **COMPUTING,
     )
-    kept.ask(actions.asking(studio), kept, kept, **ALONE)
+    kept.ask(asking(studio), kept, kept, **COMPUTING)

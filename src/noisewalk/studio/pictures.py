@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,15 +17,14 @@ from ..images import encode_png, open_bytes, to_image
 from ..report.figures import spread
 from .limits import Limits
 
-PREFIX = "data:image/png;base64,"
 COLUMNS = 32
 MOST_PIXELS = 6_000_000
 """Pixels of all frames of one walk together; of a longer walk, evenly spaced frames are shown."""
 
 
-def data_url(png: bytes) -> str:
-    """PNG bytes as a data URL."""
-    return PREFIX + base64.b64encode(png).decode()
+def data_url(data: bytes, kind: str = "image/png") -> str:
+    """The bytes of a file as a data URL."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def picture_url(x: Tensor) -> str:
@@ -68,11 +66,6 @@ def tiled(x: Tensor, columns: int) -> Tensor:
     filled = torch.cat([x, torch.ones(rows * columns - num, channels, height, width, dtype=x.dtype, device=x.device)])
     grid = filled.view(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)
     return grid.reshape(channels, rows * height, columns * width)
-
-
-def sheet_url(x: Tensor) -> str:
-    """A batch (N, C, H, W) as one picture, as square as it can be."""
-    return picture_url(tiled(x, math.ceil(math.sqrt(len(x)))))
 
 
 def strip(pictures: Sequence[Tensor]) -> dict[str, Any]:

@@ -35,6 +35,9 @@ CONTRAST = {
     "button_primary_background_fill_hover_dark": "#1e40af",
 }
 """Colours that are easier to read than the theme's."""
+FONT = ["system-ui", "sans-serif"]
+PATIENCE = 30.0
+"""Seconds that whoever computes has to heed the end of the studio; one network call takes less."""
 OFFERED = ("emoji", "digits")
 """Models that every studio offers."""
 
@@ -92,7 +95,7 @@ class Running:
 
     def close(self) -> None:
         """Stop what is walked, and it; remove its files."""
-        self.studio.end()
+        self.studio.line.end(PATIENCE)
         self.blocks.close(verbose=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -138,8 +141,10 @@ def _launched(options: Options, folder: Path, check: Callable[[str, str], bool] 
     from starlette.middleware import Middleware
 
     from ..models.zoo import load
+    from .api import show_pictures
     from .components import scripts, style
     from .guard import Guard
+    from .line import Line
     from .page import page
     from .studio import Studio
 
@@ -149,22 +154,24 @@ def _launched(options: Options, folder: Path, check: Callable[[str, str], bool] 
     for name in (*own, *options.allow_model):
         load(name, **asked)  # what is missing is said now, and not to the first visitor
     limits = LIMITS[options.limits]
-    studio = Studio(models, limits, folder, options.queue, asked)
+    studio = Studio(models, limits, folder, asked, Line(options.queue))
     blocks = page(studio)
     blocks.queue(max_size=options.queue, default_concurrency_limit=4, api_open=False)
-    theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(**CONTRAST)
+    theme = gr.themes.Default(primary_hue="blue", font=FONT, font_mono=["ui-monospace", "monospace"]).set(**CONTRAST)
     try:
         blocks.launch(
             server_name=options.host, server_port=options.port or None, share=options.share, auth=check, quiet=True,
             prevent_thread_lock=True, inbrowser=options.open, theme=theme, css=style(), head=scripts(), ssr_mode=False,
             allowed_paths=[], max_file_size=limits.upload, mcp_server=True, footer_links=["api"], enable_monitoring=False,
-            pwa=False, state_session_capacity=200, app_kwargs={"middleware": [Middleware(Guard, studio=studio)]},
+            pwa=False, max_threads=options.queue + 40, state_session_capacity=200,
+            app_kwargs={"middleware": [Middleware(Guard, studio=studio)]},
         )  # fmt: skip
     except OSError as error:
         raise UserError(
             f"the studio cannot listen at {options.host}:{options.port} ({error}); choose another --port"
         ) from error
-    threading.Thread(target=studio.load_all, daemon=True).start()
+    show_pictures(blocks.mcp_server_obj)
+    threading.Thread(target=studio.warm_up, daemon=True).start()
     if options.host not in ("127.0.0.1", "localhost", "::1") and not options.auth:
         log.warning("everybody who reaches %s can use this studio; --auth USER:FILE asks for a password", options.host)
     log.info("the studio is at %s (Ctrl-C stops it)", blocks.share_url or blocks.local_url)

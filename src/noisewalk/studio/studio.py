@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,10 @@ from typing import Any
 from ..errors import UserError, shorten
 from ..models.pretrained import Pretrained
 from ..models.zoo import load
+from ..techniques.requests import Anagram
 from .limits import Limits
-from .runner import DEVICE, Control, Stops, chosen_model, watched
-
-PATIENCE = 30.0
-"""Seconds that whoever computes has to heed the end of the studio; one network call takes less."""
-QUEUE = "walk"
-"""The queue of everything that computes: one at a time, in the order in which it was asked for."""
+from .line import Control, Line, Stopped
+from .runner import chosen_model, finish
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,16 +26,15 @@ class Studio:
         models: that may be used, the first one first in the list.
         limits: of a request.
         folder: for all temporary files.
-        queue: requests that may wait.
         loading: further options of `load`.
+        line: before the device.
     """
 
     models: tuple[str, ...]
     limits: Limits
     folder: Path
-    queue: int = 32
     loading: dict[str, Any] = field(default_factory=dict)
-    stops: Stops = field(default_factory=Stops)
+    line: Line = field(default_factory=lambda: Line(32))
 
     def allow(self, name: str) -> None:
         """See that a model may be used.
@@ -65,40 +60,32 @@ class Studio:
         return load(meant, **self.loading)
 
     @contextmanager
-    def control(self, session: str = "") -> Iterator[Control]:
-        """What watches the network calls of one request.
+    def control(self, session: str, name: str = "") -> Iterator[Control]:
+        """A place in the line, for one request.
 
         Args:
-            session: whose button stops it; "" if it has none.
+            session: who asks; whoever has none is nobody else.
+            name: of what is asked for, by which it can be stopped.
+
+        Raises:
+            UserError: the line is full.
         """
-        own = session or secrets.token_hex(16)
-        control = self.stops.begin(own, self.limits.seconds)
+        control = self.line.join(session or secrets.token_hex(16), name, self.limits.seconds)
         try:
             yield control
         finally:
-            self.stops.end(own, control)
-
-    def load_all(self) -> None:
-        """Load the models before they are needed, unless the studio ends first."""
-        for name in self.models:
-            with DEVICE:
-                if self.stops.over:
-                    return
-                load(name, **self.loading)
-
-    def end(self) -> None:
-        """Stop all that is walked, and wait until the device is free."""
-        self.stops.stop_all()
-        if DEVICE.acquire(timeout=PATIENCE):
-            DEVICE.release()
-
-    def watched(self, model: Pretrained, control: Control) -> Pretrained:
-        """A model under a control."""
-        return watched(model, control)
+            self.line.leave(control)
 
     @contextmanager
-    def device(self, control: Control) -> Iterator[None]:
-        """Held by who walks without `walk`; its time begins when it has the device."""
-        with DEVICE:
-            control.began = time.monotonic()
-            yield
+    def device(self, session: str, name: str = "") -> Iterator[Control]:
+        """The same, once it has the device."""
+        with self.control(session, name) as control:
+            for _ in self.line.places(control):
+                pass
+            yield control
+
+    def warm_up(self) -> None:
+        """Load the models and make a step of each before they are needed, unless the studio ends first."""
+        for name in self.models:
+            with suppress(UserError, Stopped), self.device("") as control:
+                finish("anagram", Anagram(("", ""), steps=1), load(name, **self.loading), control)

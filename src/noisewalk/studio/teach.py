@@ -37,9 +37,9 @@ def lesson(technique: str) -> str:
     return (
         f"<div class='nw-teach'><p>{html.escape(first)} {html.escape(SECOND.get(technique, GENERAL))}</p>"
         f"<code class='nw-equation'>{marked(equation)}</code>"
-        "<p>Underlined: <span class='nw-equation'>"
+        "<div class='nw-legend'><p>Underlined: <span class='nw-equation'>"
         "<span data-term='level'>the level</span>, <span data-term='prediction'>the prediction</span>, "
-        "<span data-term='step'>the step</span></span></p><p class='nw-now' aria-hidden='true'></p></div>"
+        "<span data-term='step'>the step</span></span></p><p class='nw-now' aria-hidden='true'></p></div></div>"
     )
 
 

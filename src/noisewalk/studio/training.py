@@ -23,8 +23,8 @@ from ..techniques.generate import Generate
 from ..training.loop import TrainState, start, train
 from ..training.recipe_type import Recipe
 from .limits import check_seconds
+from .line import Control, Stopped
 from .pictures import data_url
-from .runner import Control, Stopped
 from .studio import Studio
 
 EVERY, SAMPLES = 0.25, 8.0

@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import torch
+import msgspec
+from torch import Tensor
 
-from ..guidance.views import View
+from ..documents.illusions import turn
 from ..images import encode_png, to_image
-from ..report.animate import frame, motion_of
-from ..run.film import ease
 from ..run.make import Stepped
 from ..run.record import FIGURE, PictureRecord
 from ..run.result import FinishedPanel, Result
 from ..techniques.requests import Anagram
 from ..techniques.spec import seeds
-from ..techniques.view_files import find_views
-from .pictures import chosen, data_url, picture_url, sheet_url, strip
-from .runner import Control
+from .line import Control
+from .pictures import chosen, data_url, picture_url, strip
+from .preview import Preview, fitted, preview_url, projected
 from .share import entry
 
-FRAMES, SIDE = 16, 112
-"""Frames of a view's motion, and the least side of its picture, pixels."""
 MOST_SHOWN = 36
 """Pictures that are shown one by one."""
 
 
-def waiting(text: str) -> dict[str, Any]:
-    """Before the first step."""
-    return {"phase": "waiting", "message": text}
+def waiting(place: int) -> dict[str, Any]:
+    """A place in the queue; 1 is the next."""
+    return {"phase": "waiting", "message": "You are next." if place == 1 else f"You are number {place} in the queue."}
 
 
-def stepped(event: Stepped, control: Control, seconds: float) -> dict[str, Any]:
+def stepped(event: Stepped, preview: Preview, control: Control, seconds: float) -> dict[str, Any]:
     """A step: x_t and x0 as they are now, the level that was reached, how far it is and how long it will take."""
-    panel, state = event.panel, event.state
-    x0 = panel.decode(state.x0)
-    x_t = state.x_t if state.x_t.shape == x0.shape else x0  # decoding x_t of a latent model would cost as much again
+    x_t, x0 = preview(event.state.x_t, event.state.x0)
     left = seconds / event.done * (event.total - event.done)
     return {
         "phase": "walking",
-        "label": panel.label,
-        "x0": sheet_url(x0.clamp(-1, 1)),
-        "xt": sheet_url(x_t.clamp(-1, 1)),
+        "label": event.panel.label,
+        "x0": preview_url(x0),
+        "xt": preview_url(x_t),
         "done": event.done,
         "total": event.total,
         "calls": control.calls,
         "left": round(left, 1),
-        "level": level(state.level),
-        "step": state.step + 1,
+        "level": level(event.state.level),
+        "step": event.state.step + 1,
     }
 
 
@@ -68,6 +62,7 @@ def ended(result: Result | None, why: str, control: Control, seconds: float) -> 
         "shown": exhibits(result),
         "walks": [walked(panel) for panel in result.panels if len(panel.states) > 1],
         "far": picture_url(result.shown[-1].x[0].clamp(-1, 1)) if result.technique in ("hybrid", "inverse") else "",
+        "turn": turned(result),
         "entries": entries(result),
     }
 
@@ -84,36 +79,31 @@ def exhibits(result: Result) -> list[dict[str, str]]:
 
 
 def walked(panel: FinishedPanel) -> dict[str, Any]:
-    """All steps of a walk, of its first picture: x_t, x0 and the level of each."""
+    """All steps of a walk, of its first picture: x_t, x0 and the level of each. Latents are shown by a linear map."""
     states = panel.states
-    decode = panel.panel.decode
-    _, height, width = decode(states[-1].x0[:1]).shape[1:]
+    _, _, height, width = states[-1].x0.shape
     kept = [states[i] for i in chosen(len(states), height, width)]
+    weights = None if states[-1].x_t.shape == panel.x.shape else fitted(states[-1].x_t[:1], panel.x[:1])
+
+    def picture(x: Tensor) -> Tensor:
+        return (x[:1] if weights is None else projected(weights, x[:1]))[0].clamp(-1, 1)
+
     return {
         "label": panel.label,
-        "xt": strip([decode(state.x_t[:1])[0].clamp(-1, 1) for state in kept]),
-        "x0": strip([decode(state.x0[:1])[0].clamp(-1, 1) for state in kept]),
+        "xt": strip([picture(state.x_t) for state in kept]),
+        "x0": strip([picture(state.x0) for state in kept]),
         "levels": [{"step": state.step + 1, **level(state.level)} for state in kept],
     }
 
 
-def turns(result: Result) -> list[dict[str, Any]]:
-    """The motion of every view of an anagram, as frames from how it is to how it is seen."""
+def turned(result: Result) -> dict[str, Any] | None:
+    """How every view of an anagram moves the picture, for the script that turns it."""
     if not isinstance(result.spec, Anagram):
-        return []
-    x = result.shown[-1].x[0].clamp(-1, 1)
-    shape = (x.shape[0], x.shape[1], x.shape[2])
-    pairs = zip(find_views(result.spec.views, shape), result.spec.prompts, strict=False)
-    return [turn(view, prompt, x, shape) for view, prompt in pairs if view.name != "identity"]
-
-
-def turn(view: View, prompt: str, x: torch.Tensor, shape: tuple[int, int, int]) -> dict[str, Any]:
-    """The motion of one view."""
-    seen, motion = view.forward(x[None])[0], motion_of(view, *shape)
-    scale = max(1, math.ceil(SIDE / shape[2]))
-    steps = [ease(i / (FRAMES - 1)) for i in range(FRAMES)]
-    drawn = [torch.from_numpy(frame(x, seen, motion, s, scale)).permute(2, 0, 1).float() / 127.5 - 1 for s in steps]
-    return {"label": f"{view.name}: {prompt}", **strip(drawn)}
+        return None
+    made, files = turn("turn", "", result.shown[-1].x[0].clamp(-1, 1), list(result.spec.views), list(result.spec.prompts))
+    urls = {name: data_url(data, "image/webp") for name, data in files.items()}
+    looks = [msgspec.to_builtins(look) | {"src": urls.get(look.file, "")} for look in made.looks if look.name != "identity"]
+    return {"src": urls[made.file], "looks": looks}
 
 
 def entries(result: Result) -> list[dict[str, Any]]:

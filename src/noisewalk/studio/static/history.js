@@ -68,7 +68,10 @@ function noisewalkHistory(element, props, trigger, watch) {
     ];
     return dom("article", {}, tick, dom("img", { src: each.small, alt: each.title }), dom("div", {}, dom("strong", {}, each.title), dom("code", {}, each.command), dom("div", { class: "nw-tools" }, ...buttons)));
   };
-  const draw = () => list.replaceChildren(...noisewalkEntries.map(item));
+  const draw = () => {
+    list.replaceChildren(...noisewalkEntries.map(item));
+    if (!noisewalkEntries.length) list.append(dom("p", {}, "Every picture that you make is kept here until the tab is closed."));
+  };
   window.addEventListener("noisewalk-history", draw);
   draw();
   watch("value", () => {

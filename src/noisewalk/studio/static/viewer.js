@@ -5,6 +5,7 @@ const noisewalkDom = (tag, attributes = {}, ...inside) => {
   made.append(...inside);
   return made;
 };
+const noisewalkLoaded = (src) => new Promise((done) => { const image = new Image(); image.onload = () => done(image); image.src = src; });
 const noisewalkPicture = (url, caption) => noisewalkDom("figure", {}, noisewalkDom("img", { src: url, alt: caption }), noisewalkDom("figcaption", {}, caption));
 
 // One frame of a sheet of frames, on a canvas.
@@ -25,9 +26,10 @@ function noisewalkViewer(element, props, trigger, watch) {
   const dom = noisewalkDom, root = element.querySelector(".nw");
   const status = dom("p", { class: "nw-say", role: "status", "aria-live": "polite" });
   const bar = dom("progress", { max: "1", value: "0", "aria-label": "Progress" });
-  const live = dom("div", { class: "nw-live" }), after = dom("div", { class: "nw-after" }), moving = dom("div");
+  const live = dom("div", { class: "nw-live" }), after = dom("div", { class: "nw-after" });
   const xt = dom("img", { alt: "x_t, the noisy picture" }), x0 = dom("img", { alt: "x0, what the model expects" });
   live.append(dom("figure", {}, xt, dom("figcaption", {}, "x_t (now)")), dom("figure", {}, x0, dom("figcaption", {}, "x0 (expected)")));
+  root.classList.add("nw-viewer");
   root.replaceChildren(status, bar, live, after);
   live.hidden = bar.hidden = true;
   let entered = "", timer = null;
@@ -58,7 +60,8 @@ function noisewalkViewer(element, props, trigger, watch) {
     range.addEventListener("input", () => action(Number(range.value)));
     return range;
   };
-  const scrubber = (walk) => {
+  const scrubber = (walk, i, { length }) => {
+    const open = length === 1;
     const frames = [noisewalkFrame(walk.xt, "x_t at this step"), noisewalkFrame(walk.x0, "x0 at this step")];
     const text = dom("output", { class: "nw-say" });
     const go = (i) => {
@@ -68,26 +71,36 @@ function noisewalkViewer(element, props, trigger, watch) {
       teach({ level: at, step: at.step, pace: 250 });
     };
     const range = slider(`Step of ${walk.label}`, walk.levels.length, go);
-    const made = dom("section", { class: "nw-scrub" }, dom("h3", {}, `All steps: ${walk.label}`), dom("div", { class: "nw-live" }, ...frames.map((f, i) => dom("figure", {}, f.canvas, dom("figcaption", {}, i ? "x0" : "x_t")))), range, text);
+    const made = dom("details", { class: "nw-scrub", ...(open ? { open: "" } : {}) }, dom("summary", {}, `All steps: ${walk.label}`), dom("div", { class: "nw-live" }, ...frames.map((f, i) => dom("figure", {}, f.canvas, dom("figcaption", {}, i ? "x0" : "x_t")))), range, text);
     const last = walk.levels[walk.levels.length - 1];
     text.textContent = `step ${last.step} of ${last.step}; move the slider`;
     return made;
   };
-  const turning = (sheet) => {
-    const frame = noisewalkFrame(sheet, `The picture seen through ${sheet.label}`);
-    let now = 0, running = null;
-    const go = (i) => { now = i; range.value = String(i); frame.at(i); };
-    const range = slider(`How far the picture is turned: ${sheet.label}`, sheet.count, (i) => { clearInterval(running); go(i); });
+  const turning = ({ src, looks }) => looks.map((look) => {
+    const canvas = dom("canvas", { width: 416, height: 416, role: "img", "aria-label": `The picture seen through ${look.name}` });
+    const range = dom("input", { type: "range", min: "0", max: "100", value: "0", "aria-label": `How far the picture is turned: ${look.name}` });
     const turn = dom("button", { type: "button", class: "nw-turn" }, "Turn");
-    turn.addEventListener("click", () => {
-      clearInterval(running);
-      const end = now > sheet.count / 2 ? 0 : sheet.count - 1, by = end ? 1 : -1;
-      running = setInterval(() => (now === end ? clearInterval(running) : go(now + by)), 70);
+    let draw = () => {}, moving = 0;
+    Promise.all([src, ...(look.src ? [look.src] : [])].map(noisewalkLoaded)).then((images) => {
+      const { width, height } = images[0], cuts = images.map((image) => noisewalkCut(image, look, width, height));
+      draw = () => noisewalkTurned(canvas, look, cuts, width, height, noisewalkEase(range.value / 100));
+      draw();
     });
-    range.value = "0";
-    frame.at(0);
-    return dom("section", { class: "nw-turning" }, dom("h3", {}, sheet.label), frame.canvas, range, turn);
-  };
+    range.addEventListener("input", () => { cancelAnimationFrame(moving); draw(); });
+    turn.addEventListener("click", () => {
+      cancelAnimationFrame(moving);
+      const from = Number(range.value), to = from > 50 ? 0 : 100, began = performance.now();
+      const long = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 900;
+      const frame = (now) => {
+        const share = long ? Math.min(1, (now - began) / long) : 1;
+        range.value = String(from + (to - from) * share);
+        draw();
+        if (share < 1) moving = requestAnimationFrame(frame);
+      };
+      moving = requestAnimationFrame(frame);
+    });
+    return dom("section", { class: "nw-turning" }, dom("h3", {}, `${look.name}: ${look.prompt}`), canvas, range, turn);
+  });
   const distance = (url) => {
     const image = dom("img", { src: url, alt: "The hybrid image at this distance", class: "nw-far" });
     const range = dom("input", { type: "range", min: "0", max: "100", value: "0", "aria-label": "Viewing distance" });
@@ -101,7 +114,7 @@ function noisewalkViewer(element, props, trigger, watch) {
   const words = (value) => {
     if (value.phase === "walking") return `${value.label}: step ${value.done} of ${value.total}, ${value.calls} network calls, about ${value.left} s left`;
     if (value.phase === "done") return `Done in ${value.seconds} s with ${value.calls} network calls`;
-    return value.message || "";
+    return value.phase ? value.message || "" : "Press Run, and watch the walk here.";
   };
   const draw = () => {
     const value = props.value || {};
@@ -121,15 +134,19 @@ function noisewalkViewer(element, props, trigger, watch) {
     bar.hidden = true;
     if (!value.shown) return;
     const text = JSON.stringify(value.entries.map((each) => each.png.length + each.command)) + value.seconds;
-    if (text === entered) { moving.replaceChildren(...(value.turns || []).map(turning)); return; }
+    if (text === entered) return;
     entered = text;
     live.hidden = true;
     after.replaceChildren(
       dom("div", { class: "nw-shown" }, ...value.shown.map((each) => noisewalkPicture(each.url, each.caption))),
-      moving, ...(value.far ? [distance(value.far)] : []), ...(value.walks || []).map(scrubber));
-    moving.replaceChildren(...(value.turns || []).map(turning));
+      ...(value.turn ? turning(value.turn) : []), ...(value.far ? [distance(value.far)] : []), ...(value.walks || []).map(scrubber));
     noisewalkHistoryAdd(value.entries);
   };
+  element.closest(".technique")?.addEventListener("click", (event) => { // before the studio has answered
+    if (!event.target.closest("[id$='-run']")) return;
+    root.dataset.phase = "asked";
+    status.textContent = "Preparing …";
+  });
   draw();
   watch("value", draw);
 }
