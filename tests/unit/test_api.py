@@ -177,11 +177,13 @@ def test_a_model_may_be_given_by_its_name(model: nw.Pretrained) -> None:
 
 
 @pytest.mark.parametrize("technique", SPECS)
-def test_pictures_made_in_parts_are_those_made_together(model: nw.Pretrained, technique: str) -> None:
+def test_pictures_made_in_parts_are_those_made_together(technique: str) -> None:
     """All panels agree, also those of inputs; the last part has one picture.
 
-    They agree only up to rounding, because the kernel of a convolution may depend on the number of rows.
+    They agree only up to rounding, because the kernel of a convolution may depend on the number of rows. The network computes
+    in float32: in bfloat16 it would round its input to numbers that are 65,000 times as far apart.
     """
+    model = nw.load("digits", dtype="float32")
     spec = TECHNIQUES[technique].spec(*SPECS[technique], num=5, **few_steps(technique, 4))
     together, parts = run(technique, spec, model), run(technique, spec, model, batch=2)
     assert [panel.label for panel in parts.panels] == [panel.label for panel in together.panels]
