@@ -166,7 +166,7 @@ def default_name(technique: str, spec: Request, *also: object) -> str:
     words: list[str] = []
     for f in fields(spec):
         value = getattr(spec, f.name)
-        if f.metadata.get("positional") or f.name == "prompt":
+        if value is not None and (f.metadata.get("positional") or f.name == "prompt"):
             words += [Path(v).stem if f.metadata.get("role") else v for v in ([value] if isinstance(value, str) else value)]
     return f"{slug(' '.join([technique, *words]))}-seed{spec.seed}-{digest(technique, spec, *also)}"
 

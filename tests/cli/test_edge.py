@@ -22,6 +22,7 @@ from noisewalk.run.progress import tenths
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.techniques.forward import Forward
 from noisewalk.techniques.generate import Generate
+from noisewalk.techniques.requests import Inpaint
 
 EVERY = (*TECHNIQUES, *OWN)
 NASTY = {
@@ -289,6 +290,7 @@ def test_different_requests_have_different_folders() -> None:
     assert len(set(names)) == len(names)
     assert names[0].startswith("generate-семь-seed0-")
     assert default_name("generate", Generate("семь"), "digits") == names[0]
+    assert default_name("inpaint", Inpaint("fox.png", box=(1, 1, 9, 9)), "digits").startswith("inpaint-fox-seed0-")
     assert all(len(name.encode()) < 120 for name in names)
 
 

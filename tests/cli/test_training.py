@@ -23,7 +23,7 @@ import noisewalk as nw
 from noisewalk.cli.main import main
 from noisewalk.lock import held
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors
-from noisewalk.run import training as lab
+from noisewalk.run import recipes
 from noisewalk.run.recipes import configure, initialized_from, recipe_and_dataset
 from noisewalk.run.training import RunSpec, read_spec
 from noisewalk.training.records import read_metrics
@@ -113,7 +113,7 @@ def test_a_run_with_every_choice_is_kept_goes_on_and_is_a_model(shapes: str, cap
     assert nw.generate(nw.load("whole"), "dark", steps=2).tensor.isfinite().all()
     capsys.readouterr()
     assert _train(*line, "--out", "whole", "--min-snr", "3") == 2
-    assert "min_snr was 5.0, is 3.0" in capsys.readouterr().err
+    assert "min_snr was 5.0 and is now 3.0" in capsys.readouterr().err
 
 
 def test_the_same_command_goes_on_and_another_is_refused(shapes: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -297,7 +297,7 @@ def test_the_dtype_is_the_recipes_where_the_hardware_has_it_and_the_users_everyw
 ) -> None:
     fast, course = (recipe_and_dataset(RunSpec("flow", recipe, shapes, size=8))[0].config for recipe in ("fast", "course"))
     for able in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr(lab, "fastest_dtype", lambda device, able=able: able)
+        monkeypatch.setattr(recipes, "fastest_dtype", lambda device, able=able: able)
         assert configure(fast, RunSpec("flow")).bf16 == (able == torch.bfloat16)
         assert not configure(course, RunSpec("flow")).bf16
         assert configure(course, RunSpec("flow", dtype="bfloat16")).bf16

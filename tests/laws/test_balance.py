@@ -185,9 +185,9 @@ def test_one_prompt_taking_all_turns_is_that_prompt() -> None:
 @pytest.mark.parametrize("weights", [(1.0,), (0.0, 0.0), (-1.0, 2.0), (float("nan"), 1.0), (float("inf"), 1.0)])
 def test_weights_that_are_none_are_refused(weights: tuple[float, ...]) -> None:
     _, conds, empty = prompts(2)
-    with pytest.raises(UserError, match="needs 2 weights"):
+    with pytest.raises(UserError, match="need 2 weights"):
         Balanced(tuple(conds), empty, 7, LOOKS[:2], weights)
-    with pytest.raises(UserError, match="needs 2 weights"):
+    with pytest.raises(UserError, match="need 2 weights"):
         alternate_views(conds, LOOKS[:2], path_between(LinearPath(), 1, 0, 2), weights)
 
 

@@ -94,7 +94,7 @@ def test_films_of_anagrams_and_hybrids(tmp_path: Path, capsys: pytest.CaptureFix
     nw.generate(model, "7", steps=2).save(tmp_path / "g.png")
     for line, said in (
         ([str(tmp_path / "g.png")], "is not one anagram or hybrid"),
-        ([str(anagram), "--out", str(tmp_path / "a.avi")], "saved as .gif, .webp, .mp4"),
+        ([str(anagram), "--out", str(tmp_path / "a.avi")], "saved as .gif or .webp or .mp4"),
         ([str(anagram), "--fps", "0"], "--fps must be at least 2, but 0 was asked for"),
     ):
         assert main(["animate", *line]) == 2
