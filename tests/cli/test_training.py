@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +182,12 @@ def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(shapes: s
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
 
     def start(out: str) -> subprocess.Popen[str]:
-        heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell in the background has it ignored
+        def heed() -> None:  # a shell in the background has Ctrl-C ignored, and nohup the hang-up
+            for number in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+
         pipes: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([*line, out], env=environment, preexec_fn=heeding, **pipes)
+        return subprocess.Popen([*line, out], env=environment, preexec_fn=heed, **pipes)
 
     def finish(out: str) -> None:
         process = start(out)
