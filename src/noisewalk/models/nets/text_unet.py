@@ -6,6 +6,7 @@ whole, and modulates every block together with the time. All outputs are attende
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +71,8 @@ class Attention(nn.Module):
     appendix D, https://arxiv.org/abs/2205.11487.
     """
 
-    columns: slice
-    """The columns of `TextUNet.encode_text` that hold the words' keys and values for this attention."""
+    place: int
+    """Where the words' keys and values for this attention are among the parts of `TextUNet.encode_text`."""
 
     def __init__(self, channels: int, head_dim: int, text_dim: int) -> None:
         super().__init__()
@@ -83,13 +84,13 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, encoded: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, encoded: Sequence[Tensor], bias: Tensor) -> Tensor:
         """Let the positions of x (N, C, H, W) attend to each other and to the words; `bias` is -inf for masked words."""
         n, c, h, w = x.shape
         qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).reshape(n, h * w, 3, self.heads, c // self.heads)
-        words = encoded[..., self.columns].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
-        q, kv = qkv[:, :, 0].transpose(1, 2), qkv[:, :, 1:].permute(2, 0, 3, 1, 4)  # (N, heads, HW, C / heads), twice for kv
-        k, v = torch.cat([kv, words.permute(2, 0, 3, 1, 4)], 3)
+        words = encoded[self.place].to(qkv.dtype).reshape(n, -1, 2, self.heads, c // self.heads)
+        q, *kv = (each.transpose(1, 2) for each in qkv.unbind(2))  # (N, heads, HW, C / heads)
+        k, v = (torch.cat([own, word.transpose(1, 2)], 2) for own, word in zip(kv, words.unbind(2), strict=True))
         y = attention(q, k, v, F.pad(bias, (h * w, 0)))
         y = y.transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
         out: Tensor = x + self.out(y)
@@ -104,7 +105,7 @@ class Block(nn.Module):
         self.residual = ResBlock(c_in, c_out, c.embed_dim, c.dropout)
         self.attention = Attention(c_out, head_dim, c.text_dim) if head_dim else None
 
-    def forward(self, x: Tensor, embedding: Tensor, encoded: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor, encoded: Sequence[Tensor], bias: Tensor) -> Tensor:
         """Compute the block's features (N, C', H, W) from x (N, C, H, W) and the embedding of time and condition (N, D)."""
         h: Tensor = self.residual(x, embedding)
         return h if self.attention is None else self.attention(h, encoded, bias)
@@ -146,9 +147,9 @@ class TextUNet(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.attentions = [module for module in self.modules() if isinstance(module, Attention)]
-        end = c.text_dim
-        for module in self.attentions:
-            module.columns = slice(end, end := end + module.text.out_features)
+        for i, module in enumerate(self.attentions):
+            module.place = i + 1
+        self.parts = [c.text_dim, *(module.text.out_features for module in self.attentions)]
 
     def forward(self, x: Tensor, t: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
         """Predict (N, C, H, W) from x_t, the time t (N,) and the word vectors (N, L, D) with their mask (N, L)."""
@@ -173,9 +174,10 @@ class TextUNet(nn.Module):
 
     def denoise_from(self, x: Tensor, embedding: Tensor, encoded: Tensor, mask: Tensor) -> Tensor:
         """Return the output for (N, in_channels + beside_channels, H, W) and the embedding (N, E) of all but the words."""
-        embedding = F.silu(embedding + self.sentence(encoded[:, 0, : self.config.text_dim]))
+        parts = torch.split(encoded, self.parts, -1)  # one gradient of all parts; slices would each fill one with zeros
+        embedding = F.silu(embedding + self.sentence(parts[0][:, 0]))
         bias = mask_bias(mask)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
-        h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, encoded, bias))
+        h = down_and_up(h, self.down, [self.middle], self.up, lambda block, h: block(h, embedding, parts, bias))
         out: Tensor = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
         return out
