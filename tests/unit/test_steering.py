@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 import noisewalk as nw
 from noisewalk import UserError
@@ -16,6 +17,7 @@ from noisewalk.techniques import TECHNIQUES
 from noisewalk.techniques.requests import Walk
 
 FEW = {"steps": 5, "step_rule": "ddim-ancestral"}
+RULE = ("--step-rule", "ddim-ancestral")
 DIGIT, MASK = PICTURES / "digit-4.png", PICTURES / "mask-top.png"
 ASKED = {
     "generate": ("7",),
@@ -86,6 +88,36 @@ def test_a_rule_without_noise_is_replaced_and_that_is_said(tmp_path: Path) -> No
 def test_what_cannot_be_done_is_one_clear_line(asked: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
         nw.generate("digits", "7", **FEW, **asked)
+
+
+def test_a_model_without_a_scorer_is_told_where_to_name_one() -> None:
+    class Still(torch.nn.Module):
+        def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+            return x_t
+
+    model = nw.from_network(Still(), shape=(1, 28, 28))
+    with pytest.raises(UserError, match="'own' has no scorer of its own; choose one with steer_scorer: digits, emoji"):
+        nw.generate(model, "", steer=2, **FEW)
+
+
+def test_a_scorer_of_other_pictures_is_refused_before_the_walk() -> None:
+    with pytest.raises(UserError, match=r"reads pictures of 1x28x28.*choose another steer_scorer"):
+        nw.generate("emoji", "a cat", steer=2, steer_scorer="digits", **FEW)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["generate", "7", "--steer", "1"], "--steer must be 0 (no steering) or at least 2"),
+        (["generate", "a cat", *RULE, "--steer", "2", "--steer-scorer", "digits"], "choose another --steer-scorer"),
+        (["search", "anagram", "6", "9", "--steer", "1"], "--steer must be 0 (no steering) or at least 2"),
+    ],
+)
+def test_the_command_line_says_it_in_one_line(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
 
 
 def test_a_search_can_steer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
