@@ -1,6 +1,6 @@
 """Steered walks against the best of as many independent ones: anagrams of digits or emoji, at equal network rows per picture.
 
-    python bench/steering.py --model digits [--walks 16] [--pictures 4] [--scales 1 2 4] [--second FOLDER]
+    python bench/steering.py --model digits [--walks 16] [--pictures 4] [--scales 1 2 4] [--second FOLDER] [--device cpu]
 
 For each pair of prompts and each method, PICTURES pictures are made, each the best of WALKS walks by the model's own scorer:
 `best of` takes independent walks, `steered` copies the promising ones on the way. The mean and the 0.9 quantile over pairs
@@ -68,7 +68,7 @@ class SecondReader:
     @torch.no_grad()
     def score(self, pictures: Tensor, prompts: Sequence[str]) -> Tensor:
         labels = [DigitPrompts().label(prompt) for prompt in prompts]
-        logits: Tensor = self.reader(pictures.clamp(-1, 1))
+        logits: Tensor = self.reader(pictures.cpu().clamp(-1, 1))
         return logits.log_softmax(1)[:, labels]
 
 
@@ -82,7 +82,7 @@ def measured(pair: tuple[str, str, str], method: Method, options: argparse.Names
     """Return A and C of the chosen pictures by both scorers, (pictures, 2 scorers, 2)."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    model = noisewalk.load(options.model)
+    model = noisewalk.load(options.model, device=options.device)
     *prompts, view = pair
     asked = {
         "prompts": tuple(prompts),
@@ -134,13 +134,16 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=4, help="per pair and method")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 2.0, 4.0])
+    parser.add_argument("--balances", nargs="+", default=["none", "auto"])
+    parser.add_argument("--rules", nargs="+", default=["ddim", "ddim-ancestral"], help="of independent walks")
     parser.add_argument("--second", type=Path, help="of digits: the run folder of another classifier")
     parser.add_argument("--pairs", type=int, default=len(EMOJI) + 25, help="how many of the pairs to try")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     pairs = SUBJECTS[options.model].pairs[: options.pairs]
-    methods = [Method(f"best of {options.walks}, {b}, {r}", b, r) for b in ("none", "auto") for r in ("ddim", "ddim-ancestral")]
-    methods += [Method(f"steered, {b}, scale {s:g}", b, "ddim-ancestral", s) for b in ("none", "auto") for s in options.scales]
+    methods = [Method(f"best of {options.walks}, {b}, {r}", b, r) for b in options.balances for r in options.rules]
+    methods += [Method(f"steered, {b}, scale {s:g}", b, "ddim-ancestral", s) for b in options.balances for s in options.scales]
     print(
         f"{os.cpu_count()} CPUs, torch {torch.__version__}, {platform.machine()}; {options.model}, {len(pairs)} pairs, "
         f"{options.steps} steps, {options.walks} walks per picture, {options.pictures} pictures per pair; mean, 0.9 quantile"
