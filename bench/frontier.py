@@ -130,7 +130,8 @@ def of_illusions(technique: str, model: Pretrained, walk: dict[str, Any], num: i
     return -float(a.mean()), f"A {a.mean():.2f}, C {c.mean():.3f}", len(a)
 
 
-QUALITIES = {
+Quality = Callable[[Pretrained, dict[str, Any], int], tuple[float, str, int]]
+QUALITIES: dict[tuple[str, str], Quality] = {
     ("generate", "digits"): of_digits,
     ("generate", "emoji"): of_emoji,
     **{(kind, name): partial(of_illusions, kind) for kind in ("anagram", "hybrid") for name in SUBJECTS},

@@ -137,12 +137,16 @@ DEFAULTS: list[dict[str, Any]] = [
     *({"guidance_interval": bad} for bad in (5, [800, 200], [200], [0, 1000], [1.5, 2])),
     *({"upsample": bad} for bad in (3, -1, "1")),
     {"foreign": 1},
+    *({"techniques": bad} for bad in (5, [], {"generate": 5}, {"generate": {"steps": 0}}, {"generate": {"foreign": 1}})),
+    {"techniques": {"generate": {"techniques": {}}}},
 ]
 """Defaults of walks that no model has; a request that said so would be refused."""
 
 
 def test_the_bounds_of_defaults_are_those_of_requests() -> None:
     for f in fields(Defaults):
+        if f.name == "techniques":
+            continue
         mine, asked = f.metadata, Anagram.__dataclass_fields__[f.name].metadata
         assert {key: mine[key] for key in ("least", "most", "choices", "rule")} == {
             key: asked[key] for key in ("least", "most", "choices", "rule")

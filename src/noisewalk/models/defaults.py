@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..fields import option
 from ..guidance.tables import BALANCES, THRESHOLDS
@@ -16,7 +17,11 @@ def _is_interval(value: Sequence[int]) -> bool:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a technique uses for settings that the user leaves open; requests have the same fields, with the same bounds."""
+    """What a technique uses for settings that the user leaves open; requests have the same fields, with the same bounds.
+
+    Args:
+        techniques: settings of single techniques, by the technique's name, which differ from the others.
+    """
 
     steps: int = option(20, "the number of steps of the walk", 1, 1000)
     step_rule: str = option("ddim", "the step rule, which says how a step is made", choices=STEP_RULES)
@@ -39,3 +44,8 @@ class Defaults:
         choices=BALANCES,
     )
     upsample: int = option(0, "the number of upsampling stages, for models that have them", 0, 2)
+    techniques: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+
+    def of(self, technique: str) -> Defaults:
+        """Return the defaults of a technique, by its name."""
+        return replace(self, **self.techniques.get(technique, {}), techniques={})

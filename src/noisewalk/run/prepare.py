@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..images import Opened, Picture, Shape, draw_mask, open_picture, prepare_at_sizes, prepare_mask, prepare_picture
 from ..models.pretrained import Defaults, Pretrained, Upscaler
+from ..techniques import name_of
 from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
 from ..techniques.stages import Prepared, Stage
 from ..techniques.view_files import with_digests
@@ -34,7 +35,7 @@ def prepare(request: R, model: Pretrained) -> Prepared[R]:
         UserError: a field has a wrong value, a picture cannot be read, or the cascade has too few stages.
     """
     request = _pinned(checked(request))
-    settings = _settings(request, model.defaults)
+    settings = _settings(request, model.defaults.of(name_of(request)))
     stages = _stages(request, _remembering(model), settings)
     pictures = _pictures(request, model, [stage.model.shape for stage in stages])
     stages = tuple(replace(stage, pictures=_tensors(pictures, stage.model)) for stage in stages)
@@ -81,7 +82,7 @@ def _stages(request: R, model: Pretrained, settings: Defaults) -> tuple[Stage[R]
     kept = {
         key: getattr(settings, key)
         for key in ("step_rule", "threshold")
-        if getattr(settings, key) != getattr(model.defaults, key)
+        if getattr(settings, key) != getattr(model.defaults.of(name_of(request)), key)
     }
     kept["balance"] = settings.balance
     wanted = settings.upsample if hasattr(request, "upsample") else 0

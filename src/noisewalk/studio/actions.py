@@ -100,7 +100,7 @@ def new_defaults(studio: Studio, form: Form) -> Callable[[str], list[Any]]:
     def shown(name: str) -> list[Any]:
         studio.allow(studio.models[0] if name == "auto" else name)
         defaults = load(studio.models[0] if name == "auto" else name, **studio.loading).defaults
-        return placeholders(form, defaults)
+        return placeholders(form, defaults.of(form.technique))
 
     return shown
 

@@ -66,7 +66,7 @@ def command(technique: str, request: Request, model: str, defaults: Defaults, na
     "noisewalk anagram 'a skull' 9 --seed 7 --model digits"
     """
     positional, flags = [], []
-    for f, value in _said(request, defaults, names):
+    for f, value in _said(request, defaults.of(technique), names):
         parts = [str(_plain(item)) for item in (value if isinstance(value, tuple) else (value,))]
         if f.metadata.get("positional"):
             positional += parts
@@ -90,7 +90,7 @@ def python(technique: str, request: Request, model: str, defaults: Defaults) -> 
     result = nw.generate("digits", '7', seed=3)
     result.save("picture.png")
     """
-    said = list(_said(request, defaults, None))
+    said = list(_said(request, defaults.of(technique), None))
     values = [(f, list(value) if isinstance(value, tuple) else value) for f, value in said]
     arguments = [repr(value) for f, value in values if f.metadata.get("positional")]
     arguments += [f"{f.name}={value!r}" for f, value in values if not f.metadata.get("positional")]

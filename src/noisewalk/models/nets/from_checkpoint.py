@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
@@ -132,12 +132,27 @@ def read_defaults(said: dict[str, Any], otherwise: Defaults) -> Defaults:
         CheckpointMismatch: a value has another type, or is out of bounds.
     """
     stated = said.get("defaults", {})
-    if unknown_names := stated.keys() - {field.name for field in fields(Defaults)}:
+    own = stated.get("techniques", {})
+    if not isinstance(own, dict):
+        raise CheckpointMismatch("its defaults are damaged: they must name techniques")
+    defaults = _with(otherwise, {name: value for name, value in stated.items() if name != "techniques"})
+    return replace(defaults, techniques={name: _only(_with(defaults, each), each) for name, each in own.items()})
+
+
+def _with(defaults: Defaults, stated: Any) -> Defaults:
+    """Return defaults with some of them stated anew, checked."""
+    if not isinstance(stated, dict):
+        raise CheckpointMismatch("its defaults are damaged: they must name settings")
+    if unknown_names := stated.keys() - ({field.name for field in fields(Defaults)} - {"techniques"}):
         raise CheckpointMismatch(f"its defaults name '{min(unknown_names)}', which is not a setting of walks")
     try:
-        return checked(replace(otherwise, **stated))
+        return checked(replace(defaults, **stated))
     except UserError as error:
         raise CheckpointMismatch(f"its defaults are damaged: {as_keywords(str(error))}") from error
+
+
+def _only(defaults: Defaults, names: Collection[str]) -> dict[str, Any]:
+    return {name: getattr(defaults, name) for name in names}
 
 
 def _labelled(said: CheckpointConfig, shape: dict[str, Any]) -> None:
