@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from pictures import mixture as mixture_module
 from pictures.begin import begun, count_taken, widened
+from pictures.crops import around, crop
 from pictures.dataset import Captioned, Row, World
 from pictures.mixture import NEUTRAL, Repeated, neutral
 from pictures.objective import CleanPrediction
@@ -91,9 +93,8 @@ def test_neutral_prompts_stand_for_clean_single_things_only_and_an_epoch_repeats
 
 def test_the_scorers_see_scenes_of_the_same_things_as_one_concept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = np.full((3, 64, 64), 7, np.uint8)
-    said = [
-        {"kind": "beside", "things": things, "captions": ["a cat and a dog"]} for things in (["cat", "dog"], ["cat", "dog"])
-    ]
+    boxes = [[0, 0, 40, 40], [50, 50, 40, 40]]
+    said = [{"kind": "beside", "things": ["cat", "dog"], "boxes": boxes, "captions": ["a cat and a dog"]}] * 2
     save_pool(pool_path(tmp_path, 64, "train"), [(picture, each) for each in [*said, said[0] | {"things": ["cat", "fox"]}]])
     monkeypatch.setenv("NOISEWALK_DATA", str(tmp_path))
     prompts = TextPrompts(load_words(), 12)
@@ -101,6 +102,23 @@ def test_the_scorers_see_scenes_of_the_same_things_as_one_concept(tmp_path: Path
     single = Captioned(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), tokens.int(), masks, prompts.table)
     monkeypatch.setattr(mixture_module, "paired", lambda *given: Pairs(single, torch.tensor([0, 1])))
     both = mixture_module.paired_with_scenes(32, World(), prompts)
-    assert both.concepts.tolist() == [0, 1, 2, 2, 3]
-    assert both.captioned.pictures.shape == (5, 3, 32, 32)
+    assert both.concepts.tolist() == [0, 1, 2, 2, 3, 4, 5, 4, 5, 4, 6]  # two drawings, three scenes, and the two things of each
+    assert both.captioned.pictures.shape == (11, 3, 32, 32)
     assert both.captioned.pictures[2:].unique().tolist() == [7]
+
+
+def test_a_part_of_a_scene_shows_its_thing() -> None:
+    picture = torch.zeros(3, 100, 100, dtype=torch.uint8)
+    picture[:, 60:80, 10:30] = 200
+    draw = random.Random(0)
+    for _ in range(50):
+        top, left, side = around((10, 60, 20, 20), draw)
+        assert left <= 10
+        assert top <= 60
+        assert min(left, top) + side >= 30
+        assert 20 <= side <= 30
+        shown = crop(picture, (top, left, side), 20)
+        assert shown.mean() / 200 == pytest.approx((20 / side) ** 2, rel=0.15)  # corners are rounded to pixels
+    top, left, side = around((-20, 90, 60, 30), draw)  # a box that is partly outside of the picture
+    assert 0 <= top <= 100 - side
+    assert left == 0

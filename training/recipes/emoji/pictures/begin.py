@@ -37,8 +37,8 @@ def begun(network: Callable[[], nn.Module], name: str) -> Callable[[], nn.Module
         own = made.state_dict()
         tensors, config = network_weights(weights_path(name))
         shape = config["config"]
-        stem = next(key for key in own if key.endswith("stem.weight"))
-        if tensors[stem].shape != own[stem].shape:
+        stems = [key for key in own if key.endswith("stem.weight") and tensors[key].shape != own[key].shape]
+        for stem in stems:
             by = getattr(made, "config").patch // shape["patch"]  # noqa: B009
             tensors[stem] = widened(tensors[stem], by, shape["in_channels"], shape["patch"])
             tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith("head.")}

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from noisewalk.judge.image_text import ImageTextScorer
 
 from .captions import with_article
 from .colours import PAINTS
+from .crops import crop
 
 RELATIONS = {"left of": " to the left of ", "above": " above ", "wearing": " wearing "}
 """Relations that are measured, and how the sentence says them that is drawn."""
@@ -66,14 +66,6 @@ def pairs(index: Sequence[dict[str, Any]], num: int, among: int = 20, seed: int 
     return made
 
 
-def crop(picture: Tensor, square: Square) -> Tensor:
-    """Return a square part of a picture (3, S, S) in [-1, 1], enlarged to (3, S, S)."""
-    size = picture.shape[-1]
-    top, left, side = (number * size // 100 for number in square)
-    cut = picture[None, :, top : top + side, left : left + side]
-    return F.interpolate(cut, (size, size), mode="bilinear", align_corners=False)[0]
-
-
 SEEN = ("first", "second", "both", "relation")
 """What `seen` answers: whether each thing is found in its region among the nouns, whether both are, and whether the relation is
 right: each thing fits its own region better than the other's (for "wearing", that the item is found)."""
@@ -85,7 +77,7 @@ def seen(scorer: ImageTextScorer, pictures: Tensor, asked: Sequence[Pair]) -> Te
     for picture, pair in zip(pictures, asked, strict=True):
         captions = [with_article(noun) for noun in (*pair.things, *pair.wrong)]
         regions = _REGIONS[pair.relation]
-        parts = torch.stack([crop(picture, square) for region in regions for square in region])
+        parts = torch.stack([crop(picture, square, picture.shape[-1]) for region in regions for square in region])
         each = scorer.score(parts, captions)
         scores = torch.stack([part.max(0).values for part in torch.split(each, [len(region) for region in regions])])
         wrong = scores[:, 2:].max(1).values

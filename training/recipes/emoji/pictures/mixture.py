@@ -13,6 +13,7 @@ from torch import Tensor
 from noisewalk.models.text.text_prompts import TextPrompts
 from noisewalk.walk.prediction import Condition
 
+from .crops import crops
 from .dataset import RENDERED, Captioned, Row, World, select, shrink, with_captions
 from .pairs import Pairs, paired
 from .pool import Split, read_pool
@@ -100,17 +101,22 @@ def scene_captions(size: int, prompts: TextPrompts, split: Split = "train", vari
 
 
 def paired_with_scenes(size: int, world: World, prompts: TextPrompts) -> Pairs:
-    """Return the training data of scorers: single drawings of a world, and scenes; the same things are the same concept.
+    """Return the training data of scorers: single drawings of a world, scenes, and the things of scenes one by one.
+
+    Pictures of the same things are the same concept.
 
     Raises:
         UserError: the drawings or scenes are not rendered.
     """
     single, several = paired(size, world, prompts), scene_captions(size, prompts)
-    _, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), max(size, RENDERED))
-    said = ["|".join([each["kind"], *each["things"]]) for each in index]
+    pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), max(size, RENDERED))
+    cut, captions = crops(pictures, index, size)
+    tokens, masks = (each[:, None].expand(-1, 16, -1) for each in prompts.rows(captions))
+    said = ["|".join([each["kind"], *each["things"]]) for each in index] + captions
     numbers = {key: i for i, key in enumerate(dict.fromkeys(said), int(single.concepts.max()) + 1)}
     concepts = torch.cat([single.concepts, torch.tensor([numbers[key] for key in said])])
-    return Pairs(joined(single.captioned, several), concepts)
+    both = joined(single.captioned, several)
+    return Pairs(joined(both, Captioned(cut, tokens.to(both.tokens.dtype), masks, prompts.table)), concepts)
 
 
 def joined(first: Captioned, second: Captioned) -> Captioned:
