@@ -11,7 +11,8 @@ import pytest
 import torch
 from pictures.captions import caption
 from pictures.colours import PAINTS, Palette, recoloured
-from pictures.composed import Pair, crop, main_colour, pairs
+from pictures.composed import Pair, main_colour, pairs
+from pictures.crops import crop
 from pictures.icons import Concept, Icon
 from pictures.nouns import countable, noun, plural
 from pictures.pool import pool_path, read_pool, save_pool
@@ -170,7 +171,7 @@ def test_the_questions_about_a_scene_do_not_offer_its_things_as_wrong() -> None:
     assert [pair.row for pair in asked] == [0, 1, 2, 3, 4]
     assert all(isinstance(pair, Pair) and len(pair.wrong) == 19 and not set(pair.wrong) & set(pair.things) for pair in asked)
     picture = torch.arange(64.0).view(1, 8, 8).expand(3, 8, 8) / 64
-    part = crop(picture, (50, 25, 50))
+    part = crop(picture, (50, 25, 50), 8)
     assert part.shape == picture.shape
     assert float(part.min()) == float(picture[0, 4, 2])
     assert float(part.max()) == float(picture[0, 7, 5])
