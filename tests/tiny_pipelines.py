@@ -35,25 +35,29 @@ def t5() -> dict[str, Any]:
     return {"text_encoder": transformers.T5EncoderModel(config).eval(), "tokenizer": tokenizer}
 
 
-def clip(suffix: str = "", projected: bool = False) -> dict[str, Any]:
-    """A CLIP text encoder that reads letters."""
+def clip(suffix: str = "", projected: bool = False, padding: str = "", **more: Any) -> dict[str, Any]:
+    """A CLIP text encoder that reads letters; `padding` is a token of its own for short prompts."""
     ends = ["<|startoftext|>", "<|endoftext|>"]
-    symbols = [*string.ascii_lowercase, *(letter + "</w>" for letter in string.ascii_lowercase)]
+    symbols = [*string.ascii_lowercase, *(letter + "</w>" for letter in string.ascii_lowercase), *padding]
     vocab = {token: i for i, token in enumerate([*symbols, *ends])}
-    tokenizer = transformers.CLIPTokenizer(vocab=vocab, merges=[], model_max_length=77)
-    config = transformers.CLIPTextConfig(
-        vocab_size=len(vocab),
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        projection_dim=8,
-        bos_token_id=vocab[ends[0]],
-        eos_token_id=vocab[ends[1]],
-        pad_token_id=vocab[ends[1]],
-    )
+    own = {"pad_token": padding} if padding else {}
+    tokenizer = transformers.CLIPTokenizer(vocab=vocab, merges=[], model_max_length=77, **own)
+    config = {
+        "vocab_size": len(vocab),
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "projection_dim": 8,
+        "bos_token_id": vocab[ends[0]],
+        "eos_token_id": vocab[ends[1]],
+        "pad_token_id": vocab[ends[1]],
+    }
     kind = transformers.CLIPTextModelWithProjection if projected else transformers.CLIPTextModel
-    return {f"text_encoder{suffix}": kind(config).eval(), f"tokenizer{suffix}": tokenizer}
+    return {
+        f"text_encoder{suffix}": kind(transformers.CLIPTextConfig(**(config | more))).eval(),
+        f"tokenizer{suffix}": tokenizer,
+    }
 
 
 def unet(size: int, channels: int = 3, out_channels: int = 6, **more: Any) -> Any:

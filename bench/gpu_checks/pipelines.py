@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 import noisewalk as nw
-from noisewalk.models.diffusers.components import ModelFolder
+from noisewalk.models.diffusers.components import open_files
 from noisewalk.models.diffusers.families import FAMILIES
 from noisewalk.models.diffusers.memory import Placement, placement
 from noisewalk.models.diffusers.pipeline import open_pipeline
@@ -87,7 +87,7 @@ def _peak(setting: Setting, mode: str) -> Figure:
     folder = _large(setting)
     dtype = torch.float16 if setting.device.type == "cuda" else torch.float32
     place = Placement(setting.device, dtype, "full" if mode == "full" else "offload")
-    predicted = place.estimate(ModelFolder(folder), FAMILIES["StableDiffusionPipeline"])
+    predicted = place.estimate(open_files(folder), FAMILIES["StableDiffusionPipeline"])
     warm = tiny.saved("sd-ddim", setting.folder)
     command = [sys.executable, "-m", "gpu_checks.pipelines", str(warm), str(folder), mode, str(setting.device)]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)

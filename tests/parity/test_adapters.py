@@ -177,3 +177,16 @@ def test_a_wrong_adapter_is_one_line(root: Path, tmp_path: Path, run: Run) -> No
         assert "Traceback" not in said
     assert "takes no LoRA adapters" in run("generate", "7", "--lora", "good.safetensors")[1]
     assert "takes no LoRA adapters" in run("generate", "", "--model", tiny.saved("ddpm", root), "--lora", "good.safetensors")[1]
+
+
+@pytest.mark.parametrize(
+    "key", ["text_encoder_3.encoder.block.0.layer.0.SelfAttention.q", "lora_te3_encoder_block_0_layer_0_q"]
+)
+def test_an_adapter_of_the_third_text_encoder_is_refused_by_name(key: str, root: Path, tmp_path: Path) -> None:
+    folder = tiny.saved("sd3", root)
+    good = load_file(adapter(folder, KINDS["sd3"], tmp_path / "a.safetensors"))
+    both = good | {f"{key}.lora_A.weight": torch.zeros(2, 16), f"{key}.lora_B.weight": torch.zeros(16, 2)}
+    save_file(both, tmp_path / "both.safetensors")
+    nw.load(str(folder), lora=[str(tmp_path / "a.safetensors")])
+    with pytest.raises(nw.UserError, match="it changes the third text encoder, a T5, which diffusers does not change"):
+        nw.load(str(folder), lora=[str(tmp_path / "both.safetensors")])

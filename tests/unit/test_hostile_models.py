@@ -161,6 +161,10 @@ def _link(name: str, to: str) -> Damage:
     return damage
 
 
+def _gone(name: str) -> Damage:
+    return lambda folder: (folder / name).unlink()
+
+
 def _pipe(name: str) -> Damage:
     def damage(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
@@ -212,6 +216,7 @@ HOSTILE: list[tuple[Damage, str]] = [
     (_link("tokenizer/tokenizer_config.json", "{outside}"), "is a link out of the model's folder"),
     (_link("unet/config.json", "config.json"), "unet/config.json"),
     (_pipe("tokenizer/special_tokens_map.json"), "not a regular file"),
+    (_gone("tokenizer/tokenizer.json"), "tokenizer does not contain the vocabulary of the text_encoder"),
     (_sharded("../../outside.safetensors"), "$.weight_map"),
     (_sharded("{outside}"), "$.weight_map"),
     (_sharded("missing.safetensors"), "missing.safetensors is missing"),

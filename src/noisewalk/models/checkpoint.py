@@ -112,7 +112,7 @@ def _load_file(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor]
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if "noisewalk" not in metadata:
-                raise UserError(f"{path} {foreign(list(file.keys()))}")
+                raise UserError(f"{path} {foreign(file.keys())}")
             config = _configuration(metadata["noisewalk"])
             return {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}, config  # noqa: SIM118
     except (OSError, SafetensorError, msgspec.MsgspecError, RecursionError) as error:

@@ -11,12 +11,13 @@ import torch
 
 from ..errors import UserError, install
 from ..files import cache_folder
-from .diffusers.components import ModelFolder
+from .diffusers.components import open_files
 from .diffusers.configs import first_line
 from .diffusers.families import FAMILIES
 from .diffusers.hub import cached
 from .diffusers.memory import GIB, placement
 from .diffusers.named import NAMED, NamedModel
+from .diffusers.single_file import SingleFile
 from .machine import free_memory
 from .names import SITE, read_name
 from .precision import dtype_name
@@ -133,11 +134,11 @@ def _hub() -> Iterator[Finding]:
 def _stage(name: str, offline: bool) -> Iterator[Finding]:
     """Check one stage: where it is, whether it is complete, and whether it fits into memory."""
     meant = read_name(name)
-    path = cached(meant.text) if meant.kind == "hub" else meant.path if meant.path.is_dir() else None
+    path = cached(meant.text) if meant.kind == "hub" else meant.path if meant.path.exists() else None
     if path is None:
         yield Finding(False, f"{name} is not on this machine", _licence(name, offline))
         return
-    folder = ModelFolder(path)
+    folder = open_files(path, offline)
     try:
         family = FAMILIES.get(folder.pipeline)
         if family is None:
@@ -150,6 +151,8 @@ def _stage(name: str, offline: bool) -> Iterator[Finding]:
         ):
             if folder.has(part):
                 yield Finding(True, f"{name}: {part}, {folder.parameters(part) / 1e6:.1f} M parameters")
+        if isinstance(folder.source, SingleFile):
+            yield Finding(True, f"{name}: vocabulary of {len(folder.source.tokenizers()['tokenizer'])} tokens")
         place = placement()
         needed, free = place.estimate(folder, family) / GIB, free_memory(place.device) / GIB
         yield Finding(

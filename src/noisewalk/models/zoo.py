@@ -22,6 +22,7 @@ from .diffusers.hub import locate
 from .diffusers.memory import Placement, placement
 from .diffusers.named import NAMED, NamedModel
 from .diffusers.pipeline import open_pipeline
+from .diffusers.single_file import is_single_file
 from .names import is_repository, is_there, missing, read_name
 from .precision import dtype_of, fastest_dtype
 from .pretrained import Defaults as Defaults
@@ -77,7 +78,8 @@ def load(
 
     Args:
         name: a bundled model ("digits"); the path of a .safetensors file or of a run folder that `noisewalk train` wrote; or,
-            with the extra "diffusers", a short name ("deepfloyd"), a hub id, or a folder that diffusers saved.
+            with the extra "diffusers", a short name ("deepfloyd"), a hub id, a folder that diffusers saved, or a single file of
+            Stable Diffusion.
         upscaler: hub ids or folders of the stages after the model; () for its own.
         lora: LoRA adapters, FILE or FILE:SCALE each; what they change is summed.
         memory: see `Placement`; noisewalk's own models are small, and always whole on the device.
@@ -168,7 +170,8 @@ def is_pipeline(name: str) -> bool:
     if meant.kind == "path" and is_there(meant.text):
         if name == meant.text and is_repository(name):
             log.info("'%s' is read as the folder on this machine; for the hub's model of that name, write hub:%s", name, name)
-        return meant.path.is_dir() and not (meant.path / RUN_CHECKPOINT).is_file()
+        is_run = (meant.path / RUN_CHECKPOINT).is_file()
+        return (meant.path.is_dir() and not is_run) or is_single_file(meant.path)
     return meant.kind == "hub" or name in NAMED
 
 
@@ -188,6 +191,6 @@ def _open(
     def find(hub: str) -> Path:
         return locate(hub, offline, half=place.dtype.itemsize == 2)
 
-    wanted: Any = {"adapters": adapters, "safety_checker": safety_checker, "watermark": watermark}
+    wanted: Any = {"adapters": adapters, "safety_checker": safety_checker, "watermark": watermark, "offline": offline}
     model = open_pipeline(find(known.hub), name, place, **wanted)
     return replace(cascade(model, upscalers or known.upscalers, find, place), upscalers=upscalers)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from ..errors import UserError, shorten
 from ..models.checkpoint import RUN_CHECKPOINT, fingerprint
-from ..models.diffusers.components import ModelFolder
+from ..models.diffusers.components import open_files
 from ..models.diffusers.families import FAMILIES
 from ..models.diffusers.named import NAMED
+from ..models.diffusers.single_file import is_single_file
 from ..models.names import read_name
 from ..models.zoo import bundled
 from .record import Record
@@ -152,11 +153,11 @@ def _beside(picture: Path) -> Iterator[Path]:
 def _digest(path: Path) -> str:
     """Return the fingerprint of the model at a path; "" if there is none, or if it cannot be read."""
     with suppress(UserError, OSError):
+        if _holds(path, _INDEX) or is_single_file(path):
+            files = open_files(path)
+            return files.fingerprint(FAMILIES[files.pipeline].network) if files.pipeline in FAMILIES else ""
         if file := _weights(path):
             return fingerprint(file)
-        folder = ModelFolder(path)
-        if _holds(path, _INDEX) and folder.pipeline in FAMILIES:
-            return folder.fingerprint(FAMILIES[folder.pipeline].network)
     return ""
 
 

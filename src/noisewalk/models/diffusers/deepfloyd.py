@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ..pretrained import Pretrained, Upscaler
-from .components import ModelFolder
+from .components import open_files
 from .families import FAMILIES
 from .memory import Placement
 from .pipeline import open_pipeline
@@ -56,7 +56,7 @@ def open_upscaler(path: Path, name: str, place: Placement, below: Pretrained) ->
     Raises:
         UserError: it is not an upscaler.
     """
-    folder = ModelFolder(path)
+    folder = open_files(path)
     if folder.pipeline not in _NOISING:
         raise UserError(f"'{name}' ({folder.pipeline}) is not an upscaler; upscalers are {', '.join(_NOISING)}")
     latent = bool(FAMILIES[folder.pipeline].latent)

@@ -12,10 +12,11 @@ from ..checkpoint import RUN_CHECKPOINT
 from ..names import SITE, missing, read_name
 from .classes import quiet, require
 from .configs import first_line
+from .single_file import is_single_file
 
 
 def locate(name: str, offline: bool = False, half: bool = False) -> Path:
-    """Return the folder of a model. A repository of the hub is downloaded, or found in the hub's cache.
+    """Return the folder or the file of a model. A repository of the hub is downloaded, or found in the hub's cache.
 
     Args:
         name: the name of the model.
@@ -28,7 +29,7 @@ def locate(name: str, offline: bool = False, half: bool = False) -> Path:
     meant = read_name(name)
     if meant.kind == "hub":
         return _download(meant.text, offline or os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"), half)
-    if (meant.path / "model_index.json").is_file():
+    if (meant.path / "model_index.json").is_file() or is_single_file(meant.path):
         return meant.path
     if meant.path.is_dir():
         raise UserError(
@@ -38,7 +39,7 @@ def locate(name: str, offline: bool = False, half: bool = False) -> Path:
     raise missing(name)
 
 
-ELSEWHERE = {"pixnerd": "PixNerd", "jit": "JiT", "pixelflow": "PixelFlow"}
+ELSEWHERE = {"pixnerd": "PixNerd", "jit": "JiT", "pixelflow": "PixelFlow", "pixeldit": "PixelDiT", "pixelgen": "PixelGen"}
 """Beginnings of repositories' names -> models in pixels whose networks are in no package that noisewalk reads."""
 
 

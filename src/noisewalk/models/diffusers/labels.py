@@ -9,7 +9,7 @@ import torch
 
 from ...errors import UserError, unknown
 from ...walk.prediction import Condition
-from .components import ModelFolder
+from .components import ModelFiles
 from .families import Family
 
 
@@ -60,7 +60,7 @@ class Labels:
         raise UserError(f"this model has no class '{prompt}'; {known}")
 
 
-def read_labels(folder: ModelFolder, family: Family) -> Labels:
+def read_labels(folder: ModelFiles, family: Family) -> Labels:
     """Return the classes of a network without a text encoder.
 
     A DiT has one label more than classes, which means "no class"; a U-Net has none.
@@ -73,7 +73,7 @@ def read_labels(folder: ModelFolder, family: Family) -> Labels:
     return Labels(count, None, _names(folder, count))
 
 
-def _names(folder: ModelFolder, count: int) -> dict[str, int]:
+def _names(folder: ModelFiles, count: int) -> dict[str, int]:
     """Return the labels of the names in model_index.json, as the pipeline reads them: "tench, Tinca tinca" are two names."""
     said = (folder.options.get("id2label") or {}).items()
     numbered = [(int(key), names) for key, names in said if key.isascii() and key.isdigit() and int(key) < count]

@@ -19,10 +19,12 @@ from torch import Tensor, nn
 from ...errors import UserError
 from ..adapters import Adapter
 from .classes import quiet, require
-from .components import ModelFolder
+from .components import ModelFiles
 from .configs import first_line
 
 _PARTS = ("unet", "transformer", "text_encoder", "text_encoder_2")
+_T5 = ("text_encoder_3.", "lora_te3_")
+"""Beginnings of the names of tensors for the third text encoder of Stable Diffusion 3."""
 _METADATA = {"r", "lora_alpha", "rank_pattern", "alpha_pattern", "target_modules", "lora_bias", "peft_type", "bias"}
 """What of an adapter's own configuration is used: how large it is, and how strong."""
 
@@ -39,7 +41,7 @@ class Loras:
         UserError: the pipeline's class has no adapters, peft is not installed, or a file is none.
     """
 
-    folder: ModelFolder
+    folder: ModelFiles
     adapters: tuple[Adapter, ...] = ()
 
     def __post_init__(self) -> None:
@@ -116,6 +118,8 @@ class Loras:
         elsewhere = [key for key in state if key.partition(".")[0] not in _PARTS or not self.folder.has(key.partition(".")[0])]
         if strange or not state:
             raise _another(adapter, self.folder, f"it has {strange[0] if strange else 'nothing'}, which is not LoRA")
+        if any(key.startswith(_T5) for key in elsewhere):
+            raise _another(adapter, self.folder, "it changes the third text encoder, a T5, which diffusers does not change")
         if elsewhere:
             raise _another(adapter, self.folder, f"it changes {elsewhere[0].partition('.')[0]}, which there is not")
         if metadata:
@@ -142,5 +146,5 @@ def _count(module: nn.Module) -> int:
     return sum("lora_" in name for name, _ in module.named_parameters())
 
 
-def _another(adapter: Adapter, folder: ModelFolder, why: str) -> UserError:
+def _another(adapter: Adapter, folder: ModelFiles, why: str) -> UserError:
     return UserError(f"the adapter {adapter.path.name} does not fit {folder.path.name}, a {folder.pipeline} ({why})")

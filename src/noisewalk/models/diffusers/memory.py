@@ -13,7 +13,7 @@ from ...errors import UserError, shorten, unknown
 from ..machine import free_memory, peak_memory
 from ..precision import dtype_name
 from .classes import require
-from .components import ModelFolder
+from .components import ModelFiles
 from .configs import first_line
 from .families import Family
 from .named import WORKING
@@ -53,7 +53,7 @@ class Placement:
     dtype: torch.dtype
     mode: Mode = "auto"
 
-    def check(self, name: str, folder: ModelFolder, family: Family) -> None:
+    def check(self, name: str, folder: ModelFiles, family: Family) -> None:
         """Say what a model will need, before anything is loaded.
 
         Args:
@@ -72,7 +72,7 @@ class Placement:
             raise UserError(f"'{name}' needs about {needed:.1f} GiB in {kind}, and {there}; try {way}")
         log.info("%s: about %.2f GiB of %.1f GiB free on %s, %s", name, needed, free, self.device, kind)
 
-    def estimate(self, folder: ModelFolder, family: Family) -> int:
+    def estimate(self, folder: ModelFiles, family: Family) -> int:
         """Return the bytes at the peak of all but "sequential": of the text encoders, or of the network and the autoencoder.
 
         These two groups are never loaded together. "offload" moves the network away before the autoencoder works.
@@ -162,7 +162,7 @@ def _best() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _weights(folder: ModelFolder, part: str) -> bool:
+def _weights(folder: ModelFiles, part: str) -> bool:
     try:
         return bool(folder.weights(part))
     except UserError:

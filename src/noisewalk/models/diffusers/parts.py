@@ -16,7 +16,7 @@ from ...errors import UserError
 from ...files import cache_folder
 from ...walk.prediction import Condition
 from ..text.embeddings import EmbeddingCache
-from .components import ModelFolder
+from .components import ModelFiles
 from .configs import reading
 from .families import Family
 from .labels import read_labels
@@ -39,7 +39,7 @@ class Parts:
         loras: the LoRA adapters.
     """
 
-    folder: ModelFolder
+    folder: ModelFiles
     family: Family
     place: Placement
     post_processing: PostProcessing
@@ -61,7 +61,7 @@ class Parts:
         """Call the network in its own dtype."""
         network, dtype = self.network(), self.place.dtype
         inputs = [c.to(x.device, dtype if c.is_floating_point() else c.dtype) for c in cond]
-        file = self.folder.component_folder(self.family.network) / "config.json"
+        file = self.folder.place(self.family.network, "config.json")
         with reading(file, "call the network of"):
             size = {"factor": self.factor} if self.family.sized else {}
             output: Tensor = self.family.call(network, x.to(dtype), t, *inputs, **size)
@@ -77,10 +77,16 @@ class Parts:
         blocks = self.folder.network("vae").get("block_out_channels", [1, 1, 1, 1])
         return int(2 ** (len(blocks) - 1))
 
+    @property
+    def vae_dtype(self) -> torch.dtype:
+        """The dtype of the autoencoder: float32 for float16 if its configuration says that it overflows, as SDXL's does."""
+        overflows = self.place.dtype == torch.float16 and self.folder.network("vae").get("force_upcast")
+        return torch.float32 if overflows else self.place.dtype
+
     def vae(self) -> Any:
         """Return the autoencoder."""
         if "vae" not in self._loaded:
-            self._loaded["vae"] = self.place.to_device(self.folder.load("vae", self.place.dtype), "vae")
+            self._loaded["vae"] = self.place.to_device(self.folder.load("vae", self.vae_dtype), "vae")
         return self._loaded["vae"]
 
     def encode(self, prompt: str) -> Condition:

@@ -18,7 +18,7 @@ from ...walk.schedules import Rescaled, WithGrid
 from ..adapters import Adapter
 from ..network import NetworkModel
 from ..pretrained import Codec, Pretrained
-from .components import ModelFolder
+from .components import ModelFiles, open_files
 from .configs import Network, reading
 from .families import FAMILIES, Family
 from .lora import Loras
@@ -38,22 +38,24 @@ def open_pipeline(
     adapters: tuple[Adapter, ...] = (),
     safety_checker: bool = False,
     watermark: bool = False,
+    offline: bool = False,
 ) -> Pretrained:
-    """Open a pipeline folder as a model.
+    """Open a pipeline that was saved, a folder or a single file, as a model.
 
     Args:
-        path: the folder.
+        path: the folder or the file.
         name: the name that it was asked for by.
         place: where it computes.
         size: the side of its pictures in pixels; None for the model's own.
         adapters: LoRA adapters, which change its network and its text encoders.
         safety_checker: see `PostProcessing`.
         watermark: see `PostProcessing`.
+        offline: do not ask the network for what a single file does not contain.
 
     Raises:
         UserError: the folder is incomplete, or its kind of pipeline or its scheduler is unknown.
     """
-    folder = ModelFolder(path)
+    folder = open_files(path, offline)
     if folder.pipeline not in FAMILIES:
         if any(path.glob("*.py")):
             raise UserError(
@@ -136,20 +138,20 @@ def _codec(parts: Parts, config: Network, shape: tuple[int, int, int]) -> Codec:
 
     @torch.no_grad()
     def encode(picture: Tensor) -> Tensor:
-        with reading(parts.folder.component_folder("vae"), "encode a picture with"):
-            seen: Tensor = parts.vae().encode(picture.to(parts.place.dtype)).latent_dist.mode()
+        with reading(parts.folder.place("vae"), "encode a picture with"):
+            seen: Tensor = parts.vae().encode(picture.to(parts.vae_dtype)).latent_dist.mode()
         return ((seen - shift) * scale).to(picture.dtype)
 
     @torch.no_grad()
     def decode(z: Tensor) -> Tensor:
-        with reading(parts.folder.component_folder("vae"), "decode a picture with"):
-            made: Tensor = parts.vae().decode((z / scale + shift).to(parts.place.dtype), return_dict=False)[0]
+        with reading(parts.folder.place("vae"), "decode a picture with"):
+            made: Tensor = parts.vae().decode((z / scale + shift).to(parts.vae_dtype), return_dict=False)[0]
         return made.to(z.dtype)
 
     return Codec(shape, encode, decode)
 
 
-def _sampling(folder: ModelFolder, family: Family, config: Network, side: int) -> Sampling:
+def _sampling(folder: ModelFiles, family: Family, config: Network, side: int) -> Sampling:
     patch = int(config.get("patch_size") or 1) * family.packs
     folder.component_class("scheduler")
     tokens = (side // patch) ** 2 if family.network == "transformer" else 0

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...errors import UserError
 from ...images import to_image, to_tensor
 from .classes import quiet
-from .components import ModelFolder
+from .components import ModelFiles
 
 
 @dataclass(eq=False)
@@ -30,7 +30,7 @@ class PostProcessing:
         UserError: the pipeline does not have what was asked for.
     """
 
-    folder: ModelFolder
+    folder: ModelFiles
     safety_checker: bool = False
     watermark: bool = False
     _loaded: dict[str, Any] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class PostProcessing:
         if "safety_checker" not in self._loaded:
             with quiet():
                 reader = self.folder.component_class("feature_extractor").from_pretrained(
-                    self.folder.component_folder("feature_extractor")
+                    self.folder.place("feature_extractor")
                 )
             self._loaded |= {"feature_extractor": reader, "safety_checker": self._checker()}
         with quiet(), torch.no_grad():
@@ -80,7 +80,7 @@ class PostProcessing:
 
     def _checker(self) -> Any:
         """Load the safety checker; its `from_pretrained` fails with transformers 5, so its weights are read here."""
-        kind, folder = self.folder.component_class("safety_checker"), self.folder.component_folder("safety_checker")
+        kind, folder = self.folder.component_class("safety_checker"), self.folder.place("safety_checker")
         checker = kind(kind.config_class.from_pretrained(folder))
         for file in self.folder.weights("safety_checker"):
             checker.load_state_dict(load_file(file), strict=False)
