@@ -39,7 +39,7 @@ def _wanted(asked: Train) -> tuple[Path, RunSpec, bool]:
         changes = {name: value for name, value in asdict(spec).items() if value != getattr(RunSpec(), name)}
         return asked.resume, checked(replace(read_spec(asked.resume), **changes)), "data" in changes
     if not asked.objective:
-        raise UserError("name what to train (denoiser, pure-noise, ddpm, flow, classifier), or a run with --resume RUN")
+        raise UserError("name what to train (denoiser, pure-noise, ddpm, flow, distil, classifier), or a run with --resume RUN")
     return asked.out or Path("runs") / asked.objective, checked(spec), False
 
 

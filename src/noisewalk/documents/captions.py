@@ -20,6 +20,7 @@ OBJECTIVES = {
     "pure-noise": "a denoiser that sees only noise",
     "ddpm": "a network that predicts the noise (DDPM)",
     "flow": "flow matching",
+    "distil": "a student of few calls (distillation)",
     "classifier": "the digit reader",
 }
 """What is trained, in words."""

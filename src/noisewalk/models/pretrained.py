@@ -55,6 +55,7 @@ class Pretrained:
             first level's sigma (0.9999 at timestep 990 of DeepFloyd IF).
         parts: loads the parts of a pipeline (text encoder, network, autoencoder); None for other models. See `diffusers.Parts`.
         codec: the autoencoder of a model that walks in latents; None for a model in pixels.
+        built_in_guidance: the guidance scale that a distilled network has learned, so that it takes no other; None for others.
         dynamic: quantile and greatest value of the `dynamic` threshold.
         clip: greatest value of the `clip` threshold.
         device: the device of the pictures that are walked.
@@ -78,6 +79,7 @@ class Pretrained:
     unit_start: bool = False
     parts: Any = None
     codec: Codec | None = None
+    built_in_guidance: float | None = None
     dynamic: tuple[float, float] = (0.95, 1.5)
     clip: float = 1.0
     device: torch.device = torch.device("cpu")

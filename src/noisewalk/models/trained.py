@@ -107,6 +107,7 @@ def pretrained(
         dark_background=shape["in_channels"] == 1,
         fingerprint=fingerprint,
         upscaler=partial(load_upscaler, next_stage, device, dtype) if next_stage.is_file() or left_out(next_stage) else None,
+        built_in_guidance=config.get("built_in_guidance"),
         device=device,
         compute_dtype=dtype,
     )

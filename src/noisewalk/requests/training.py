@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..fields import argument, option, same
+from ..fields import argument, left_open, option, same
 from ..techniques.requests import Walk
 from ..training.tables import NETWORK_SIZES, OBJECTIVES, PREDICTION_TYPES, SCHEDULES
 from .loading import Loading
@@ -19,7 +19,9 @@ class RunSpec:
     """What a training run should be; the run's folder keeps it as spec.json."""
 
     objective: str = field(
-        default="", metadata=argument("what to train; classifier is the digit reader") | {"choices": OBJECTIVES}
+        default="",
+        metadata=argument("what to train; distil makes a student of --teacher, and classifier is the digit reader")
+        | {"choices": OBJECTIVES},
     )
     recipe: str = option(
         "fast", "fast is noisewalk's own recipe; course is the course's exact network and recipe", choices=("fast", "course")
@@ -79,6 +81,12 @@ class RunSpec:
     init: str | None = option(
         None, "start from the weights of this run, bundled model or .safetensors file instead of random weights (fine-tuning)"
     )
+    teacher: str | None = option(
+        None, "of distil: the model whose guided walk is learned: a bundled model, a run folder or a .safetensors file"
+    )
+    calls: int = option(4, "of distil: the number of network calls that the student makes a picture with", 1, 100)
+    guidance_scale: float | None = left_open(Walk, "guidance_scale", "of distil: the teacher's")
+    guidance_interval: Sequence[int] | None = left_open(Walk, "guidance_interval", "of distil: the teacher's")
     dtype: str | None = option(
         None,
         "the dtype that the network computes in; its weights stay in float32",

@@ -36,6 +36,7 @@ def prepare(request: R, model: Pretrained) -> Prepared[R]:
     """
     request = _pinned(checked(request))
     settings = _settings(request, model.defaults.of(name_of(request)))
+    _check_guidance(model, settings)
     stages = _stages(request, _remembering(model), settings)
     pictures = _pictures(request, model, [stage.model.shape for stage in stages])
     stages = tuple(replace(stage, pictures=_tensors(pictures, stage.model)) for stage in stages)
@@ -66,6 +67,15 @@ def _settings(request: Request, defaults: Defaults) -> Defaults:
         )
         return replace(settings, step_rule=STEERED)
     return settings
+
+
+def _check_guidance(model: Pretrained, settings: Defaults) -> None:
+    built_in, asked = model.built_in_guidance, settings.guidance_scale
+    if built_in is not None and asked != 1:
+        raise UserError(
+            f"'{model.name}' has a guidance of {built_in:g} built in, and no other one: --guidance-scale {asked:g} cannot be "
+            "used with it; leave it out, or use the model that it was distilled from"
+        )
 
 
 def _remembering(model: Pretrained) -> Pretrained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..models.precision import fastest_dtype
 from ..models.zoo import weights_path
 from ..training.changes import changed, with_coupling, with_flips, with_target
 from ..training.datasets import Dataset, open_dataset
+from ..training.distil import distil
 from ..training.loop import TrainConfig
 from ..training.recipe import OWN_DATA, find
 from ..training.recipe_type import Recipe
@@ -24,6 +26,12 @@ ONE_STEP = ("denoiser", "pure-noise")
 
 OF_WALKED = ("network_size", "prediction_type", "schedule", "min_snr", "coupling", "flips")
 """The settings of a run that only networks that walk have."""
+
+OF_STUDENT = ("teacher", "calls", "guidance_scale", "guidance_interval")
+"""The settings of a run that only distillation has."""
+
+OF_TEACHER = ("recipe", "classes", "network", "network_size", "prediction_type", "schedule", "coupling")
+"""The settings of a run that a student has from its teacher."""
 
 
 def configure(config: TrainConfig, spec: RunSpec, device: str = "cpu") -> TrainConfig:
@@ -43,10 +51,7 @@ def configure(config: TrainConfig, spec: RunSpec, device: str = "cpu") -> TrainC
 
 def recipe_and_dataset(spec: RunSpec) -> tuple[Recipe, Dataset | None]:
     """Return the recipe and the data of a spec."""
-    asked = [name for name in OF_WALKED if getattr(spec, name) != getattr(RunSpec(), name)]
-    if asked and spec.objective in (*OWN_DATA, *ONE_STEP):
-        flag = "--" + asked[0].replace("_", "-")
-        raise UserError(f"{flag} is for networks that are walked (ddpm, flow), not for {spec.objective}; leave it out")
+    _check_settings(spec)
     if spec.objective in OWN_DATA:
         return find(spec.objective, network=spec.network), None
     data = open_dataset(spec.data, spec.size, spec.channels)
@@ -54,7 +59,10 @@ def recipe_and_dataset(spec: RunSpec) -> tuple[Recipe, Dataset | None]:
         raise UserError(
             f"--batch-size must be at most the {data.count:,} pictures of {data.name}, but {spec.batch_size:,} was asked for"
         )
-    recipe = find(spec.objective, spec.recipe, data, spec.classes, spec.network, spec.network_size)
+    if spec.teacher:
+        recipe = distil(spec.teacher, data, spec.calls, spec.guidance_scale, spec.guidance_interval)
+    else:
+        recipe = find(spec.objective, spec.recipe, data, spec.classes, spec.network, spec.network_size)
     if spec.prediction_type or spec.schedule:
         recipe = with_target(recipe, spec.prediction_type, spec.schedule)
     if spec.min_snr:
@@ -62,6 +70,23 @@ def recipe_and_dataset(spec: RunSpec) -> tuple[Recipe, Dataset | None]:
     if spec.coupling == "ot":
         recipe = with_coupling(recipe)
     return with_flips(recipe, data) if spec.flips else recipe, data
+
+
+def _check_settings(spec: RunSpec) -> None:
+    """See that only such settings were changed as the objective has."""
+    usual = RunSpec()
+
+    def changed_of(names: Sequence[str]) -> str:
+        return next(("--" + name.replace("_", "-") for name in names if getattr(spec, name) != getattr(usual, name)), "")
+
+    if (flag := changed_of(OF_WALKED)) and spec.objective in (*OWN_DATA, *ONE_STEP):
+        raise UserError(f"{flag} is for networks that are walked (ddpm, flow), not for {spec.objective}; leave it out")
+    if (flag := changed_of(OF_STUDENT)) and spec.objective != "distil":
+        raise UserError(f"{flag} is for distil, not for {spec.objective}; leave it out")
+    if spec.objective == "distil" and not spec.teacher:
+        raise UserError("distil needs the model whose walk is learned; name it with --teacher, for example --teacher digits")
+    if (flag := changed_of(OF_TEACHER)) and spec.objective == "distil":
+        raise UserError(f"{flag} cannot be chosen for distil, because a student has it from its teacher; leave it out")
 
 
 def initialized_from(name: str, recipe: Recipe) -> Recipe:

@@ -14,6 +14,7 @@ import msgspec
 from ..checking import checked
 from ..errors import UserError, as_keywords
 from ..files import read_bounded, write_atomic
+from ..models.names import is_there
 from ..models.zoo import bundled
 from ..requests import RunSpec as RunSpec
 from ..training.data import has_official_mnist
@@ -33,12 +34,11 @@ def settled(spec: RunSpec) -> RunSpec:
 
 def _absolute(spec: RunSpec) -> RunSpec:
     """Return the spec with absolute paths, so that it can be read from another folder."""
-    data, init = spec.data, spec.init
+    data, names = spec.data, (spec.init, spec.teacher)
     if data not in BUILT_IN and Path(data).is_dir():
         data = os.path.abspath(data)
-    if init is not None and init not in bundled():
-        init = os.path.abspath(init)
-    return replace(spec, data=data, init=init)
+    init, teacher = (os.path.abspath(n) if n and n not in bundled() and is_there(n) else n for n in names)
+    return replace(spec, data=data, init=init, teacher=teacher)
 
 
 def keep_spec(folder: Path, spec: RunSpec, moved: bool = False) -> None:

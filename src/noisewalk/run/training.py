@@ -83,8 +83,9 @@ def train_into(
         recipe, data = recipe_and_dataset(spec)
         config = configure(recipe.config, spec, device)
         check_memory(recipe, config, torch.device(device))  # builds the network without memory, so the weights come later
-        if spec.init and not (folder / RUN_CHECKPOINT).exists():
-            recipe = initialized_from(spec.init, recipe)
+        begin = spec.init or spec.teacher  # a student begins as its teacher
+        if begin and not (folder / RUN_CHECKPOINT).exists():
+            recipe = initialized_from(begin, recipe)
         if workers.main and not (folder / RUN_CHECKPOINT).exists():
             stack.enter_context(held(folder, "noisewalk train", option))
         if workers.main:

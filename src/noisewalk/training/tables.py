@@ -9,5 +9,5 @@ SCHEDULES = ("linear", "cosine", "ddpm-300", "ddpm-1000")
 NETWORK_SIZES = ("small", "base", "large")
 """Sizes of the fast U-Net, the keys of `models.nets.unet.SIZES`."""
 
-OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", "classifier")
-"""Objectives, for which `recipe.find` has a recipe each; the classifier is the digit reader."""
+OBJECTIVES = ("denoiser", "pure-noise", "ddpm", "flow", "distil", "classifier")
+"""Objectives: `distil.distil` is the recipe of a student of another model, `recipe.find` has the others."""

@@ -47,6 +47,7 @@ class CheckpointConfig(TypedDict):
         unit_range: whether it was trained on pictures in [0, 1].
         labels: the names of its classes.
         defaults: the defaults of walks.
+        built_in_guidance: the guidance scale that a distilled network has learned.
     """
 
     network: str
@@ -56,6 +57,7 @@ class CheckpointConfig(TypedDict):
     unit_range: NotRequired[bool]
     labels: NotRequired[Annotated[list[str], msgspec.Meta(max_length=LARGEST)]]
     defaults: NotRequired[dict[str, Any]]
+    built_in_guidance: NotRequired[Annotated[float, msgspec.Meta(ge=-100, le=100)]]
 
 
 class CheckpointMismatch(ValueError):
