@@ -38,6 +38,9 @@ TEACHER_STEPS = 8
 LATEST = 0.99
 """The latest time of training in a segment, as a share of its length."""
 
+ROUNDING = 1e-6
+"""Times that differ by less are the same."""
+
 
 def segment_times(calls: int) -> Times:
     """Return a function that draws (N,) times: three of four at the start of a segment, and the others anywhere in one.
@@ -92,48 +95,59 @@ class Distillation(Objective):
         """Return (N,) losses at given times (N,) above 0 and noise (N, C, H, W)."""
         x0 = (x0 + 1) / 2 if self.unit_range else x0
         level = self._level(t)
-        x_t = level.alpha * x0 + level.sigma * eps
-        u = self.mean_velocity(x_t, t, cond)
-        straight, r = x_t / (level.alpha + level.sigma), level.sigma / (level.alpha + level.sigma)
-        target = to_target(straight - r * u, straight + (1 - r) * u, level, self.prediction_type)
+        x_t, r = level.alpha * x0 + level.sigma * eps, _ratio(level)
+        y, u = x_t / (level.alpha + level.sigma), self.mean_velocity(x_t, t, cond)
+        target = to_target(y - r * u, y + (1 - r) * u, level, self.prediction_type)
         return (network(x_t, t, *cond).float() - target).square().flatten(1).mean(1)
 
     @torch.no_grad()
     def mean_velocity(self, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         """Return the teacher's mean velocity (N, C, H, W) from x_t at times (N,) to the ends of their segments."""
-        end, steps = end_of_segment(t, self.calls), max(1, TEACHER_STEPS // self.calls)
-        times = [torch.lerp(t, end, i / (2 * steps)) for i in range(2 * steps + 1)]
-        levels = [self._level(each) for each in times]
-        scales = [level.alpha + level.sigma for level in levels]
-        r = [level.sigma / scale for level, scale in zip(levels, scales, strict=True)]
-        began, moved = x_t / scales[0], torch.zeros_like(x_t)
-        for i in range(0, 2 * steps, 2):
-            half = moved + (r[i + 1] - r[i]) * self.velocity(scales[i] * (began + moved), times[i], cond)
-            middle = self.velocity(scales[i + 1] * (began + half), times[i + 1], cond)
-            moved = moved + (r[i + 2] - r[i]) * middle
-        return moved / (r[-1] - r[0])
+        level, end = self._level(t), self._level(end_of_segment(t, self.calls))
+        y, r, steps = x_t / (level.alpha + level.sigma), _ratio(level), max(1, TEACHER_STEPS // self.calls)
+        h, mean = (_ratio(end) - r) / steps, torch.zeros_like(x_t)
+        for _ in range(steps):
+            middle = self.velocity(y + h / 2 * self.velocity(y, r, cond), r + h / 2, cond)
+            y, r, mean = y + h * middle, r + h, mean + middle / steps
+        return mean
 
     @torch.no_grad()
-    def velocity(self, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
-        """Return the teacher's velocity eps - x0 (N, C, H, W) at times (N,) above 0, under guidance."""
-        self.teacher.to(x_t.device)
-        null = tuple(each.to(x_t.device) for each in self.null)
-        low, high = self.guidance_interval or (-1, 999)
-        guided = ((t * 1000 > low + 1 - 1e-3) & (t * 1000 < high + 1 + 1e-3)) if self.guidance_scale != 1 else t > 1
-        guided &= (cond[0] != null[0]).view(len(t), -1).any(1)
-        x0 = self._x0(x_t, t, cond)
-        if guided.any():
-            rows = guided.nonzero()[:, 0]
-            nothing = self._x0(x_t[rows], t[rows], tuple(each.expand(len(rows), *each.shape[1:]) for each in null))
-            x0[rows] = nothing + self.guidance_scale * (x0[rows] - nothing)
-        level = self._level(t)
-        return (x_t - level.alpha * x0) / level.sigma - x0
+    def velocity(self, y: Tensor, r: Tensor, cond: Condition) -> Tensor:
+        """Return the teacher's velocity eps - x0 (N, C, H, W) under guidance.
 
-    def _x0(self, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
-        return to_x0(self.teacher(x_t, t, *cond).float(), x_t, self._level(t), self.prediction_type)
+        Args:
+            y: (N, C, H, W) samples on the linear path, x_t / (alpha + sigma).
+            r: (N, 1, 1, 1) sigma / (alpha + sigma), above 0.
+            cond: their conditions.
+        """
+        self.teacher.to(y.device)
+        null, t = tuple(each.to(y.device) for each in self.null), self._time(r)
+        x0 = self._x0(y, t, cond)
+        rows = (self._is_guided(t) & (cond[0] != null[0]).view(len(t), -1).any(1)).nonzero()[:, 0]
+        if len(rows):
+            nothing = self._x0(y[rows], t[rows], tuple(each.expand(len(rows), *each.shape[1:]) for each in null))
+            x0[rows] = nothing + self.guidance_scale * (x0[rows] - nothing)
+        return (y - x0) / r
+
+    def _x0(self, y: Tensor, t: Tensor, cond: Condition) -> Tensor:
+        level = self._level(t)
+        x_t = (level.alpha + level.sigma) * y
+        return to_x0(self.teacher(x_t, t, *cond).float(), x_t, level, self.prediction_type)
+
+    def _is_guided(self, t: Tensor) -> Tensor:
+        low, high = self.guidance_interval or (-1, 999)
+        return (t > (low + 1) / 1000 - ROUNDING) & (t < (high + 1) / 1000 + ROUNDING) & (self.guidance_scale != 1)
 
     def _level(self, t: Tensor) -> NoiseLevel:
         return level_on_device(self.schedule, t[:, None, None, None])
+
+    def _time(self, r: Tensor) -> Tensor:
+        on = r.cpu() if r.device.type == "mps" else r  # Apple's GPU has no float64
+        return self.schedule.time(NoiseLevel(1 - on, on)).to(r.device)[:, 0, 0, 0]
+
+
+def _ratio(level: NoiseLevel) -> Tensor:
+    return level.sigma / (level.alpha + level.sigma)
 
 
 def distil(
