@@ -21,6 +21,9 @@ from noisewalk.cli.main import main
 from noisewalk.models.checkpoint import RUN_CHECKPOINT, load_tensors, save_tensors
 from noisewalk.models.nets.build import build
 from noisewalk.models.nets.unet import UNetConfig
+from noisewalk.run.recipes import recipe_and_dataset
+from noisewalk.run.spec import read_spec
+from noisewalk.training.distil import Distillation
 from noisewalk.training.records import read_metrics
 
 LINE = ["distil", "--teacher", "teacher.safetensors", "--data", "shapes", "--size", "8", "--channels", "1"]
@@ -38,6 +41,7 @@ def with_a_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = UNetConfig(8, 1, channels=(16, 32), embed_dim=16, num_classes=2)
     card = {"network": "unet-fast", "config": asdict(shape), "schedule": "linear", "prediction_type": "flow_prediction"}
     card |= {"labels": ["dark", "light"], "defaults": {"steps": 9, "balance": "auto", "guidance_scale": 1.5}}
+    card["defaults"] |= {"techniques": {"generate": {"step_rule": "heun", "guidance_interval": [100, 900]}}}
     torch.manual_seed(0)
     network = build(card)
     for parameter in network.parameters():
@@ -62,7 +66,11 @@ def test_a_student_is_a_model_that_is_walked_in_few_calls(capsys: pytest.Capture
         "grid": "linspace",
         "guidance_scale": 1.0,
         "guidance_interval": (),
+        "techniques": {},
     }
+    learned = recipe_and_dataset(read_spec(Path("run")))[0].objective
+    assert isinstance(learned, Distillation)
+    assert (learned.guidance_scale, learned.guidance_interval) == (2, (100, 900))  # one is asked for, one the teacher's
     assert len(nw.generate(model, "dark").states) == 4
     for calls in (1, 2, 4, 8):
         assert nw.generate(model, "light", steps=calls).tensor.isfinite().all()

@@ -178,10 +178,11 @@ def distil(
     model = read_checkpoint(name, path, torch.device("cpu"), torch.float32)
     tensors, config = network_weights(path)
     labels = _checked(model, config, data)
-    scale = model.defaults.guidance_scale if guidance_scale is None else guidance_scale
+    walk = model.defaults.of("generate")
+    scale = walk.guidance_scale if guidance_scale is None else guidance_scale
     if scale != 1 and not labels:
         raise UserError(f"'{name}' was trained without classes, so --guidance-scale {scale:g} has no prompt to follow; use 1")
-    interval = tuple(model.defaults.guidance_interval if guidance_interval is None else guidance_interval)
+    interval = tuple(walk.guidance_interval if guidance_interval is None else guidance_interval)
     teacher: Any = build_from_checkpoint(config, tensors).eval().requires_grad_(False)
     objective = Distillation(
         schedule=model.model.schedule,  # type: ignore[attr-defined]
@@ -198,7 +199,7 @@ def distil(
     own = {"steps": calls, "step_rule": "ddim", "grid": "linspace", "guidance_scale": 1.0, "guidance_interval": []}
     kept = ("network", "config", "schedule", "prediction_type", "unit_range")
     card = {key: config[key] for key in kept if key in config}
-    card |= {"labels": list(labels), "built_in_guidance": scale, "defaults": asdict(model.defaults) | own}
+    card |= {"labels": list(labels), "built_in_guidance": scale, "defaults": asdict(walk) | own}
     training = TrainConfig(epochs=2, batch_size=32, learning_rate=5e-4, warmup=100, ema_decay=0.99)
     return Recipe(lambda: build(card), data.load, objective.loss, training, card, objective)
 
