@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from noisewalk.errors import UserError
-from noisewalk.models.zoo import bundled
 from noisewalk.studio.line import REPLACED, Control, Line, Stopped
+from noisewalk.studio.server import OFFERED
 
 pytestmark = pytest.mark.timeout(120)
 LONG = {"prompt": "a rocket", "num": 16, "steps": "100"}
@@ -164,7 +164,7 @@ Line.join, Line.leave = telling_join, telling_leave
 def telling(another: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     serve, stop, _ = another
     server = serve(tmp_path_factory.mktemp("telling"), before=TELLING)
-    for _ in bundled():  # with a walk of each model a studio gets ready
+    for _ in OFFERED:  # with a walk of each model a studio gets ready
         next(line for line in server.process.stderr if line.startswith("left "))
     yield server
     stop(server)

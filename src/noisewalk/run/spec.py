@@ -34,10 +34,13 @@ def settled(spec: RunSpec) -> RunSpec:
 
 def _absolute(spec: RunSpec) -> RunSpec:
     """Return the spec with absolute paths, so that it can be read from another folder."""
-    data, names = spec.data, (spec.init, spec.teacher)
+    data, init, teacher = spec.data, spec.init, spec.teacher
     if data not in BUILT_IN and Path(data).is_dir():
         data = os.path.abspath(data)
-    init, teacher = (os.path.abspath(n) if n and n not in bundled() and is_there(n) else n for n in names)
+    if init is not None and init not in bundled():
+        init = os.path.abspath(init)
+    if teacher is not None and teacher not in bundled() and is_there(teacher):
+        teacher = os.path.abspath(teacher)
     return replace(spec, data=data, init=init, teacher=teacher)
 
 

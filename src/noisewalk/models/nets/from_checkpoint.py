@@ -134,7 +134,7 @@ def read_defaults(said: dict[str, Any], otherwise: Defaults) -> Defaults:
         CheckpointMismatch: a value has another type, or is out of bounds.
     """
     stated = said.get("defaults", {})
-    own = stated.get("techniques", {})
+    own = stated.get("techniques", otherwise.techniques)
     if not isinstance(own, dict):
         raise CheckpointMismatch("its defaults are damaged: they must name techniques")
     defaults = _with(otherwise, {name: value for name, value in stated.items() if name != "techniques"})
