@@ -316,6 +316,20 @@ def test_views_that_do_not_fit_say_so(make: Callable[[], object], complaint: str
         make()
 
 
+def test_each_size_has_its_own_table_and_others_the_largest_that_fits() -> None:
+    draw = torch.Generator().manual_seed(7)
+    small, large = torch.randperm(4 * 4, generator=draw), torch.randperm(8 * 8, generator=draw)
+    both = from_table("both", small, large)
+    for side, table in ((4, small), (8, large), (12, small), (16, large)):
+        x = torch.randn(2, 3, side, side, generator=draw)
+        assert torch.equal(both.forward(x), from_table("one", table).forward(x))
+        assert torch.equal(both.inverse(both.forward(x)), x)
+    with pytest.raises(UserError, match="orders the pixels of 4x4 and 8x8 pictures; those of this model have 6x6"):
+        both.forward(torch.zeros(1, 1, 6, 6))
+    with pytest.raises(UserError, match="has two tables for pictures of 4x4"):
+        from_table("twice", small, small.flip(0))
+
+
 class Mirror:
     """A user's own view: two methods."""
 

@@ -6,6 +6,7 @@ import json
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -366,6 +367,29 @@ def test_a_bundled_upscaler_is_recorded_too() -> None:
     assert (record.upscaler, len(record.upscaler_weights)) == ((), 1)
     assert (record.name, record.path) == ("emoji", "")
     assert read_record(nw.generate("emoji", "a cat", steps=1).save("b.png")[0]).model.upscaler_weights == ()
+
+
+def test_each_stage_has_its_own_table_and_the_picture_keeps_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    emoji = nw.load("emoji", dtype="float32")
+    assert emoji.upscaler is not None
+    sides = {"small": emoji.shape[-1], "large": emoji.upscaler().pretrained.shape[-1]}
+    for seed, (name, side) in enumerate(sides.items()):
+        np.save(f"{name}.npy", np.random.default_rng(seed).permutation(side * side))
+    asked: dict[str, Any] = {"steps": 1, "upsample": 1, "upsample_steps": [1]}
+    both, one = (
+        nw.anagram(emoji, ["a cat", "a dog"], ["identity", view], **asked)
+        for view in ("file:small.npy,file:large.npy", "file:small.npy")
+    )
+    assert not torch.equal(both.tensor, one.tensor)
+    both.save("both.png")
+    for name in sides:
+        Path(f"{name}.npy").unlink()
+    monkeypatch.setattr("noisewalk.techniques.view_files._tables", {})  # as in another process
+    again = nw.replay("both.png")
+    assert (again.agrees, again.warnings) == (True, ())
+    np.save("small.npy", np.arange(4))
+    with pytest.raises(UserError, match=r"there is no permutation file large\.npy"):
+        nw.anagram(emoji, ["a cat", "a dog"], ["identity", "file:small.npy,file:large.npy"], **asked)
 
 
 def test_a_result_is_one_line_and_its_image_is_the_saved_one(model: nw.Pretrained) -> None:

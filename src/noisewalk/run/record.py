@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,7 @@ from ..models.precision import DTYPES
 from ..techniques import TECHNIQUES
 from ..techniques.requests import Request
 from ..techniques.spec import KEPT, from_json, to_json
-from ..techniques.view_files import keep_permutation, permutation_of, without_folders
+from ..techniques.view_files import files_of, keep_permutation, permutation_of, without_folders
 from ..version import __version__
 
 KEY = "noisewalk"
@@ -137,7 +138,7 @@ class Record:
         if self.verb not in TECHNIQUES:
             raise unknown("technique", shorten(self.verb), TECHNIQUES)
         spec = from_json(TECHNIQUES[self.verb].spec, self.spec, self.inputs)
-        for name in getattr(spec, "views", ()):
+        for name in chain.from_iterable(map(files_of, getattr(spec, "views", ()))):
             _, _, digest = name.rpartition("@")
             for data in (data for key, data in self.inputs.items() if key.startswith(KEPT + digest) and len(digest) == 16):
                 keep_permutation(data)
@@ -161,10 +162,13 @@ def write(image: Image.Image, spec: Request, record: Record) -> bytes:
 
     encoded = to_json(spec, keep)
     for number, name in enumerate(encoded.get("views", ())):
-        table = permutation_of(name)
-        if table is not None and len(table) <= SMALL:
-            keep(table)
-            encoded["views"][number] = without_folders(name)  # the digest identifies it
+        files = files_of(name)
+        for i, file in enumerate(files):
+            table = permutation_of(file)
+            if table is not None and len(table) <= SMALL:
+                keep(table)
+                files[i] = without_folders(file)  # the digest identifies it
+        encoded["views"][number] = ",".join(files) or name
     built = msgspec.to_builtins(replace(record, spec=encoded, inputs={}))
     del built["inputs"]
     order = ("noisewalk", "torch", "threads", "verb", "model", "spec", "picture", "safety")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..models.zoo import Pretrained, load
 from ..techniques import TECHNIQUES
 from ..techniques.requests import Request
 from ..techniques.spec import seeds
-from ..techniques.view_files import FILE, has_changed, split_name
+from ..techniques.view_files import files_of, has_changed, split_name
 from .locate import locate_adapters, locate_model, locate_upscalers
 from .make import Progress, run
 from .prepare import prepare
@@ -89,8 +90,8 @@ def _changes(record: Record, model: Pretrained, spec: Request) -> Iterator[str]:
     """Yield what has changed since the picture was made."""
     if model.fingerprint != record.model.weights:
         yield f"the model's weights are {model.fingerprint}, but they were {shorten(record.model.weights)}"
-    for name in getattr(spec, "views", ()):
-        if name.startswith(FILE) and has_changed(name):
+    for name in chain.from_iterable(map(files_of, getattr(spec, "views", ()))):
+        if has_changed(name):
             yield f"the permutation file {split_name(name)[0]} has changed; the permutation in the picture is used"
 
 

@@ -26,8 +26,8 @@ def find_views(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
     """Return the views of some names, and check that they fit a model's pictures.
 
     Args:
-        names: names of `get_view`, or file:PERMUTATION.npy (see `from_file`). failure:NAME is not checked, because it should
-            fail.
+        names: names of `get_view`, or file:PERMUTATION.npy for a table of your own (see `from_file`). failure:NAME is not
+            checked, because it should fail.
         shape: (C, H, W) of the pictures.
 
     Raises:
@@ -44,32 +44,33 @@ def find_views(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
 def from_file(name: str) -> View:
     """Return the view of a permutation in a .npy file: seen pixel i (row by row) is the picture's pixel table[i].
 
-    The table has whole numbers, and is flat or square. In a picture whose side is a multiple of its own, blocks move.
+    The table has whole numbers, and is flat or square. In a picture whose side is a multiple of its own, blocks move. Several
+    files give each stage of a cascade its own table, see `from_table`.
 
     Args:
-        name: file:PATH, or file:PATH@DIGEST for the permutation of that content (see `with_digests`).
+        name: file:PATH, or file:PATH@DIGEST for the permutation of that content (see `with_digests`); for several files,
+            file:PATH,file:PATH.
 
     Raises:
         UserError: there is no such file, or it does not hold this permutation of a square picture's pixels.
     """
-    path, digest = split_name(name)
-    if digest in _tables:
-        data = _tables[digest]
-    else:
-        data = _read(path)
-        if digest and digest != digest_of(data):
-            raise UserError(
-                f"the permutation file {path} has changed: its digest is {digest_of(data)}, but it was {digest}; bring the old "
-                "file back, or use the new one: leave out @ and the digest"
-            )
-    return from_table(
-        FILE + split_name(without_folders(name))[0], torch.from_numpy(np.frombuffer(data, "<u4").astype(np.int64))
-    )
+    files = files_of(name)
+    shown = ",".join(FILE + split_name(without_folders(file))[0] for file in files)
+    return from_table(shown, *(torch.from_numpy(np.frombuffer(_table(file), "<u4").astype(np.int64)) for file in files))
+
+
+def files_of(name: str) -> list[str]:
+    """Return the parts file:PATH of the name of a view by files; [] for other views.
+
+    >>> files_of("file:a.npy,file:b.npy"), files_of("rotate90")
+    (['file:a.npy', 'file:b.npy'], [])
+    """
+    return re.split(f",(?={FILE})", name) if name.startswith(FILE) else []
 
 
 def with_digests(names: Iterable[str]) -> tuple[str, ...]:
     """Return names of views in which each permutation file was read and named with its digest: file:PATH@DIGEST."""
-    return tuple(_with_digest(name) if name.startswith(FILE) else name for name in names)
+    return tuple(",".join(map(_with_digest, files_of(name))) or name for name in names)
 
 
 def without_folders(name: str) -> str:
@@ -132,6 +133,20 @@ def split_name(name: str) -> tuple[str, str]:
 def digest_of(data: bytes) -> str:
     """Return the first digits of the SHA-256 of a permutation."""
     return hashlib.sha256(data).hexdigest()[:DIGITS]
+
+
+def _table(name: str) -> bytes:
+    """Return the permutation of file:PATH, or of file:PATH@DIGEST."""
+    path, digest = split_name(name)
+    if digest in _tables:
+        return _tables[digest]
+    data = _read(path)
+    if digest and digest != digest_of(data):
+        raise UserError(
+            f"the permutation file {path} has changed: its digest is {digest_of(data)}, but it was {digest}; bring the old "
+            "file back, or use the new one: leave out @ and the digest"
+        )
+    return data
 
 
 def _with_digest(name: str) -> str:

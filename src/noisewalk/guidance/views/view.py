@@ -86,34 +86,40 @@ def from_order(name: str, order: Callable[[int, int], Tensor]) -> View:
     return permutation(name, by(0), by(1))
 
 
-def from_table(name: str, table: Tensor) -> View:
-    """Return a view given by an explicit permutation of the pixels of a square picture.
+def from_table(name: str, *tables: Tensor) -> View:
+    """Return a view given by explicit permutations of the pixels of square pictures, one table for each size.
 
     In a picture whose side is a multiple, blocks of pixels move as the pixels would. One table therefore serves all stages of a
-    cascade.
+    cascade; of several, the largest that fits is used, so that each stage of a cascade can have its own.
 
     Args:
         name: what the command line calls it.
-        table: (side * side,) integers; seen pixel i is the picture's pixel table[i].
+        tables: (side * side,) integers each; seen pixel i is the picture's pixel table[i].
 
     Raises:
-        UserError: it is not a permutation of a square picture's pixels; when it is used, that the picture's size does not fit
-            it.
+        UserError: one is not a permutation of a square picture's pixels, or two have the same size; when it is used, that the
+            picture's size does not fit them.
     """
-    count = table.numel()
-    side = round(count**0.5)
-    if side * side != count or not count:
-        raise UserError(f"the view '{name}' orders {count} pixels, which do not make a square picture")
-    if not torch.equal(table.flatten().long().sort().values, torch.arange(count)):
-        raise UserError(f"the view '{name}' is not a permutation; each of 0 to {count - 1} must be in it once")
-    small = table.flatten().long()
+    orders: dict[int, Tensor] = {}
+    for table in tables:
+        count = table.numel()
+        side = round(count**0.5)
+        if side * side != count or not count:
+            raise UserError(f"the view '{name}' orders {count} pixels, which do not make a square picture")
+        if not torch.equal(table.flatten().long().sort().values, torch.arange(count)):
+            raise UserError(f"the view '{name}' is not a permutation; each of 0 to {count - 1} must be in it once")
+        if side in orders:
+            raise UserError(f"the view '{name}' has two tables for pictures of {side}x{side}; give one for each size")
+        orders[side] = table.flatten().long()
 
     def order(height: int, width: int) -> Tensor:
-        if height != width or height % side:
+        fitting = [side for side in orders if height == width and height % side == 0]
+        if not fitting:
+            sides = " and ".join(f"{side}x{side}" for side in orders)
             raise UserError(
-                f"the view '{name}' orders the pixels of {side}x{side} pictures; those of this model have {width}x{height}"
+                f"the view '{name}' orders the pixels of {sides} pictures; those of this model have {width}x{height}"
             )
-        return enlarge_order(small, height // side)
+        return enlarge_order(orders[max(fitting)], height // max(fitting))
 
     return from_order(name, order)
 
