@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..fields import option
@@ -45,7 +45,3 @@ class Defaults:
     )
     upsample: int = option(0, "the number of upsampling stages, for models that have them", 0, 2)
     techniques: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
-
-    def of(self, technique: str) -> Defaults:
-        """Return the defaults of a technique, by its name."""
-        return replace(self, **self.techniques.get(technique, {}), techniques={})

@@ -43,7 +43,7 @@ class Pretrained:
         encode: maps a prompt to its condition; "" is unconditional.
         schedule: the path that is walked by default (the one that it was trained on).
         shape: (C, H, W) of its pictures.
-        defaults: the defaults of walks.
+        defaults: the defaults of walks; see `defaults_of`.
         dark_background: True if its pictures are light strokes on black, so that an input on white is inverted.
         fingerprint: the first 16 hexadecimal digits of the weights' SHA-256, which the metadata of every picture keeps.
         card: data, licence, recipe, seed, steps and measured quality.
@@ -101,6 +101,10 @@ class Pretrained:
     def identity(self) -> str:
         """What tells its pictures from those of other models: the fingerprints of its weights and of its adapters."""
         return self.fingerprint + "".join(f"+{each.fingerprint}:{each.scale:g}" for each in self.adapters)
+
+    def defaults_of(self, technique: str) -> Defaults:
+        """Return the defaults of a technique, by its name."""
+        return replace(self.defaults, **self.defaults.techniques.get(technique, {}), techniques={})
 
     @property
     def walk_shape(self) -> tuple[int, int, int]:

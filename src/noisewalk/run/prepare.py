@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..images import Opened, Picture, Shape, draw_mask, open_picture, prepare_at_sizes, prepare_mask, prepare_picture
 from ..models.pretrained import Defaults, Pretrained, Upscaler
-from ..techniques import name_of
+from ..techniques import TECHNIQUES
 from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
 from ..techniques.stages import Prepared, Stage
 from ..techniques.view_files import with_digests
@@ -35,7 +35,7 @@ def prepare(request: R, model: Pretrained) -> Prepared[R]:
         UserError: a field has a wrong value, a picture cannot be read, or the cascade has too few stages.
     """
     request = _pinned(checked(request))
-    settings = _settings(request, model.defaults.of(name_of(request)))
+    settings = _settings(request, _defaults(request, model))
     _check_guidance(model, settings)
     stages = _stages(request, _remembering(model), settings)
     pictures = _pictures(request, model, [stage.model.shape for stage in stages])
@@ -51,6 +51,11 @@ def _pinned(request: R) -> R:
     views = getattr(request, "views", None)
     own: dict[str, Any] = {} if views is None else {"views": with_digests(views)}
     return replace(request, **own)
+
+
+def _defaults(request: Request, model: Pretrained) -> Defaults:
+    """Return the model's defaults of the technique that a request is of."""
+    return model.defaults_of(next((name for name, row in TECHNIQUES.items() if row.spec is type(request)), ""))
 
 
 def _settings(request: Request, defaults: Defaults) -> Defaults:
@@ -92,7 +97,7 @@ def _stages(request: R, model: Pretrained, settings: Defaults) -> tuple[Stage[R]
     kept = {
         key: getattr(settings, key)
         for key in ("step_rule", "threshold")
-        if getattr(settings, key) != getattr(model.defaults.of(name_of(request)), key)
+        if getattr(settings, key) != getattr(_defaults(request, model), key)
     }
     kept["balance"] = settings.balance
     wanted = settings.upsample if hasattr(request, "upsample") else 0

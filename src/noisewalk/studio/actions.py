@@ -99,8 +99,8 @@ def new_defaults(studio: Studio, form: Form) -> Callable[[str], list[Any]]:
 
     def shown(name: str) -> list[Any]:
         studio.allow(studio.models[0] if name == "auto" else name)
-        defaults = load(studio.models[0] if name == "auto" else name, **studio.loading).defaults
-        return placeholders(form, defaults.of(form.technique))
+        model = load(studio.models[0] if name == "auto" else name, **studio.loading)
+        return placeholders(form, model.defaults_of(form.technique))
 
     return shown
 

@@ -93,7 +93,7 @@ def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: l
         png = result.png(PictureRecord("picture", 0) if len(result.images) == 1 else FIGURE)
         with tempfile.NamedTemporaryFile(suffix=".png", dir=studio.folder, delete=False) as file:
             file.write(png)
-        return file.name, command(technique, asked, model.name, model.defaults)
+        return file.name, command(technique, asked, model.name, model.defaults_of(technique))
 
     plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(name, plain, default=None, annotation=Any) for name in names]

@@ -70,6 +70,6 @@ def _report(studio: Studio, pngs: Any) -> Json:
     if not 0 < len(urls) <= 60:
         raise UserError(f"a report has 1 to 60 pictures, {len(urls)} were chosen")
     records = [dropped.read(studio, url)[0] for url in urls]
-    name, data = report([(record, load(record.model.name, **studio.loading).defaults) for record in records])
+    name, data = report([(record, load(record.model.name, **studio.loading).defaults_of(record.verb)) for record in records])
     kind = "text/markdown" if name.endswith(".md") else "application/zip"
     return {"name": name, "url": data_url(data, kind)}

@@ -27,7 +27,7 @@ def entry(result: Result, png: str, small: str, index: int | None) -> dict[str, 
         small: data URL of the picture to show.
         index: number of the picture among the result's; None for all of them.
     """
-    name = result.model.name
+    name, defaults = result.model.name, result.model.defaults_of(result.technique)
     seed = seeds(result.spec)[(index or 0) % len(seeds(result.spec))]
     return {
         "png": png,
@@ -35,8 +35,8 @@ def entry(result: Result, png: str, small: str, index: int | None) -> dict[str, 
         "verb": result.technique,
         "seed": seed,
         "title": title(result.technique, result.spec),
-        "command": command(result.technique, result.spec, name, result.model.defaults),
-        "python": python(result.technique, result.spec, name, result.model.defaults),
+        "command": command(result.technique, result.spec, name, defaults),
+        "python": python(result.technique, result.spec, name, defaults),
     }
 
 
@@ -58,7 +58,7 @@ def command(technique: str, request: Request, model: str, defaults: Defaults, na
         technique: the name of the technique.
         request: the request.
         model: name of the model.
-        defaults: of the model, which need not be said.
+        defaults: of the model for this technique, which need not be said.
         names: file names of the pictures, by field; the fields' own names if None.
 
     >>> from noisewalk.techniques.anagram import Anagram
@@ -66,7 +66,7 @@ def command(technique: str, request: Request, model: str, defaults: Defaults, na
     "noisewalk anagram 'a skull' 9 --seed 7 --model digits"
     """
     positional, flags = [], []
-    for f, value in _said(request, defaults.of(technique), names):
+    for f, value in _said(request, defaults, names):
         parts = [str(_plain(item)) for item in (value if isinstance(value, tuple) else (value,))]
         if f.metadata.get("positional"):
             positional += parts
@@ -90,7 +90,7 @@ def python(technique: str, request: Request, model: str, defaults: Defaults) -> 
     result = nw.generate("digits", '7', seed=3)
     result.save("picture.png")
     """
-    said = list(_said(request, defaults.of(technique), None))
+    said = list(_said(request, defaults, None))
     values = [(f, list(value) if isinstance(value, tuple) else value) for f, value in said]
     arguments = [repr(value) for f, value in values if f.metadata.get("positional")]
     arguments += [f"{f.name}={value!r}" for f, value in values if not f.metadata.get("positional")]

@@ -95,8 +95,3 @@ TECHNIQUES: dict[str, Technique] = {
     ),
 }
 """Techniques by the name of their command and function. A row is of one type of request from end to end."""
-
-
-def name_of(request: Request) -> str:
-    """Return the name of the technique that a request is of; "" if it is of none."""
-    return next((name for name, row in TECHNIQUES.items() if row.spec is type(request)), "")
