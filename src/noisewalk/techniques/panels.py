@@ -168,7 +168,8 @@ def walk_panel(
         prompt_views = (PromptView("", prompt, lambda x: x),)
     grid = truncate(first.times if times is None else times, start)
     paths = [levels(first.model.schedule, grid), *(stage.path for stage in prepared.stages[1:])]
-    steering = steering_of(first, prompt_views)
+    asked = first.request
+    steering = steering_of(asked, first.model, prompt_views) if isinstance(asked, Walk) and asked.steer else None
     walks = []
     for stage, path in zip(prepared.stages, paths, strict=True):
         build_denoiser(guide, stage.conditioned_on(torch.zeros(1, *first.model.shape), prepared.seeds[:1]))

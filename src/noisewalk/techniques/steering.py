@@ -17,9 +17,8 @@ from ..walk.prediction import Denoiser
 from ..walk.sampling import State, sample
 from ..walk.steering import Reward, Steered
 from ..walk.steps import Step
-from .base import MOST_WALKS, Request, Walk
+from .base import MOST_WALKS, Walk
 from .prompt_view import PromptView
-from .stages import Stage
 
 
 @dataclass(frozen=True)
@@ -65,20 +64,17 @@ class Steering:
             yield state._replace(x_t=state.x_t[leaders], x0=state.x0[leaders])
 
 
-def steering_of(stage: Stage[Request], prompt_views: Sequence[PromptView]) -> Steering | None:
-    """Return the steering of a stage's request, or None.
+def steering_of(asked: Walk, model: Pretrained, prompt_views: Sequence[PromptView]) -> Steering:
+    """Return the steering that a request asks for.
 
     The reward of a picture is its alignment A: the score of the worst way of looking at it.
 
     Raises:
         UserError: there is no prompt to score for, or no scorer, or the scorer does not know the prompt.
     """
-    asked = stage.request
-    if not (isinstance(asked, Walk) and asked.steer):
-        return None
     if not prompt_views:
         raise UserError("--steer needs a prompt for which the pictures can be scored; give a prompt, or leave it out")
-    return Steering(asked.steer, asked.steer_scale, asked.steer_at, _alignment(stage.model, asked.steer_scorer, prompt_views))
+    return Steering(asked.steer, asked.steer_scale, asked.steer_at, _alignment(model, asked.steer_scorer, prompt_views))
 
 
 def _alignment(model: Pretrained, scorer: str, prompt_views: Sequence[PromptView]) -> Reward:
