@@ -178,7 +178,7 @@ def distil(
     model = read_checkpoint(name, path, torch.device("cpu"), torch.float32)
     tensors, config = network_weights(path)
     labels = _checked(model, config, data)
-    walk = model.defaults.of("generate")
+    walk = model.defaults_of("generate")
     scale = walk.guidance_scale if guidance_scale is None else guidance_scale
     if scale != 1 and not labels:
         raise UserError(f"'{name}' was trained without classes, so --guidance-scale {scale:g} has no prompt to follow; use 1")
