@@ -38,6 +38,17 @@ def test_parts_are_linear_and_each_does_something(name: str) -> None:
         assert part.look(x).shape == x.shape
 
 
+@pytest.mark.parametrize(("name", "channels"), [(n, c) for n in SPLITS for c in (1, 3) if (n, c) != ("colour", 1)])
+def test_a_part_is_the_same_to_the_bit_in_every_batch(name: str, channels: int) -> None:
+    """Otherwise a picture would depend, in its last digits, on the pictures that are made beside it."""
+    x = tape(2)(torch.empty(5, channels, 28, 28)).float()
+    for part in get_split(name, settings(28)):
+        for map_ in (part.component, part.look):
+            whole = map_(x)
+            for num in (1, 2, 3):
+                assert torch.equal(torch.cat([map_(some) for some in torch.split(x, num)]), whole), f"{part.name} by {num}"
+
+
 @pytest.mark.parametrize("name", SPLITS)
 def test_one_prompt_for_all_parts_is_that_prompt(name: str) -> None:
     def ask(x_t: Tensor, level: NoiseLevel) -> Prediction:

@@ -41,10 +41,12 @@ def gaussian_blur(x: Tensor, sigma: float, kernel_size: int) -> Tensor:
     u = torch.arange(-pad, pad + 1, dtype=torch.float64)
     kernel = torch.exp(-0.5 * (u / sigma) ** 2)
     kernel = (kernel / kernel.sum()).to(x.device, x.dtype)
-    channels = x.shape[1]
+    num, channels = x.shape[:2]
+    if num * channels == 1:  # PyTorch convolves one grey picture by an algorithm of its own, with other last digits
+        x = x.expand(2, -1, -1, -1)
     x = F.pad(x, (pad, pad, pad, pad), mode="reflect")
     x = F.conv2d(x, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
-    return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)[:num]
 
 
 def low_pass(sigma: float, kernel_size: int) -> Map:
@@ -124,7 +126,7 @@ def motion_blur(length: int, direction: str = "diagonal") -> Map:
             padded[:, :, reach + k * down : reach + k * down + height, reach + k * right : reach + k * right + width]
             for k in range(-reach, reach + 1)
         ]
-        return torch.stack(copies).mean(0)
+        return sum(copies[1:], copies[0]) / length  # `mean` adds in another order in another batch
 
     return blur
 
