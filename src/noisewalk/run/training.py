@@ -18,12 +18,14 @@ from ..files import write_atomic
 from ..images import encode_png
 from ..lock import held
 from ..models.checkpoint import RUN_CHECKPOINT
+from ..models.network import NetworkModel
+from ..models.precision import fastest_dtype
 from ..models.zoo import Pretrained, pretrained
 from ..training.data import from_uint8
 from ..training.datasets import Dataset, what_was_read
 from ..training.loop import TrainConfig, TrainState
 from ..training.memory import check_memory
-from ..training.objectives import Objective
+from ..training.objectives import Network, Objective
 from ..training.recipe_type import Recipe
 from ..training.records import LEVELS, Levels, put_levels
 from ..training.runs import choose_device, run
@@ -131,7 +133,7 @@ def _until(
             name = sheet_name(state.step, state.total_steps, config.epochs, spec.samples_every) or ("latest" if enough else "")
             if name and recipe.objective and workers.main:
                 try:
-                    draw(folder, name, spec, recipe, state, data)
+                    draw(folder, name, spec, recipe, config, state, data)
                 except UserError as error:  # a walk of a network that is hardly trained may diverge; the training goes on
                     log.warning("%s: no samples after step %d: %s", folder, state.step, error)
             if enough:
@@ -162,14 +164,15 @@ def sheet_name(step: int, total: int, epochs: float, every: float | None = None)
     return f"epoch-{passed:02.0f}" if passed == int(passed) else f"epoch-{passed:05.2f}"
 
 
-def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainState, data: Dataset | None) -> None:
+def draw(
+    folder: Path, name: str, spec: RunSpec, recipe: Recipe, config: TrainConfig, state: TrainState, data: Dataset | None
+) -> None:
     """Save pictures of the averaged network: samples and a walk, or the outputs of a one-step denoiser."""
     with torch.random.fork_rng(devices=[]):  # drawing must not change the random numbers of the run
-        fresh = recipe.network()
-        fresh.load_state_dict(state.averaged.state_dict())
-        model = pretrained(spec.objective, fresh, recipe.card)
+        model = averaged_model(spec, recipe, config, state)
         if data and recipe.objective and spec.objective not in ONE_STEP:
-            put_levels(folder / LEVELS, level_losses(name, fresh, recipe.objective, data))
+            assert isinstance(model.model, NetworkModel)
+            put_levels(folder / LEVELS, level_losses(name, model.model.network, recipe.objective, data))
         for title, image in sheets(model, spec, recipe).items():
             write_atomic(folder / "samples" / f"{name}-{title}.png", encode_png(image))
         if spec.objective not in ONE_STEP:
@@ -177,7 +180,15 @@ def draw(folder: Path, name: str, spec: RunSpec, recipe: Recipe, state: TrainSta
             write_atomic(folder / "samples" / f"{name}-generation.gif", run_page.generation(model, label))
 
 
-def level_losses(name: str, network: torch.nn.Module, objective: Objective, data: Dataset) -> Levels:
+def averaged_model(spec: RunSpec, recipe: Recipe, config: TrainConfig, state: TrainState) -> Pretrained:
+    """Return the averaged network of a run as a model; it computes in bfloat16 if it is trained so and the CPU can."""
+    network = recipe.network()
+    network.load_state_dict(state.averaged.state_dict())
+    dtype = fastest_dtype(torch.device("cpu")) if config.bf16 else torch.float32
+    return pretrained(spec.objective, network, recipe.card, dtype=dtype)
+
+
+def level_losses(name: str, network: Network, objective: Objective, data: Dataset) -> Levels:
     """Return the loss at ten noise levels on 128 held-out pictures, or on training pictures if none are held out."""
     pictures = (data.held_out or data.load)()
     raw, cond = pictures.batch(torch.arange(min(128, len(pictures))), torch.Generator())

@@ -12,15 +12,14 @@ from PIL import Image
 from ..checking import checked
 from ..images import encode_png
 from ..models.pretrained import Pretrained
-from ..models.zoo import pretrained
 from ..report.figures import contact
 from ..requests import RunSpec
 from ..run.make import run
 from ..run.recipes import ONE_STEP, configure, recipe_and_dataset
 from ..run.spec import settled
-from ..run.training import sheets
+from ..run.training import averaged_model, sheets
 from ..techniques.generate import Generate
-from ..training.loop import TrainState, start, train
+from ..training.loop import TrainConfig, TrainState, start, train
 from ..training.recipe_type import Recipe
 from .limits import check_seconds
 from .line import Control, Stopped
@@ -66,23 +65,21 @@ def trained(
             curve.append((state.step, state.loss))
             yield _view("walking", f"step {state.step} of {state.total_steps}", curve, items)
         if now - drawn >= SAMPLES:
-            items = samples(state, spec, recipe)
+            items = samples(state, spec, recipe, config)
             drawn = time.monotonic()
         try:
             control.heed()
         except Stopped as stop:
             why = f"{stop}; "
             break
-    items = samples(state, spec, recipe)
+    items = samples(state, spec, recipe, config)
     yield _view("done", f"{why}step {state.step} of {state.total_steps}, loss {state.loss:.4f}", curve, items)
 
 
-def samples(state: TrainState, spec: RunSpec, recipe: Recipe) -> list[dict[str, str]]:
+def samples(state: TrainState, spec: RunSpec, recipe: Recipe, config: TrainConfig) -> list[dict[str, str]]:
     """What the averaged network draws now: two of each digit, or some of any; or what the denoiser makes of noisy digits."""
     with torch.random.fork_rng(devices=[]):
-        fresh = recipe.network()
-        fresh.load_state_dict(state.averaged.state_dict())
-        model = pretrained(spec.objective, fresh, recipe.card)
+        model = averaged_model(spec, recipe, config, state)
         made = sheets(model, spec, recipe) if spec.objective in ONE_STEP else {"samples": drawn(model, recipe)}
     return [{"caption": f"{title} at step {state.step}", "url": data_url(encode_png(image))} for title, image in made.items()]
 
