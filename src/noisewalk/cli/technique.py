@@ -61,7 +61,7 @@ def _compare(several: list[Variant], jobs: list[Job]) -> int:
     pictures_to_write(out)
     for each, model in zip(jobs, models, strict=True):
         prepare(each.spec, model)  # errors are raised before the first request runs
-    made: list[compared.Variant] = []
+    made: list[compared.ComparedResult] = []
     with progress(jobs[0].technique) as watch:
         for variant, wanted, model in zip(several, jobs, models, strict=True):
 
@@ -69,8 +69,8 @@ def _compare(several: list[Variant], jobs: list[Job]) -> int:
                 watch(100 * len(made) + 100 * done // total, 100 * len(jobs))
 
             result = run(wanted.technique, wanted.spec, model, part, keep_states=False)
-            made.append(compared.Variant(variant.row, variant.column, result))
-    for file in compared.Compared(made).save(out):
+            made.append(compared.ComparedResult(variant.row, variant.column, result))
+    for file in compared.Comparison(made).save(out):
         print(file)
     return 0
 

@@ -20,7 +20,7 @@ from .result import Result
 
 
 @dataclass(frozen=True, eq=False)
-class Variant:
+class ComparedResult:
     """One of the requests, with its result.
 
     Args:
@@ -35,14 +35,14 @@ class Variant:
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class Comparison:
     """The results of all requests.
 
     Attributes:
         figure: a sheet with named rows and columns, and the seed of every row.
     """
 
-    variants: Sequence[Variant]
+    variants: Sequence[ComparedResult]
 
     @cached_property
     def figure(self) -> Image.Image:
