@@ -20,7 +20,7 @@ from PIL import Image
 import noisewalk as nw
 from noisewalk.cli.main import main
 from noisewalk.documents import making
-from noisewalk.documents.build import Report, Request, build
+from noisewalk.documents.build import BuildOptions, Report, build
 from noisewalk.documents.reading import read_document
 from noisewalk.documents.site import BROWSERS
 from noisewalk.lock import held
@@ -32,7 +32,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason=f"needs a browser: on
 def report(tmp_path: Path, text: str, model: str = "digits") -> tuple[Report, str]:
     """Make the report of a text, and return it with its page."""
     (tmp_path / "report.md").write_text(text)
-    made = build(read_document(tmp_path / "report.md"), Request(tmp_path / "out", model))
+    made = build(read_document(tmp_path / "report.md"), BuildOptions(tmp_path / "out", model))
     return made, made.page.read_text()
 
 
@@ -119,7 +119,7 @@ def test_a_report_that_was_killed_goes_on(tmp_path: Path) -> None:
     process.communicate()
     before = {path: path.stat().st_mtime_ns for path in figures.glob("*/figure.json")}
     assert len(before) >= 2
-    made = build(read_document(tmp_path / "r.md"), Request(tmp_path / "out", "digits"))
+    made = build(read_document(tmp_path / "r.md"), BuildOptions(tmp_path / "out", "digits"))
     assert not made.failed
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     assert len(list(figures.glob("*/figure.json"))) == 10
@@ -294,6 +294,20 @@ def test_the_losses_of_several_runs_are_one_figure(tmp_path: Path) -> None:
     assert "Training of a one-step denoiser: computed in bfloat16" in page
     with pytest.raises(nw.UserError, match="names 1, and this fence has 2 commands"):
         report(tmp_path, fence(*commands, options="loss bundled=denoiser"))
+
+
+def test_the_samples_of_several_runs_are_rows_of_one_figure(tmp_path: Path) -> None:
+    """A column for each epoch, a row for each run; no run has its samples a second time."""
+    commands = ("train flow --classes --recipe course", "train ddpm --classes --recipe course --dtype bfloat16")
+    made, page = report(tmp_path, fence(*commands, options="bundled=flow-classes,ddpm-classes"))
+    assert not made.failed
+    drawn = [attrs["alt"] or "" for tag, attrs in _Tags(page).found if tag == "img" and "src" in attrs]
+    rows = [[alt for alt in drawn if alt.startswith(f"what it draws, {name}")] for name in ("flow", "a network")]
+    assert [[alt.rpartition(": ")[2] for alt in row] for row in rows] == [
+        [f"epoch {epoch} samples" for epoch in epochs] for epochs in ((1, 5, 10), (1, 5, 10, 15, 20))
+    ]
+    assert not [alt for alt in drawn if alt.startswith("what it draws: ")]
+    assert len([alt for alt in drawn if alt.startswith("loss")]) == 1
 
 
 def test_states_are_chosen_by_their_timesteps(tmp_path: Path) -> None:

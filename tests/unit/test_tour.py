@@ -13,7 +13,7 @@ from PIL import Image
 from noisewalk.cli.main import main
 from noisewalk.commands import Job, part, read
 from noisewalk.documents import runs, site
-from noisewalk.documents.build import Request, build
+from noisewalk.documents.build import BuildOptions, build
 from noisewalk.documents.reading import Document, Training, read_document
 from noisewalk.documents.resolving import CommandResolver
 from noisewalk.documents.runs import bundled
@@ -83,7 +83,9 @@ def test_part_a_is_made_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     page = Path("out/tour/index.html").read_text()
     assert page.count("<h2") == 3
     assert "noisewalk forward out/tour/inputs/mine.png" in page
-    assert page.count("It is the best of 2 seeds.") == 2
+    assert page.count("It is the best of 2 seeds, with a score of") == 2
+    assert page.count("The score is that of the worst way of looking.") == 1
+    assert page.count("The scorer is right in 99.9 % of the test digits") == 1
 
 
 @pytest.mark.parametrize("model", ["emoji", "digits"])
@@ -111,7 +113,7 @@ def test_a_copy_without_the_pictures_of_a_run_says_so(tmp_path: Path, monkeypatc
     shutil.copytree(runs.BUNDLED / "denoiser", tmp_path / "runs" / "denoiser", ignore=without)
     monkeypatch.setattr(runs, "BUNDLED", tmp_path / "runs")
     (tmp_path / "b.md").write_text("# B\n\n```noisewalk bundled=denoiser\ntrain denoiser --dtype bfloat16\n```\n")
-    report = build(read_document(tmp_path / "b.md"), Request(tmp_path / "out"))
+    report = build(read_document(tmp_path / "b.md"), BuildOptions(tmp_path / "out"))
     page = report.page.read_text()
     assert "holds the numbers of this run and not the pictures that it drew" in page
     assert page.count("<img") == 2  # the loss, and the dialog that enlarges it
@@ -129,7 +131,7 @@ def test_part_b_trains_a_run_of_its_own(tmp_path: Path, monkeypatch: pytest.Monk
     head, *parts = (BUNDLED / "tour-b.md").read_text().split("\n## ")
     live = parts[-1].replace("--epochs {epochs}", "--epochs 0.02").replace("--minutes {minutes}", "")
     (tmp_path / "b.md").write_text("\n## ".join([head, parts[2], live]))
-    report = build(read_document(tmp_path / "b.md"), Request(tmp_path / "out"))
+    report = build(read_document(tmp_path / "b.md"), BuildOptions(tmp_path / "out"))
     assert not report.failed
     page = report.page.read_text()
     assert "Trained just now" in page

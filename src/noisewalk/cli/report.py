@@ -49,14 +49,15 @@ def _once(
 ) -> Callable[[], int]:
     """Return a function that makes the report and prints its place; its exit status is 2 if commands in it failed."""
     from ..documents import site
-    from ..documents.build import Request
+    from ..documents.build import BuildOptions
     from ..documents.reading import read_document
+    from .side_by_side import build_side_by_side
 
     def make() -> int:
         documents = [read_document(file, values) for file in files]
         began = time.monotonic()
         with progress("report") as watch:
-            first, reports = site.build_all(documents, Request(out, model, loading), title, watch)
+            first, reports = site.build_all(documents, BuildOptions(out, model, loading), title, watch, build_side_by_side)
         for each in reports if pdf else ():
             print(site.pdf(each.page))
         print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
@@ -93,8 +94,9 @@ def run_tour(rest: list[str]) -> int:
 def tour(command: Tour, out: Path) -> int:
     """Make the requested parts of the tour."""
     from ..documents import site
-    from ..documents.build import Request
+    from ..documents.build import BuildOptions
     from ..documents.reading import read_document
+    from .side_by_side import build_side_by_side
 
     documents = []
     if command.part != "b":
@@ -104,8 +106,8 @@ def tour(command: Tour, out: Path) -> int:
         documents.append(read_document(site.BUNDLED / "tour-b.md", {"minutes": f"{command.minutes:g}"}))
     began = time.monotonic()
     with progress("tour") as watch:
-        request = Request(out, command.model if command.part != "b" else "", part(command, CascadeLoading).changed())
-        first, reports = site.build_all(documents, request, "A tour of noisewalk", watch)
+        how = BuildOptions(out, command.model if command.part != "b" else "", part(command, CascadeLoading).changed())
+        first, reports = site.build_all(documents, how, "A tour of noisewalk", watch, build_side_by_side)
     print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
     failed = [where for report in reports for where in report.failed]
     if failed:

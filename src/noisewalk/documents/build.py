@@ -14,8 +14,8 @@ from ..files import write_atomic
 from ..lock import held
 from ..run.progress import Progress, ignore
 from . import captions, making, markdown, runs, searching
-from .merging import Compared, together
-from .page import Shown, block, embedded, page
+from .merging import ComparedFigure, together
+from .page import PageFigure, block, embedded, page
 from .reading import Block, Command, Document, Training
 from .resolving import CommandResolver, ResolvedCommand
 from .store import Figure
@@ -27,7 +27,7 @@ SHARES = 100
 
 
 @dataclass(frozen=True)
-class Request:
+class BuildOptions:
     """How a report is made.
 
     Args:
@@ -62,34 +62,34 @@ class Report:
     failed: Sequence[str]
 
 
-def build(document: Document, request: Request, watch: Progress = ignore) -> Report:
+def build(document: Document, how: BuildOptions, watch: Progress = ignore) -> Report:
     """Make a report; if it is stopped, the finished figures are kept, and the same call continues from there.
 
     Args:
         document: the document.
-        request: how the report is made.
+        how: how the report is made.
         watch: a function that is called with (units done, units in all).
 
     Raises:
         UserError: the folder cannot be written, or another process writes it.
     """
-    with held(request.out, "noisewalk report"):
-        return _Builder(document, request, watch).report()
+    with held(how.out, "noisewalk report"):
+        return _Builder(document, how, watch).report()
 
 
 @dataclass
 class _Builder:
     document: Document
-    request: Request
+    how: BuildOptions
     watch: Progress
     done: int = 0
     failed: list[str] = field(default_factory=list)
     runs: dict[int, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        document, request = self.document, self.request
-        self.resolver = CommandResolver(document, request.out, request.model, request.loading)
-        self.figures = request.out / "figures"
+        document, how = self.document, self.how
+        self.resolver = CommandResolver(document, how.out, how.model, how.loading)
+        self.figures = how.out / "figures"
         self.total = SHARES * sum(len(block.commands) for block in document.blocks.values())
 
     def report(self) -> Report:
@@ -100,8 +100,8 @@ class _Builder:
         body = markdown.rendered(document.tokens, made.get, self.picture)
         has_heading = any(token.type == "heading_open" and token.tag == "h1" for token in document.tokens)
         lead = settings.get("lead", "")
-        html = page(document.title, lead, body, headings, has_heading, self.request.above)
-        file = self.request.out / "index.html"
+        html = page(document.title, lead, body, headings, has_heading, self.how.above)
+        file = self.how.out / "index.html"
         write_atomic(file, html.encode())
         self.watch(self.total, self.total)
         return Report(file, document.title, lead, headings, self.failed)
@@ -109,19 +109,19 @@ class _Builder:
     def block(self, each: Block) -> str:
         """Return the HTML of a fence."""
         options = each.options
-        shown: list[Shown] = []
+        shown: list[PageFigure] = []
         if options.seeds:
             shown = self.searched(each)
         else:
             for command in each.commands:
                 shown += self.tried(command, lambda command=command: [self.made(command, each)])  # type: ignore[misc]
-            shown = self.with_losses(each, shown)
+            shown = self.with_compared(each, shown)
         first = replace(
             shown[0], name=options.name, caption=options.caption or shown[0].caption, note=options.note or shown[0].note
         )
         return block([first, *shown[1:]], options.columns)
 
-    def tried(self, command: Command, make: Callable[[], list[Shown]]) -> list[Shown]:
+    def tried(self, command: Command, make: Callable[[], list[PageFigure]]) -> list[PageFigure]:
         """Return what a command makes, or the error."""
         before = self.done
         try:
@@ -131,7 +131,7 @@ class _Builder:
             self.failed.append(where)
             said = str(error) if isinstance(error, UserError) else from_outside(error) or f"{type(error).__name__}: {error}"
             line = captions.command_line(command.words)
-            return [Shown(None, self.request.out, USUAL, command=line, error=f"{where}: {' '.join(said.split())}")]
+            return [PageFigure(None, self.how.out, USUAL, command=line, error=f"{where}: {' '.join(said.split())}")]
         finally:
             self.done = before + SHARES
             self.watch(self.done, self.total)
@@ -139,7 +139,7 @@ class _Builder:
     def part(self, share: float) -> None:
         self.watch(self.done + int(share * (SHARES - 1)), self.total)
 
-    def made(self, command: Command, each: Block) -> Shown:
+    def made(self, command: Command, each: Block) -> PageFigure:
         """Return the figure of a command."""
         options = each.options
         shows = options.shows or USUAL
@@ -149,11 +149,11 @@ class _Builder:
             return self.compared(command, each)
         resolved = self.resolver(command)
         figure, folder = making.figure_of(resolved.job, resolved.model, options.shows, self.figures, self.part)
-        return Shown(figure, folder, shows, "", figure.caption, figure.note, resolved.line, resolved.python)
+        return PageFigure(figure, folder, shows, "", figure.caption, figure.note, resolved.line, resolved.python)
 
-    def compared(self, command: Command, each: Block) -> Shown:
+    def compared(self, command: Command, each: Block) -> PageFigure:
         """The figure of a command with lists: that of every request it stands for, put into rows and columns."""
-        shows, made, jobs, begun = each.options.shows, list[Compared](), list[Job](), self.done
+        shows, made, jobs, begun = each.options.shows, list[ComparedFigure](), list[Job](), self.done
         for i, (row, column, one) in enumerate(command.compared):
             resolved = self.resolver(one)
             jobs.append(resolved.job)
@@ -162,65 +162,69 @@ class _Builder:
                 self.watch(begun + int((i + share) * (SHARES - 1) / len(command.compared)), self.total)
 
             figure, folder = making.figure_of(resolved.job, resolved.model, shows, self.figures, part)
-            made.append(Compared(row, column, figure, folder.name))
+            made.append(ComparedFigure(row, column, figure, folder.name))
         whole = resolved.whole(command.words, one.words)
         figure, python = together(made), captions.python(jobs, dict(resolved.loading))
-        return Shown(
+        return PageFigure(
             figure, self.figures, shows or USUAL, "", figure.caption, figure.note, captions.command_line(whole), python
         )
 
-    def trained(self, command: Command, training: Training, each: Block) -> Shown:
+    def trained(self, command: Command, training: Training, each: Block) -> PageFigure:
         """The figure of a training: of a run that comes with noisewalk, or of one that is trained now, or goes on."""
         options = each.options
         name = options.bundled[each.commands.index(command)] if options.bundled else ""
-        run = runs.bundled(name, training) if name else runs.place(training, self.request.out / "runs")
+        run = runs.bundled(name, training) if name else runs.place(training, self.how.out / "runs")
         if not name:
             runs.trained(training, run, options.evaluate, self.part)
         self.runs[command.line] = run
         folder = self.figures / f"run-{run.name}"
-        figure = runs.figure_of(run, folder)
+        figure = runs.figure_of(run, folder, len(each.commands) > 1)
         out = f"runs/{name}" if name else str(run)
         line = captions.command_line(command.words, "--out", out)
         python = captions.train_python(training.spec, training.minutes, out)
         said = captions.training_caption(training.spec)
-        return Shown(figure, folder, options.shows or USUAL, "", said, figure.note, line, python)
+        return PageFigure(figure, folder, options.shows or USUAL, "", said, figure.note, line, python)
 
-    def with_losses(self, each: Block, shown: list[Shown]) -> list[Shown]:
-        """The figures of a fence; if it has several runs, their losses are one figure, and no longer one per run."""
+    def with_compared(self, each: Block, shown: list[PageFigure]) -> list[PageFigure]:
+        """Return the figures of a fence; the losses and samples of several runs are one more figure."""
         found = [(command.job, self.runs[command.line]) for command in each.commands if command.line in self.runs]
-        if len(found) < 2 or "loss" not in (each.options.shows or USUAL):
+        asked = (each.options.shows or USUAL) & {"loss", "samples"}
+        if len(found) < 2 or not asked:
             return shown
         names = captions.differences([job.spec for job, _ in found if isinstance(job, Training)])
-        folder = self.figures / "-".join(["losses", *(run.name for _, run in found)])[:200]
-        figure = runs.losses_of(dict(zip(names, (run for _, run in found), strict=True)), folder)
-        whole = Shown(figure, folder, frozenset({"loss"}), caption=figure.caption, wide=True)
-        return [*(replace(one, shows=one.shows - {"loss"}) for one in shown), whole]
+        folder = self.figures / "-".join(["compared", *(run.name for _, run in found)])[:200]
+        figure = runs.compared(dict(zip(names, (run for _, run in found), strict=True)), folder)
+        whole = PageFigure(figure, folder, asked, caption=figure.caption, wide=True)
+        return [*shown, whole]
 
-    def searched(self, each: Block) -> list[Shown]:
+    def searched(self, each: Block) -> list[PageFigure]:
         """Return the best seeds of a fence that searches, and the other seeds that were tried if the fence shows them."""
         options = each.options
         found: list[tuple[ResolvedCommand, Figure]] = []
-        sheets: list[Shown] = []
-        failed: list[Shown] = []
+        sheets: list[PageFigure] = []
+        failed: list[PageFigure] = []
         for command in each.commands:
 
-            def search(command: Command = command) -> list[Shown]:
+            def search(command: Command = command) -> list[PageFigure]:
                 if isinstance(command.job, Training):
                     raise UserError("seeds= searches for pictures, so it cannot be used with a training; leave it out")
                 resolved = self.resolver(command)
                 figure, folder = searching.tried(resolved, options.seeds, self.figures, self.part)
                 found.append((resolved, figure))
                 said = f"The best of {len(options.seeds)} seeds that were tried, by the score of the worst way of looking (A)."
-                sheets.append(Shown(figure, folder, frozenset({"picture"}), "", figure.caption, said))
+                sheets.append(PageFigure(figure, folder, frozenset({"picture"}), "", figure.caption, said))
                 return []
 
             failed += self.tried(command, search)
         shown, shows = [], options.shows or USUAL
-        for resolved, figure in searching.best(found, options.keep or 1):
+        best = searching.best(found, options.keep or 1)
+        for resolved, figure in best:
             made, folder = making.figure_of(resolved.job, resolved.model, options.shows, self.figures, lambda share: None)
-            note = f"{figure.verdict} It is the best of {len(options.seeds)} seeds."
-            shown.append(Shown(made, folder, shows, "", made.caption, note, resolved.line, resolved.python))
-        return [*shown, *(sheets if "tried" in options.shows else []), *failed]
+            note = f"It is the best of {len(options.seeds)} seeds, with a score of {figure.tried[0].alignment:.2f}."
+            shown.append(PageFigure(made, folder, shows, "", made.caption, note, resolved.line, resolved.python))
+        verdict = Figure(searching.verdict([figure for _, figure in best]))
+        said = [PageFigure(verdict, self.figures, frozenset(), "", verdict.caption, wide=True)] if best else []
+        return [*shown, *said, *(sheets if "tried" in options.shows else []), *failed]
 
     def picture(self, address: str) -> str:
         """Return a picture of the prose as a data URL; a picture that cannot be read is left out, and its text stays."""

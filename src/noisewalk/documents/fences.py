@@ -24,7 +24,7 @@ SHOWS = {
     "slider": "forward and denoise with a slider over t",
     "tried": "every seed that a search tried, best first, with its score",
     "loss": "the loss of training runs, all runs of the fence in one figure",
-    "samples": "what a training run draws, by epoch",
+    "samples": "what a training run draws, by epoch, a row for each run of the fence",
 }
 """Words of a fence by what they show. A fence without any of them shows what suits its commands."""
 NUMBERS = {"columns": (1, 12), "keep": (1, 64), "evaluate": (100, 10_000)}

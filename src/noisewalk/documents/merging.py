@@ -11,7 +11,7 @@ from .store import Cell, Figure, Row, Strip
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedFigure:
     """A figure of one of the requests.
 
     Args:
@@ -40,7 +40,7 @@ class Compared:
         return msgspec.structs.replace(strip, label=f"{self.name}: {strip.label}", file=f"{self.folder}/{strip.file}")
 
 
-def together(made: Sequence[Compared]) -> Figure:
+def together(made: Sequence[ComparedFigure]) -> Figure:
     """Return one figure of several, without their interactive illusions and comparisons."""
     rows: dict[str, list[Cell]] = {}
     one_each = all(len(row.cells) == 1 for each in made for row in each.figure.rows)

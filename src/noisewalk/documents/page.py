@@ -23,7 +23,7 @@ KINDS = {".png": "png", ".webp": "webp", ".gif": "gif"}
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageFigure:
     """A figure on its page.
 
     Args:
@@ -73,7 +73,7 @@ class Shown:
         return _json([{"src": self.source(cell.file)[0], "alt": cell.alt} for cell in compare.after])
 
 
-def block(figures: Sequence[Shown], columns: int) -> str:
+def block(figures: Sequence[PageFigure], columns: int) -> str:
     """Return the HTML of a fence."""
     return _filled("block.html", figures=figures, columns=columns or 1)
 

@@ -59,12 +59,13 @@ def trained(training: Training, folder: Path, evaluate: int, watch: FractionDone
         evaluate_model(str(folder), evaluate, {}, lambda done, total: watch(0.9 + 0.1 * done / total), folder)
 
 
-def figure_of(run: Path, into: Path) -> Figure:
+def figure_of(run: Path, into: Path, compared: bool = False) -> Figure:
     """Return the figure of a run, and copy its files into a folder.
 
     Args:
         run: the folder of the run.
         into: the folder of the figure.
+        compared: whether its losses and samples are left out, because they stand beside those of other runs.
     """
     names: dict[str, bytes] = {}
 
@@ -84,8 +85,8 @@ def figure_of(run: Path, into: Path) -> Figure:
     if by_level := read_levels(run / LEVELS):
         losses.append(cell("loss by noise level", level_curve(by_level)))
     noising = [cell("noising", file.read_bytes()) for file in sorted(run.glob("samples/*-noising.png"))[:1]]
-    drawn = [file for file in sorted(run.glob("samples/*.png")) if not file.stem.endswith("-noising")]
-    samples = [cell(_epoch(file.stem), file.read_bytes(), f"what it draws: {_epoch(file.stem)}") for file in drawn]
+    sheets = [] if compared else _sheets(run)
+    samples = [cell(_epoch(file.stem), file.read_bytes(), f"what it draws: {_epoch(file.stem)}") for file in sheets]
     films = [cell(_epoch(file.stem), file.read_bytes()) for file in sorted(run.glob("samples/*.gif"))[-1:]]
     nearest = [
         cell("samples, and below each the training digit nearest to it", f.read_bytes())
@@ -96,25 +97,38 @@ def figure_of(run: Path, into: Path) -> Figure:
         "",
         f"{reached}{note}".strip(),
         rows=tuple(Row("", tuple(some)) for some in (noising, samples, films, nearest) if some),
-        losses=tuple(losses),
+        losses=() if compared else tuple(losses),
         tables=(_table(measured.read_text()),) if measured.exists() else (),
     )
     keep(into, figure, names)
     return figure
 
 
-def losses_of(named: Mapping[str, Path], into: Path) -> Figure:
-    """The losses of several runs as one figure, a curve for each.
+def compared(named: Mapping[str, Path], into: Path) -> Figure:
+    """Return the losses of several runs as one figure, a curve for each, and their samples by epoch, a row for each.
 
     Args:
-        named: folders of the runs, by the names of their curves.
-        into: folder of the figure.
+        named: the folders of the runs, by the names of their curves and rows.
+        into: the folder of the figure.
     """
     ends = {name: read_metrics(run / METRICS)[-1:] for name, run in named.items()}
     said = "; ".join(f"{name}: {row['loss']:.4f} after {row['step']} steps" for name, rows in ends.items() for row in rows)
-    figure = Figure("The losses in one figure", losses=(Cell("", f"loss by step, {said}", "losses.png"),))
-    keep(into, figure, {"losses.png": loss_curve(named)})
+    files, rows = {"losses.png": loss_curve(named)}, list[Row]()
+    for name, run in named.items():
+        cells = []
+        for sheet in _sheets(run):
+            file = f"samples-{len(files)}.png"
+            files[file] = sheet.read_bytes()
+            cells.append(Cell(_epoch(sheet.stem), f"what it draws, {name}: {_epoch(sheet.stem)}", file))
+        rows.append(Row(name, tuple(cells)))
+    figure = Figure("The runs compared", rows=tuple(rows), losses=(Cell("", f"loss by step, {said}", "losses.png"),))
+    keep(into, figure, files)
     return figure
+
+
+def _sheets(run: Path) -> list[Path]:
+    """Return the pictures that a run drew, by epoch."""
+    return [file for file in sorted(run.glob("samples/*.png")) if not file.stem.endswith("-noising")]
 
 
 def _epoch(stem: str) -> str:

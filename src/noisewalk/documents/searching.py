@@ -11,7 +11,7 @@ from ..commands import Job
 from ..errors import UserError
 from ..images import encode_png, to_image
 from ..judge.illusions import score_illusions
-from ..judge.reliability import verdict
+from ..judge.reliability import UNKNOWN, reliability_of
 from ..judge.scorer import get_scorer
 from ..run.make import run
 from ..run.prepare import prepare
@@ -58,11 +58,29 @@ def tried(resolved: ResolvedCommand, seeds: Sequence[int], figures: Path, watch:
         files[f"tried-{rank}.png"] = encode_png(to_image(result.tensor[i]))
         label = f"seed {seeds[i]}, A {float(scores.alignment[i]):.2f}"
         cells.append(Cell(label, f"{job.technique} {' / '.join(view.prompt for view in views)}: {label}", f"tried-{rank}.png"))
+    known, rows = reliability_of(scorer), (Row("", tuple(cells)),)
     made = Figure(
-        caption(resolved.job), rows=(Row("", tuple(cells)),), tried=ranked, verdict=verdict(scorer, ranked[0].alignment)
+        caption(resolved.job),
+        rows=rows,
+        tried=ranked,
+        rule=known.rule if known else UNKNOWN,
+        least=known.least if known else None,
     )
     keep(folder, made, files)
     return made, folder
+
+
+def verdict(found: Sequence[Figure]) -> str:
+    """Say once for all the best seeds of a fence what their scores mean, and how many of them are good.
+
+    >>> verdict([Figure("", tried=(Tried(0, 2.0, 1.0),), rule="It is right from 1 on.", least=1.0)])
+    'The score is that of the worst way of looking. It is right from 1 on. Of these pictures, 1 of 1 has such a score.'
+    """
+    text = " ".join(dict.fromkeys(["The score is that of the worst way of looking.", *(figure.rule for figure in found)]))
+    if any(figure.least is None for figure in found):
+        return text
+    good = sum(figure.tried[0].alignment >= (figure.least or 0) for figure in found)
+    return f"{text} Of these pictures, {good} of {len(found)} {'has' if good == 1 else 'have'} such a score."
 
 
 def prompts_of(job: Job) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ..files import slug, write_atomic
 from ..lock import held
 from ..run.progress import Progress
 from . import page
-from .build import Report, Request, build
+from .build import BuildOptions, Report, build
 from .markdown import unused
 from .reading import Document
 
@@ -33,14 +33,39 @@ class Entry:
     headings: Sequence[tuple[str, str]]
 
 
-def build_all(documents: Sequence[Document], request: Request, title: str, watch: Progress) -> tuple[Path, list[Report]]:
+def build_in_turn(documents: Sequence[Document], hows: Sequence[BuildOptions], watch: Progress) -> list[Report]:
+    """Make several reports, one after the other.
+
+    Args:
+        documents: the documents.
+        hows: how the report of each is made.
+        watch: a function that is called with (units done, units in all).
+    """
+    reports = []
+    for number, (document, how) in enumerate(zip(documents, hows, strict=True)):
+
+        def some(done: int, total: int, number: int = number) -> None:
+            watch(100 * number + 100 * done // max(1, total), 100 * len(documents))
+
+        reports.append(build(document, how, some))
+    return reports
+
+
+def build_all(
+    documents: Sequence[Document],
+    how: BuildOptions,
+    title: str,
+    watch: Progress,
+    build_each: Callable[[Sequence[Document], Sequence[BuildOptions], Progress], list[Report]] = build_in_turn,
+) -> tuple[Path, list[Report]]:
     """Make the reports of one or several documents; several get a page of contents.
 
     Args:
         documents: the documents.
-        request: how the reports are made.
+        how: how the reports are made.
         title: the title of the page of contents.
         watch: a function that is called with (units done, units in all).
+        build_each: makes several reports, by default one after the other.
 
     Returns:
         The page to open first, and all reports.
@@ -49,19 +74,15 @@ def build_all(documents: Sequence[Document], request: Request, title: str, watch
         UserError: the folder cannot be written, or another process writes it.
     """
     if len(documents) == 1:
-        report = build(documents[0], request, watch)
+        report = build(documents[0], how, watch)
         return report.page, [report]
-    reports, taken = [], set[str]()
-    with held(request.out, "noisewalk report"):
-        for number, document in enumerate(documents):
-            name = unused(slug(document.path.stem), taken)
-
-            def some(done: int, total: int, number: int = number) -> None:
-                watch(100 * number + 100 * done // max(1, total), 100 * len(documents))
-
-            reports.append(build(document, replace(request, out=request.out / name, above=title), some))
+    taken = set[str]()
+    names = [unused(slug(document.path.stem), taken) for document in documents]
+    with held(how.out, "noisewalk report"):
+        hows = [replace(how, out=how.out / name, above=title) for name in names]
+        reports = build_each(documents, hows, watch)
         entries = [Entry(each.title, each.lead, f"{each.page.parent.name}/index.html", each.headings) for each in reports]
-        contents = request.out / "index.html"
+        contents = how.out / "index.html"
         write_atomic(contents, page.contents(title, entries).encode())
     return contents, reports
 

@@ -11,7 +11,7 @@ import msgspec
 from ..errors import UserError
 from ..files import read_bounded, write_atomic
 
-FORMAT = 1
+FORMAT = 2
 """The version of the file format; figures of another version are made again."""
 MOST_BYTES = 50_000_000
 _FILE = re.compile(r"[\w-]{1,80}\.(png|webp|gif)")
@@ -151,7 +151,8 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tables: the tables of numbers.
         losses: the loss curves.
         tried: the seeds that a search tried, best first.
-        verdict: what the scorer says about the best seed.
+        rule: how reliable the scorer of a search is, in a sentence.
+        least: the score from which on the scorer of a search is trusted; None if that was not measured.
         format: the version of the file format.
     """
 
@@ -167,7 +168,8 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tables: tuple[Table, ...] = ()
     losses: tuple[Cell, ...] = ()
     tried: tuple[Tried, ...] = ()
-    verdict: str = ""
+    rule: str = ""
+    least: float | None = None
     format: int = FORMAT
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+UNKNOWN = "How reliable this scorer is on real pictures has not been measured."
+
 
 @dataclass(frozen=True)
 class Reliability:
@@ -23,21 +25,21 @@ class Reliability:
     of: str
 
     def explain(self, score: float) -> str:
-        """Say in one sentence what a score of the worst way of looking means."""
+        """Say in two sentences what a score of the worst way of looking means."""
         if score >= self.least:
-            return (
-                f"The scorer sees every prompt ({score:.2f}); it is right in {self.share} of {self.of} "
-                f"where the score is {self.least:.2f} or more."
-            )
-        return (
-            f"Nothing good was found: the worst way of looking scores {score:.2f}, but the scorer is right in {self.share} of "
-            f"{self.of} only from {self.least:.2f} on."
-        )
+            return f"The scorer sees every prompt ({score:.2f}). {self.rule}"
+        return f"Nothing good was found: the worst way of looking scores {score:.2f}. {self.rule}"
 
     @property
-    def share(self) -> str:
-        """The share `right` in per cent."""
-        return f"{100 * self.right:g} %"
+    def rule(self) -> str:
+        """From which score on the scorer is right, in one sentence."""
+        return f"The scorer is right in {100 * self.right:g} % of {self.of} where the score is {self.least:.2f} or more."
+
+
+def reliability_of(scorer: object) -> Reliability | None:
+    """Return from which score on a scorer is right; None if that was not measured."""
+    known = getattr(scorer, "reliable", None)
+    return known if isinstance(known, Reliability) else None
 
 
 def verdict(scorer: object, score: float) -> str:
@@ -47,7 +49,5 @@ def verdict(scorer: object, score: float) -> str:
         scorer: the scorer.
         score: the score.
     """
-    known = getattr(scorer, "reliable", None)
-    if isinstance(known, Reliability):
-        return known.explain(score)
-    return f"The worst way of looking scores {score:.2f}; how reliable this scorer is on real pictures has not been measured."
+    known = reliability_of(scorer)
+    return known.explain(score) if known else f"The worst way of looking scores {score:.2f}. {UNKNOWN}"
