@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from gradio_client import Client
 
 from noisewalk.errors import UserError
+from noisewalk.studio.guard import _until_gone
 from noisewalk.studio.line import REPLACED, Control, Line, Stopped
 from noisewalk.studio.server import OFFERED
 
@@ -87,6 +94,27 @@ def test_who_waits_learns_each_place_and_that_it_is_stopped() -> None:
     line.leave(third)
     line.leave(first)
     assert line._all() == []
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_who_has_all_answers_may_close_the_stream(ended: bool) -> None:
+    """Gradio's client closes its stream at the end, when it may have asked for more already; that must not be stopped."""
+    gone: list[bool] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        """Take the message."""
+
+    async def streamed() -> None:
+        received, sent = _until_gone(receive, send, lambda: gone.append(True))
+        text = 'data: {"msg":"close_stream"}' if ended else r'data: {"output":"\"msg\":\"close_stream\""}'
+        await sent({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        await received()
+
+    asyncio.run(streamed())
+    assert gone == ([] if ended else [True])
 
 
 def test_nobody_joins_a_studio_that_has_ended() -> None:
@@ -204,3 +232,15 @@ def test_who_leaves_the_line_is_not_waited_for(telling: Server) -> None:
             assert told(telling, "left", "second") == ("second", 0, "the page was closed")
             assert next(third_shown)["message"] == "You are next."
         assert [each["phase"] for each in third_shown][-1] == "done"
+
+
+def test_an_mcp_client_is_known_by_its_address(telling: Server, tmp_path: Path) -> None:
+    """Gradio's MCP server asks for all of them in one session of its own; nobody else can pretend to be one."""
+    docs = (Path(__file__).parents[2] / "docs" / "studio.md").read_text()
+    (example,) = re.findall(r"```python\n(import asyncio\n.*?)```", docs, re.DOTALL)
+    program = example.replace("http://127.0.0.1:7860/", telling.url)
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, timeout=100)
+    assert told(telling, "left", "mcp:127.0.0.1") == ("mcp:127.0.0.1", 2, "")
+    pretends = Client(telling.url, headers={"x-noisewalk-caller": "a-guess 127.0.0.1"}, verbose=False, download_files=False)
+    pretends.predict(prompt="7", steps=2, api_name="/generate")
+    assert told(telling, "left", pretends.session_hash)[0] == pretends.session_hash

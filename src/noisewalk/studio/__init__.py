@@ -1,1 +1,1 @@
-"""The studio: every technique in a web page on this machine, watched while it walks. It needs the extra "studio" (Gradio 6)."""
+"""The studio shows every technique in a web page on this machine. It needs the extra "studio" (Gradio 6)."""

@@ -1,4 +1,4 @@
-"""What the page's buttons do. A failure is a sentence in the viewer, written as text."""
+"""The functions behind the buttons of the page. A failure is a sentence in the viewer, which is written as text."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ from .training import trained
 from .views import ended, stepped, waiting
 
 FRAME = 1 / 20
-"""Seconds between two previews at least."""
+"""The shortest time between two previews, in seconds."""
 PARTNERS, SUGGEST_STEPS = 8, 8
 BATCH = 4
-"""Seeds that a search makes at once: the gallery fills by as many."""
+"""The number of seeds that a search makes at a time, by which the gallery fills."""
 Json = dict[str, Any]
 Ranked = list[tuple[tuple[float, ...], Json]]
 
 
 def session_of(request: gr.Request) -> str:
-    """The session that asks."""
+    """Return the session that a request comes from."""
     return str(request.session_hash or "")
 
 
 def said(error: Exception) -> str:
-    """An error as one sentence for the page; what noisewalk did not foresee says only its kind."""
+    """Return an error as one sentence for the page; of an error that noisewalk did not foresee, it says only the kind."""
     if isinstance(error, UserError | Stopped):
         return str(error)
     return from_outside(error) or f"this is a fault in noisewalk: {type(error).__name__}; the terminal of the studio says more"
 
 
 def walking(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
-    """A function that walks what a form asks for, and yields what the viewer shows. What the form walked before is stopped."""
+    """Return a function that walks a form's request and yields what the viewer shows; an earlier walk of the form stops."""
 
     def walked(request: gr.Request, name: str, *values: Any) -> Iterator[Json]:
         try:
@@ -67,7 +67,7 @@ def walking(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
 
 
 def _shown(events: Iterable[Any], control: Control) -> Iterator[Json]:
-    """The events of a walk as the viewer shows them."""
+    """Yield the events of a walk as the viewer shows them."""
     began = shown = 0.0
     preview, panel = Preview(lambda x: x), None
     for event in events:
@@ -86,7 +86,7 @@ def _shown(events: Iterable[Any], control: Control) -> Iterator[Json]:
 
 
 def stopping(studio: Studio, name: str) -> Callable[..., None]:
-    """A function that stops what the session does under a name."""
+    """Return a function that stops the work of the session under a name."""
 
     def stop(request: gr.Request) -> None:
         studio.line.stop(session_of(request), name)
@@ -95,7 +95,7 @@ def stopping(studio: Studio, name: str) -> Callable[..., None]:
 
 
 def new_defaults(studio: Studio, form: Form) -> Callable[[str], list[Any]]:
-    """A function that shows the defaults of another model in a form."""
+    """Return a function that shows the defaults of another model in a form."""
 
     def shown(name: str) -> list[Any]:
         studio.allow(studio.models[0] if name == "auto" else name)
@@ -106,7 +106,7 @@ def new_defaults(studio: Studio, form: Form) -> Callable[[str], list[Any]]:
 
 
 def searching(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
-    """A function that searches seeds, and yields the gallery after each batch, the best first."""
+    """Return a function that searches seeds and yields the gallery after each batch, with the best picture first."""
 
     def searched(request: gr.Request, seeds: str, rank: str, name: str, *values: Any) -> Iterator[Json]:
         items: Ranked = []
@@ -131,7 +131,7 @@ def searching(studio: Studio, form: Form) -> Callable[..., Iterator[Json]]:
 
 
 def _ranked(done: Any, rank: str) -> Iterator[tuple[tuple[float, ...], Json]]:
-    """The pictures of a task of a search, each with the key that sorts it."""
+    """Yield the pictures of a task of a search, each with the key that sorts it."""
     for seed, scores in zip(done.task.seeds, done.scores, strict=True):
         value = scores["alignment"] if scores[rank] is None else scores[rank]
         caption = f"seed {seed}: {rank} {value:.2f}"
@@ -143,7 +143,7 @@ def _gallery(items: Ranked, phase: str, message: str) -> Json:
 
 
 def opened(value: Any) -> tuple[int, int]:
-    """The seed that was clicked on in a gallery, and one picture."""
+    """Return the seed that was clicked on in a gallery, and 1 as the number of pictures."""
     seed = value.get("open") if isinstance(value, dict) else None
     if not isinstance(seed, int) or not 0 <= seed <= 2**62:
         raise gr.Error("This is no seed of the gallery.", print_exception=False)
@@ -151,7 +151,7 @@ def opened(value: Any) -> tuple[int, int]:
 
 
 def suggesting(studio: Studio) -> Callable[..., Any]:
-    """A function that lists partners for a prompt, the best first."""
+    """Return a function that lists partners for a prompt, with the best one first."""
 
     def suggested(request: gr.Request, name: str, prompt: str, view: str) -> Any:
         try:
@@ -168,7 +168,7 @@ def suggesting(studio: Studio) -> Callable[..., Any]:
 
 
 def training(studio: Studio) -> Callable[..., Iterator[Json]]:
-    """A function that trains a network on digits, and yields its loss and its samples."""
+    """Return a function that trains a network on digits and yields its loss and its samples."""
 
     def train(request: gr.Request, objective: str, classes: bool, epochs: float, minutes: float, seed: int) -> Iterator[Json]:
         try:
@@ -183,7 +183,7 @@ def training(studio: Studio) -> Callable[..., Iterator[Json]]:
 
 
 def _failed(error: Exception) -> Json:
-    """An error for the page. What nobody foresaw is said in the terminal of the studio too."""
+    """Return an error as the page shows it. An error that nobody foresaw is also written in the terminal of the studio."""
     if isinstance(error, Stopped):
         return {"phase": "stopped", "message": f"{error}; nothing was finished"}
     log_fault(error)
@@ -191,6 +191,6 @@ def _failed(error: Exception) -> Json:
 
 
 def log_fault(error: Exception) -> None:
-    """What nobody foresaw is said in the terminal of the studio."""
+    """Write an error that nobody foresaw in the terminal of the studio."""
     if not isinstance(error, UserError | Stopped):
         traceback.print_exception(error)

@@ -1,10 +1,11 @@
-"""The interface for programs: one endpoint for each of five techniques, for Gradio's client, HTTP and MCP.
+"""The interface for programs has an endpoint for each of five techniques; Gradio's client, HTTP and MCP can call it.
 
-Their parameters are the fields of the requests, so that they are those of the command line and of the Python functions too.
+The parameters are the fields of the requests, so they are those of the command line and of the Python functions too.
 """
 
 from __future__ import annotations
 
+import hmac
 import html
 import inspect
 import tempfile
@@ -30,14 +31,16 @@ from .studio import Studio
 
 ENDPOINTS = ("generate", "edit", "inpaint", "anagram", "hybrid")
 LEFT_OUT = ("upsample_steps", "upsample_guidance_scale", "noise_level", "seeds")
-"""Fields that an endpoint does not have."""
+"""The fields that an endpoint does not have."""
+CALLER = "x-noisewalk-caller"
+"""The header with the studio's secret and the address of an MCP client."""
 
 
 def uploaded(path: Any, limits: Limits) -> Image.Image:
-    """A picture that a client uploaded, read by noisewalk's own reader and within its limits.
+    """Return a picture that a client uploaded, read by noisewalk's own reader and within the limits.
 
     Raises:
-        UserError: it is no picture that can be read within the limits.
+        UserError: it is not a picture that can be read within the limits.
     """
     data = read_file(str(path))
     if len(data) > limits.upload:
@@ -46,12 +49,12 @@ def uploaded(path: Any, limits: Limits) -> Image.Image:
 
 
 def refused(error: Exception) -> gr.Error:
-    """An error for a program: the same sentence as on the command line, escaped, since pages show it as HTML."""
+    """Return an error for a program: the same sentence as on the command line, escaped, because pages show it as HTML."""
     return gr.Error(html.escape(str(error)), print_exception=False)
 
 
 def endpoints(studio: Studio) -> None:
-    """Make the endpoints, in the `gr.Blocks` that is open."""
+    """Make the endpoints in the `gr.Blocks` that is open."""
     for technique in ENDPOINTS:
         with gr.Column(visible=False):
             offered = [f for f in fields(TECHNIQUES[technique].spec) if f.name not in LEFT_OUT]
@@ -66,7 +69,7 @@ def endpoints(studio: Studio) -> None:
 
 
 def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: list[str]) -> Callable[..., tuple[str, str]]:
-    """The function of an endpoint: the fields of a request -> the file of its picture, and its command."""
+    """Return the function of an endpoint, which maps the fields of a request to the file of its picture and its command."""
     spec = TECHNIQUES[technique].spec
     pictures = [f.name for f in offered if f.metadata.get("role")]
     listed = {f.name: kind_of(spec, f.name).item for f in offered if f.name not in pictures and kind_of(spec, f.name).several}
@@ -82,7 +85,7 @@ def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: l
             given |= {name: numbers(name, given[name], item) for name, item in lines.items()}
             given |= {name: uploaded(given[name], studio.limits) for name in pictures if name in given}
             asked = request_of(technique, given, studio.limits)
-            with studio.device(str(request.session_hash or "")) as control:
+            with studio.device(caller(studio, request)) as control:
                 model = studio.model(name, asked)
                 ended = finish(technique, asked, model, control)
             if ended.result is None or ended.why:
@@ -103,8 +106,15 @@ def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: l
     return called
 
 
+def caller(studio: Studio, request: gr.Request) -> str:
+    """Return whose turn a request takes: its session, or, of an MCP client, which has none of its own, its address."""
+    secret, _, address = (request.headers.get(CALLER) or "").partition(" ")
+    known = hmac.compare_digest(secret.encode(), studio.secret.encode())
+    return f"mcp:{address}" if known else str(request.session_hash or "")
+
+
 def description(technique: str) -> str:
-    """What an endpoint does, and what its parameters mean, for people and for programs that choose tools."""
+    """Return what an endpoint does and what its parameters mean, for people and for programs that choose tools."""
     spec = TECHNIQUES[technique].spec
     lines = [(inspect.getdoc(spec) or technique).splitlines()[0], "", "Args:"]
     lines += [f"    {f.name}: {f.metadata['help']}" for f in fields(spec) if f.name not in LEFT_OUT]
@@ -117,7 +127,7 @@ def _given(value: Any) -> Any:
 
 
 def _input(technique: str, f: Field[Any], limits: Limits) -> Any:
-    """The parameter of a field."""
+    """Return the parameter of a field."""
     if f.metadata.get("role"):
         return gr.File(label=f.name, type="filepath", file_count="single")
     kind = kind_of(TECHNIQUES[technique].spec, f.name)
@@ -132,7 +142,7 @@ def _input(technique: str, f: Field[Any], limits: Limits) -> Any:
 
 
 def show_pictures(mcp: Any) -> None:
-    """Let Gradio's MCP server answer with pictures: it takes several outputs for one, and writes them as text.
+    """Let Gradio's MCP server answer with pictures; by itself it takes several outputs for one and writes them as text.
 
     Args:
         mcp: the server.

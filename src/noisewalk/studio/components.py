@@ -1,4 +1,4 @@
-"""The page's own components: a canvas, a viewer, a gallery and the history. Their scripts are in static/.
+"""The components that the page has of its own are a canvas, a viewer, a gallery and the history. Their scripts are in static/.
 
 Each is a `gr.HTML` whose value is plain JSON. The scripts write every text with `textContent`, never as HTML.
 """
@@ -18,25 +18,25 @@ SCRIPTS = ("pad.js", "viewer.js", "history.js", "page.js")
 
 
 def scripts() -> str:
-    """All scripts of the page, for its head."""
+    """Return all scripts of the page, for its head."""
     turning = files("noisewalk.documents") / "templates" / "turning.js"
     texts = [path.read_text() for path in (turning, *(files(__package__) / "static" / name for name in SCRIPTS))]
     return "\n".join(f"<script>\n{text}\n</script>" for text in texts)
 
 
 def style() -> str:
-    """The page's style sheet."""
+    """Return the style sheet of the page."""
     return (files(__package__) / "static" / "studio.css").read_text()
 
 
 def scripted(builder: str, value: Any, **props: Any) -> Any:
-    """A component that a function of the page's scripts builds.
+    """Return a component that a function of the page's scripts builds.
 
-    It is no class of its own, since Gradio writes a file beside the source of each new class.
+    It has no class of its own, because Gradio writes a file beside the source of each new class.
 
     Args:
-        builder: name of the function (element, props, trigger, watch).
-        value: JSON.
+        builder: the name of the function (element, props, trigger, watch).
+        value: its value, in JSON.
         props: what the function reads besides the value.
     """
     return gr.HTML(
@@ -49,7 +49,7 @@ def scripted(builder: str, value: Any, **props: Any) -> Any:
 
 
 def pad(kind: str, limits: Limits, **props: Any) -> Any:
-    """A canvas to draw on, to load a picture into (file, camera, paste, drop), and to brush a mask over.
+    """Return a canvas to draw on, to load a picture into (file, camera, paste, drop), and to brush a mask over.
 
     Args:
         kind: "picture", "mask" or "both".
@@ -60,10 +60,10 @@ def pad(kind: str, limits: Limits, **props: Any) -> Any:
 
 
 def on_pad(value: Any, limits: Limits) -> dict[str, Image.Image]:
-    """The pictures on a pad by their role, "picture" or "mask", read within the limits.
+    """Return the pictures on a pad by their role, "picture" or "mask", read within the limits.
 
     Raises:
-        UserError: one is no picture that can be read within the limits.
+        UserError: one of them is not a picture that can be read within the limits.
     """
     given = value if isinstance(value, dict) else {}
     return {role: decoded(given[role], limits, role) for role in ("picture", "mask") if given.get(role)}

@@ -1,4 +1,4 @@
-"""Controls of a form: what each field of a request is on the page, by its type, bounds, choices and help text."""
+"""The controls of a form: each field of a request becomes one by its type, bounds, choices and help text."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from .limits import Limits
 from .pictures import data_url
 
 SLOTS = 4
-"""Inputs of a field of several texts."""
+"""The number of inputs of a field of several texts."""
 MOST_NUMBER = 2**53 - 1
 """The largest whole number that a browser keeps exactly."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """What a field of a request, or a picture and its mask together, is on the page.
+    """The part of the page that stands for a field of a request, or for a picture and its mask together.
 
     Args:
-        names: of the fields.
-        components: of the page.
-        read: values of the components -> values of the fields; a field that is left out keeps its default.
-        write: values of the fields -> values of the components.
+        names: the names of the fields.
+        components: the components of the page.
+        read: maps the values of the components to the values of the fields; a field that is left out keeps its default.
+        write: maps the values of the fields to the values of the components.
     """
 
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ class Control:
 
 
 def pad_control(technique: str, roles: Mapping[str, str], limits: Limits) -> Control:
-    """One canvas for the picture and the mask of a technique."""
+    """Return one canvas for the picture and the mask of a technique."""
     by_role = {role: name for name, role in roles.items()}
     canvas = pad(kind="both" if len(roles) > 1 else next(iter(roles.values())), limits=limits, elem_id=f"{technique}-pad")
 
@@ -58,7 +58,7 @@ def pad_control(technique: str, roles: Mapping[str, str], limits: Limits) -> Con
 
 
 def field_control(technique: str, f: Field[Any], limits: Limits) -> Control:
-    """The control of a field that holds no picture."""
+    """Return the control of a field that holds no picture."""
     kind, ident = kind_of(TECHNIQUES[technique].spec, f.name), f"{technique}-{f.name}"
     label, info, choices = f.name.replace("_", " "), f.metadata["help"], list(f.metadata.get("choices") or ())
     if f.name == "views":
@@ -94,7 +94,7 @@ def _number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Any
 
 
 def _optional_number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Control:
-    """A number that may be left to the model: a text box, because a browser's box for numbers fills with 0 when it is empty."""
+    """Return a text box for an optional number, because a browser's box for numbers fills with 0 when it is empty."""
     value = "" if f.default is None else shown(f.default)
     hint = f.metadata.get("unset") or "the model's"
     box = gr.Textbox(value, label=label, info=info, placeholder=hint, max_lines=1, max_length=40, elem_id=ident)
@@ -121,7 +121,7 @@ def _reader(f: Field[Any], kind: Kind) -> Callable[[Sequence[Any]], dict[str, An
 
 
 def _texts(f: Field[Any], ident: str, label: str, info: str, choices: list[str]) -> Control:
-    """A field of several texts: some inputs, of which those that are empty do not count."""
+    """Return the control of a field of several texts: some inputs, of which those that are empty do not count."""
     default = list(f.default) if isinstance(f.default, tuple) else []
     made: list[Any] = []
     for i in range(SLOTS):
@@ -143,7 +143,7 @@ def _texts(f: Field[Any], ident: str, label: str, info: str, choices: list[str])
 
 
 def _numbers(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Control:
-    """A field of several numbers: one line, with spaces or commas between them."""
+    """Return the control of a field of several numbers: one line, with spaces or commas between them."""
     default = "" if not isinstance(f.default, tuple) else shown(f.default)
     box = gr.Textbox(default, label=label, info=info, placeholder="numbers with spaces", max_lines=1, elem_id=ident)
 
@@ -154,5 +154,5 @@ def _numbers(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Co
 
 
 def _for_browser(value: Any) -> Any:
-    """What a component can hold: an empty text for a choice that is left to the model is None elsewhere too."""
+    """Return what a component can hold; a choice that is left to the model is None, and not an empty text."""
     return value if not isinstance(value, Image.Image) else None

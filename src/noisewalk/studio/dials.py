@@ -1,4 +1,4 @@
-"""Sliders that make a picture again while they are moved: the strength of each prompt, the level of noise."""
+"""Sliders for the strength of each prompt and the level of noise, which make a picture again while they are moved."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .forms import Form
 
 @dataclass(frozen=True)
 class Dial:
-    """Some sliders that write one field of a form.
+    """Some sliders that together write one field of a form.
 
     Args:
-        sliders: of the page.
-        target: name of the field.
-        beside: name of the field whose texts the sliders belong to; "" if there is none.
-        write: (values of the sliders, texts beside them) -> what the field holds.
+        sliders: the sliders of the page.
+        target: the name of the field.
+        beside: the name of the field whose texts the sliders belong to; "" if there is none.
+        write: maps the values of the sliders and the texts beside them to the value of the field.
     """
 
     sliders: tuple[Any, ...]
@@ -31,7 +31,7 @@ class Dial:
     def connect(
         self, form: Form, stop: Callable[..., None], walking: Any, inputs: list[Any], viewer: Any, how: dict[str, Any]
     ) -> None:
-        """Stop the walk, write the field and walk again whenever a slider is moved; of several moves, the last one counts."""
+        """Stop the walk, write the field and walk again when a slider is moved; only the last of several moves counts."""
         (box,) = form.named(self.target)
         beside = form.named(self.beside) if self.beside else ()
         count = len(self.sliders)
@@ -47,7 +47,7 @@ class Dial:
 
 
 def dials(technique: str) -> list[Dial]:
-    """The dials of a technique; most have none."""
+    """Return the dials of a technique; most techniques have none."""
     if technique == "anagram":
         with gr.Row(elem_classes="fields"):
             made = tuple(gr.Slider(0, 3, 1, step=0.05, label=f"strength of prompt {i + 1}") for i in range(SLOTS))
@@ -59,7 +59,7 @@ def dials(technique: str) -> list[Dial]:
 
 
 def strengths(values: Sequence[float], prompts: Sequence[str]) -> str:
-    """Weights of the prompts that there are.
+    """Return the weights of the prompts that are not empty.
 
     >>> strengths((1, 0.5, 1, 1), ("6", "9", "", ""))
     '1 0.5'

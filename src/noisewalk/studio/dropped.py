@@ -1,4 +1,4 @@
-"""A PNG that somebody dropped on the page: its record is hostile until it is checked against what this studio allows."""
+"""PNGs that somebody dropped on the page; their records are hostile until they are checked against what this studio allows."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ NAME = "this PNG"
 
 
 def read(studio: Studio, url: Any) -> tuple[Record, bytes]:
-    """The record of a dropped PNG, if all of it is allowed here, and the PNG.
+    """Return the record of a dropped PNG, if all of it is allowed here, and the PNG.
 
     Raises:
-        UserError: it is no picture of noisewalk, or asks for a model, a file or an amount that this studio does not give.
+        UserError: it is not a picture of noisewalk, or asks for a model, a file or an amount that this studio does not give.
     """
     png = from_url(url, studio.limits)
     open_bytes(png, NAME, ("PNG",), min(MAX_PIXELS, studio.limits.pixels))
@@ -49,7 +49,7 @@ def read(studio: Studio, url: Any) -> tuple[Record, bytes]:
 
 
 def restored(studio: Studio, url: Any) -> tuple[Record, Any]:
-    """The record and the request of a dropped PNG.
+    """Return the record and the request of a dropped PNG.
 
     Raises:
         UserError: see `read`.
@@ -59,7 +59,7 @@ def restored(studio: Studio, url: Any) -> tuple[Record, Any]:
 
 
 def replayed(studio: Studio, url: Any, session: str) -> str:
-    """What comes of making a dropped picture again, in a sentence.
+    """Make a dropped picture again, and return a sentence that says whether it is the same.
 
     Raises:
         UserError: see `read`.
@@ -76,7 +76,7 @@ def replayed(studio: Studio, url: Any, session: str) -> str:
 
 
 def filmstrip(studio: Studio, url: Any, session: str) -> dict[str, str]:
-    """The filmstrip of a picture's walk, as a download.
+    """Return the filmstrip of a picture's walk, as a download.
 
     Raises:
         UserError: see `read`; or nothing was walked.
@@ -93,7 +93,7 @@ def filmstrip(studio: Studio, url: Any, session: str) -> dict[str, str]:
 
 
 def film(studio: Studio, url: Any) -> dict[str, str]:
-    """The film of an anagram or a hybrid, as a download.
+    """Return the film of an anagram or a hybrid, as a download.
 
     Raises:
         UserError: see `read`; or it is neither of them.
@@ -111,7 +111,7 @@ def film(studio: Studio, url: Any) -> dict[str, str]:
 
 @contextmanager
 def _file(studio: Studio, data: bytes) -> Iterator[Path]:
-    """Bytes as a file in the studio's folder, for as long as it is needed."""
+    """Yield a file with some bytes in the studio's folder, and remove it afterwards."""
     handle, name = tempfile.mkstemp(suffix=".png", dir=studio.folder)
     try:
         with os.fdopen(handle, "wb") as file:

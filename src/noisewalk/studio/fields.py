@@ -1,4 +1,4 @@
-"""The fields of requests: their types, and how their values are read and written as text."""
+"""The types of the fields of requests, and how their values are read and written as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..techniques.spec import Walk
 
 @dataclass(frozen=True)
 class Kind:
-    """The type of a field: of one item, whether there are several, and whether None is allowed."""
+    """The type of a field: the type of an item, whether there are several, and whether None is allowed."""
 
     item: type
     several: bool
@@ -23,7 +23,7 @@ class Kind:
 
 
 def kind_of(spec: type, name: str) -> Kind:
-    """The type of a field.
+    """Return the type of a field.
 
     >>> from noisewalk.techniques.anagram import Anagram
     >>> kind_of(Anagram, "weights").several, kind_of(Anagram, "steps").optional
@@ -39,16 +39,16 @@ def kind_of(spec: type, name: str) -> Kind:
 
 
 def folded(spec: type, f: Field[Any]) -> bool:
-    """Whether a field is for those who want to know more: all that a technique shares with every walk, but the seed."""
+    """Return whether a field is shown only on demand, as are all that every walk has, except for the seed."""
     shared = {each.name for each in fields(Walk)} - {"seed", "num"}
     return f.name in shared and not f.metadata.get("positional")
 
 
 def numbers(name: str, text: str, item: type) -> tuple[Any, ...]:
-    """Numbers that are written with spaces or commas between them.
+    """Return numbers that are written with spaces or commas between them.
 
     Raises:
-        UserError: one of them is no number of this type.
+        UserError: one of them is not a number of this type.
 
     >>> numbers("t", "250, 500 750", int)
     (250, 500, 750)

@@ -1,4 +1,4 @@
-"""Forms made from the request dataclasses: a field's type, bounds, choices and help text become a control of the page.
+"""Forms are made from the request dataclasses: a field's type, bounds, choices and help text become a control of the page.
 
 A new technique therefore needs no line here: its row in `TECHNIQUES` is enough.
 """
@@ -25,9 +25,9 @@ class Form:
     """All controls of a technique.
 
     Args:
-        technique: name of the technique.
-        controls: in the order of their components.
-        limits: of a request.
+        technique: the name of the technique.
+        controls: the controls, in the order of their components.
+        limits: the limits of a request.
     """
 
     technique: str
@@ -36,15 +36,15 @@ class Form:
 
     @property
     def components(self) -> list[Any]:
-        """The components of all controls, one after the other."""
+        """The components of all controls, in order."""
         return [component for control in self.controls for component in control.components]
 
     def named(self, name: str) -> tuple[Any, ...]:
-        """The components of the control of a field; none if there is no such field."""
+        """Return the components of the control of a field; there are none if there is no such field."""
         return next((c.components for c in self.controls if name in c.names), ())
 
     def request(self, values: Sequence[Any]) -> Request:
-        """What the values of the components ask for.
+        """Return the request that the values of the components ask for.
 
         Raises:
             UserError: a field does not hold what it should, or is above the limits.
@@ -57,13 +57,13 @@ class Form:
         return request_of(self.technique, given, self.limits)
 
     def values(self, request: Request) -> list[Any]:
-        """The values of the components that ask for a request."""
+        """Return the values of the components that ask for a request."""
         held = {f.name: getattr(request, f.name) for f in fields(request)}
         return [value for control in self.controls for value in control.write(held)]
 
 
 def request_of(technique: str, given: Mapping[str, Any], limits: Limits) -> Request:
-    """A request within the limits, of fields that were given.
+    """Return a request with the fields that were given, if it is within the limits.
 
     Raises:
         UserError: a field that has no default is missing, holds something else, or is above the limits.
@@ -80,7 +80,7 @@ def request_of(technique: str, given: Mapping[str, Any], limits: Limits) -> Requ
 
 
 def build(technique: str, limits: Limits) -> Form:
-    """The controls of a technique, made in the `gr.Blocks` that is open."""
+    """Make the controls of a technique in the `gr.Blocks` that is open."""
     spec = TECHNIQUES[technique].spec
     roles = {f.name: f.metadata["role"] for f in fields(spec) if f.metadata.get("role")}
     controls = [pad_control(technique, roles, limits)] if roles else []
@@ -95,7 +95,7 @@ def build(technique: str, limits: Limits) -> Form:
 
 
 def placeholders(form: Form, defaults: Defaults) -> list[Any]:
-    """Updates of all components of a form, which show a model's defaults where the user has said nothing."""
+    """Return updates of all components of a form, which show a model's defaults where the user has chosen nothing."""
     updates: list[Any] = []
     for control in form.controls:
         value = getattr(defaults, control.names[0], None)

@@ -1,4 +1,4 @@
-"""What stands before Gradio's server: which routes there are, how large a request may be, and no address in place of a file."""
+"""The guard before Gradio's server bounds the routes and the size of a request, and lets no address stand for a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .api import sweep
+from .api import CALLER, sweep
 from .studio import Studio
 
 API = "/gradio_api"
@@ -22,23 +22,25 @@ EXACT = {
     f"{API}/token", f"{API}/run/predict", f"{API}/theme.css", f"{API}/upload_progress",
 }  # fmt: skip
 STARTS = ("/assets/", "/static/", "/svelte/", f"{API}/call/", f"{API}/file=", f"{API}/heartbeat/", f"{API}/mcp")
-"""The routes of a studio. All others of Gradio's are answered as if there were none."""
+"""The routes of a studio. All other routes of Gradio are answered as if they did not exist."""
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' blob: data:; "
     "object-src 'none'"
 )
 """The page takes scripts, pictures and data from its own server only."""
+LAST = b'"msg":"close_stream"'
+"""What Gradio writes at the end of a stream of answers; in a text of the answers the quotation marks are escaped."""
 ROOM = 100_000
-"""Bytes of a request besides the picture in it."""
+"""The bytes of a request besides the picture in it."""
 
 
 class Guard:
-    """An ASGI layer around Gradio's.
+    """An ASGI layer around Gradio's server.
 
     Args:
-        app: what answers the requests that pass.
-        studio: whose limits hold.
+        app: the application that answers the requests that pass.
+        studio: the studio, whose limits hold.
     """
 
     def __init__(self, app: ASGIApp, studio: Studio) -> None:
@@ -64,11 +66,13 @@ class Guard:
             receive = _again(body, receive)
         elif path == f"{API}/queue/data":
             session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
-            receive = _until_gone(receive, partial(self.studio.line.stop, session, why="the page was closed"))
+            receive, send = _until_gone(receive, send, partial(self.studio.line.stop, session, why="the page was closed"))
+        if path.startswith(f"{API}/mcp"):
+            scope = _with_caller(scope, self.studio)
         await self.app(scope, receive, _with_policy(send))
 
     async def _body(self, receive: Receive) -> bytes | None:
-        """The whole body; None if it is too large."""
+        """Return the whole body, or None if it is too large."""
         parts: list[bytes] = []
         size = 0
         while True:
@@ -83,7 +87,7 @@ class Guard:
                 return b"".join(parts)
 
     def _refusal(self, path: str, body: bytes) -> str:
-        """Why a request is not passed on; "" if it is."""
+        """Return why a request is not passed on, or "" if it is."""
         if path == f"{API}/upload":
             sweep(self.studio.folder, self.studio.limits.folder - len(body))
             return ""
@@ -98,11 +102,11 @@ class Guard:
 
 
 def _names_address(value: Any, strings: bool) -> bool:
-    """Whether anywhere in a JSON value a file is named by an address of the network.
+    """Return whether a JSON value names a file by an address of the network.
 
     Args:
         value: the JSON value.
-        strings: any text may name one, as in MCP.
+        strings: whether any text may name one, as in MCP.
     """
     left = [value]
     while left:
@@ -120,7 +124,7 @@ def _names_address(value: Any, strings: bool) -> bool:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """The body that was read, and after it what comes (the news that the client has gone)."""
+    """Return the body that was read as a message, and after it the messages that come (such as that the client has gone)."""
     given = False
 
     async def received() -> Message:
@@ -133,16 +137,35 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return received
 
 
-def _until_gone(receive: Receive, gone: Callable[[], None]) -> Receive:
-    """The same messages; `gone` is called when the client leaves before it has its answer."""
+def _until_gone(receive: Receive, send: Send, gone: Callable[[], None]) -> tuple[Receive, Send]:
+    """Return the same messages of a stream; `gone` is called when the client leaves before the stream has ended by itself.
+
+    A client that has all its answers closes its connection too, and may have asked for more by then.
+    """
+    ended = False
 
     async def received() -> Message:
         message = await receive()
-        if message["type"] == "http.disconnect":
+        if message["type"] == "http.disconnect" and not ended:
             gone()
         return message
 
-    return received
+    async def sent(message: Message) -> None:
+        nonlocal ended
+        ended = ended or LAST in message.get("body", b"")
+        await send(message)
+
+    return received, sent
+
+
+def _with_caller(scope: Scope, studio: Studio) -> Scope:
+    """Return a request of an MCP client with its address in a header, which Gradio passes on to the endpoint.
+
+    Gradio's MCP server asks for all clients in one session of its own. Nobody else knows the secret in the header.
+    """
+    host = (scope.get("client") or ("",))[0]
+    headers = [(name, value) for name, value in scope["headers"] if name != CALLER.encode()]
+    return {**scope, "headers": [*headers, (CALLER.encode(), f"{studio.secret} {host}".encode())]}
 
 
 def _with_policy(send: Send) -> Send:

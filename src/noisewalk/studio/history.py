@@ -1,4 +1,4 @@
-"""What the history of the page asks for: settings put back, a picture made again, downloads, a report."""
+"""The functions behind the history of the page, which restores settings, replays pictures, and writes reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .studio import Studio
 
 
 def restoring(studio: Studio, forms: dict[str, Form]) -> Callable[[Any], list[Any]]:
-    """A function that puts the settings of a picture back into its form, and opens its tab."""
+    """Return a function that puts the settings of a picture back into its form, and opens its tab."""
 
     def restored(value: Any) -> list[Any]:
         skipped = [gr.skip() for form in forms.values() for _ in (None, *form.components)]
@@ -41,7 +41,7 @@ def restoring(studio: Studio, forms: dict[str, Form]) -> Callable[[Any], list[An
 
 
 def asking(studio: Studio) -> Callable[..., Json]:
-    """A function that does what the history asks for: replay, filmstrip, film, report."""
+    """Return a function that does what the history asks for: a replay, a filmstrip, a film or a report."""
 
     def answered(request: gr.Request, value: Any) -> Json:
         asked = value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""What one request of a studio may ask for. Several people share one machine, and some of them may be hostile."""
+"""The limits of one request of a studio. Several people share one machine, and some of them may be hostile."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Limits:
     """The most that one request may have.
 
     Args:
-        num: pictures.
-        steps: of each walk; also timesteps, starts and other items of a list.
-        resamples: times that a step is made.
-        upsample: upsampling stages, each of which makes the picture larger.
-        seconds: of computing, after which a request is stopped and keeps what is finished.
-        prompt: characters of a text.
-        prompts: texts of one field.
-        upload: bytes of a picture file.
-        pixels: of a picture.
-        seeds: of a search.
-        minutes: of training.
-        folder: bytes of all temporary files together.
+        num: the number of pictures.
+        steps: the number of steps of a walk, and of the timesteps, starts and other items of a list.
+        resamples: how often a step is repeated.
+        upsample: the number of upsampling stages, each of which makes the picture larger.
+        seconds: the time of computing, after which a request is stopped and keeps what is finished.
+        prompt: the number of characters of a text.
+        prompts: the number of texts of one field.
+        upload: the size of a picture file in bytes.
+        pixels: the number of pixels of a picture.
+        seeds: the number of seeds of a search.
+        minutes: the time of a training in minutes.
+        folder: the size of all temporary files together in bytes.
     """
 
     num: int = 16
@@ -52,10 +52,10 @@ LIMITS = {
         pixels=50_000_000, seeds=2000, minutes=240.0, folder=2_000_000_000,
     ),
 }  # fmt: skip
-"""Limits by name: for a page that others can reach, and for one's own machine."""
+"""The limits by name, for a page that others can reach and for one's own machine."""
 
 LENGTHS = ("views", "weights", "prompts")
-"""Fields of several items that count like prompts."""
+"""The fields of several items that count like prompts."""
 
 
 def check(request: Request, limits: Limits) -> None:

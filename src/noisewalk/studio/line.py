@@ -1,4 +1,4 @@
-"""The line before the device: one piece of work at a time, in an order that is fair between sessions."""
+"""The line before the device: one piece of work is done at a time, in an order that is fair between sessions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..errors import UserError
 
 SHARE = 4
-"""One session may take one place in so many of the line, and at least two."""
+"""A session may take the line's places divided by this number, and at least two."""
 REPLACED = "replaced by a newer request"
 
 
@@ -20,16 +20,16 @@ class Stopped(Exception):
 
 @dataclass(eq=False)
 class Control:
-    """A place in the line, and what the network calls of a request are watched by.
+    """A place in the line, by which the network calls of a request are watched too.
 
     Args:
-        session: who asks.
-        name: of what is asked for.
-        seconds: of computing, after which it is stopped.
-        turn: requests of this session that come before it; see `Line`.
-        why: why it is to stop; "" while it is not.
-        calls: network calls so far.
-        began: when it had the device.
+        session: the session that asks.
+        name: the name of the work, by which it can be stopped.
+        seconds: the time of computing after which it is stopped.
+        turn: the number of requests of this session that come before it; see `Line`.
+        why: why it must stop; "" while it need not.
+        calls: the number of network calls so far.
+        began: when it was given the device.
     """
 
     session: str
@@ -41,7 +41,7 @@ class Control:
     began: float = field(default_factory=time.monotonic)
 
     def heed(self) -> None:
-        """Raise `Stopped` if somebody asked to stop, or the time is over."""
+        """Raise `Stopped` if somebody asked to stop, or if the time is over."""
         if self.why:
             raise Stopped(self.why)
         if time.monotonic() - self.began > self.seconds:
@@ -49,13 +49,13 @@ class Control:
 
 
 class Line:
-    """Who has the device, and who waits for it.
+    """The requests that have the device or wait for it.
 
     Sessions take turns: the first request of a session comes before the second one of any other. Requests of the same turn keep
     the order in which they came.
 
     Args:
-        most: requests that may wait.
+        most: the number of requests that may wait.
     """
 
     def __init__(self, most: int) -> None:
@@ -66,7 +66,7 @@ class Line:
         self._over = False
 
     def join(self, session: str, name: str, seconds: float) -> Control:
-        """Take a place. What the session still does under the same name is stopped; "" is no name.
+        """Take a place; other work of the session under the same name is stopped, unless the name is "".
 
         Raises:
             UserError: the line is full, or the session has its share of it.
@@ -90,7 +90,7 @@ class Line:
         return control
 
     def places(self, control: Control) -> Iterator[int]:
-        """Wait for the device, and yield the place in the line whenever it is another; 1 is the next. Its time begins then.
+        """Wait for the device, and yield the place in the line whenever it changes (1 is the next); then the time begins.
 
         Raises:
             Stopped: it was stopped meanwhile.
@@ -108,7 +108,7 @@ class Line:
         control.began = time.monotonic()
 
     def leave(self, control: Control) -> None:
-        """Give up the place, or the device."""
+        """Give up the place or the device."""
         with self._changed:
             if control is self._served:
                 self._served = self._waiting.pop(0) if self._waiting else None
@@ -117,7 +117,7 @@ class Line:
             self._changed.notify_all()
 
     def stop(self, session: str, name: str = "", why: str = "stopped") -> None:
-        """Stop what a session does under a name, and what it waits for; all of it if there is no name."""
+        """Stop the work of a session under a name, also if it still waits; without a name, all of its work is stopped."""
         with self._changed:
             for each in self._all():
                 if each.session == session and name in ("", each.name):
@@ -125,7 +125,7 @@ class Line:
             self._changed.notify_all()
 
     def end(self, patience: float) -> None:
-        """Stop everything, let nobody in any more, and wait so many seconds until the device is free."""
+        """Stop all work, let nobody join any more, and wait at most so many seconds until the device is free."""
         with self._changed:
             self._over = True
             for each in self._all():

@@ -1,4 +1,4 @@
-"""The page: a tab for each technique, made from its request, a tab to train and the history."""
+"""The page has a tab for each technique, which is made from its request, a tab to train and the history."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .teach import lesson
 
 MOST_WORDS = 4000
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-"""Of events that only the page needs."""
+"""The options of events that only the page needs."""
 COMPUTING: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
-"""Of events that compute: they wait in the studio's own line."""
+"""The options of events that compute, which wait in the studio's own line."""
 
 
 def page(studio: Studio) -> gr.Blocks:
-    """The page of a studio, with the endpoints of its interface."""
+    """Return the page of a studio, with the endpoints of its interface."""
     forms: dict[str, tuple[Form, Any]] = {}
     with gr.Blocks(title="noisewalk studio", analytics_enabled=False, delete_cache=(60, 600)) as blocks:
         gr.HTML(heading())
@@ -45,7 +45,7 @@ def page(studio: Studio) -> gr.Blocks:
 
 
 def heading() -> str:
-    """The title, and the words that complete prompts."""
+    """Return the HTML of the title, and the words that complete prompts."""
     words = [str(word) for card in bundled().values() for word in (*card.get("prompts", ()), *card.get("known", ()))]
     digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     options = "".join(f"<option value='{html.escape(word, quote=True)}'></option>" for word in [*digits, *words][:MOST_WORDS])
@@ -57,7 +57,7 @@ def heading() -> str:
 
 
 def technique_tab(studio: Studio, technique: str) -> tuple[Form, Any]:
-    """The tab of a technique; its form and the list of models."""
+    """Make the tab of a technique, and return its form and the list of models."""
     with gr.Column(elem_classes="technique", elem_id=f"technique-{technique}"):
         gr.HTML(lesson(technique))
         with gr.Row():
@@ -84,12 +84,12 @@ def technique_tab(studio: Studio, technique: str) -> tuple[Form, Any]:
 
 
 def models(studio: Studio) -> Any:
-    """The list of the models that this studio offers."""
+    """Make the list of the models that this studio offers."""
     return gr.Dropdown(["auto", *studio.models], value="auto", label="model", info="auto: digits if the prompts name digits")
 
 
 def search(studio: Studio, form: Form, model: Any) -> None:
-    """A search of seeds with the settings of a form: a gallery that fills and is sorted while it runs."""
+    """Make the search of seeds with the settings of a form; its gallery fills and is sorted while it runs."""
     technique = form.technique
     with gr.Accordion("Search the seeds, and suggest partners", open=False):
         with gr.Row(elem_classes="fields"):
@@ -115,7 +115,7 @@ def search(studio: Studio, form: Form, model: Any) -> None:
 
 
 def training(studio: Studio) -> None:
-    """The tab in which a small network learns to draw digits."""
+    """Make the tab in which a small network learns to draw digits."""
     with gr.Column(elem_classes="technique"):
         gr.HTML(
             "<p>A network learns from 5,000 handwritten digits, on this machine. The loss falls at once, the samples follow "
@@ -138,7 +138,7 @@ def training(studio: Studio) -> None:
 
 
 def history(studio: Studio, tabs: Any, forms: dict[str, tuple[Form, Any]]) -> None:
-    """The tab of the session's pictures."""
+    """Make the tab of the session's pictures."""
     kept = scripted("noisewalkHistory", {}, most=studio.limits.upload, elem_id="history")
     targets = [part for form, model in forms.values() for part in (model, *form.components)]
     kept.restore(

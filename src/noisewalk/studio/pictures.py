@@ -1,4 +1,4 @@
-"""Pictures as data URLs, the only form in which the page and the studio exchange them: no file of the server is involved."""
+"""Pictures as data URLs: the page and the studio exchange them only in this form, without a file of the server."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from .limits import Limits
 
 COLUMNS = 32
 MOST_PIXELS = 6_000_000
-"""Pixels of all frames of one walk together; of a longer walk, evenly spaced frames are shown."""
+"""The most pixels of all frames of a walk together; of a longer walk, evenly spaced frames are shown."""
 
 
 def data_url(data: bytes, kind: str = "image/png") -> str:
-    """The bytes of a file as a data URL."""
+    """Return the bytes of a file as a data URL."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def picture_url(x: Tensor) -> str:
-    """A picture (C, H, W) in [-1, 1] as a data URL."""
+    """Return a picture (C, H, W) in [-1, 1] as a data URL."""
     return data_url(encode_png(to_image(x)))
 
 
 def from_url(text: Any, limits: Limits) -> bytes:
-    """The bytes of a data URL of a picture, of whatever kind the browser says it is.
+    """Return the bytes of a data URL of a picture, whatever kind the browser says it has.
 
     Raises:
-        UserError: it is no data URL, it is damaged, or it is larger than the limit.
+        UserError: it is not a data URL, it is damaged, or it is larger than the limit.
     """
     if not isinstance(text, str) or not text.startswith("data:image/"):
         raise UserError("a picture must be uploaded, drawn, pasted or dropped, but this is not picture data")
@@ -51,16 +51,16 @@ def from_url(text: Any, limits: Limits) -> bytes:
 
 
 def decoded(text: Any, limits: Limits, name: str = "picture") -> Image.Image:
-    """The picture of a data URL, read within the same limits as files.
+    """Return the picture of a data URL, read within the same limits as files.
 
     Raises:
-        UserError: it is no picture, damaged, an animation, or too large.
+        UserError: it is not a picture, damaged, an animation, or too large.
     """
     return open_bytes(from_url(text, limits), name, most=limits.pixels).image
 
 
 def tiled(x: Tensor, columns: int) -> Tensor:
-    """(N, C, H, W) -> (C, rows H, columns W): pictures row by row, white where there are none left."""
+    """Place pictures (N, C, H, W) row by row, as (C, rows H, columns W); the rest is white."""
     num, channels, height, width = x.shape
     rows = -(-num // columns)
     filled = torch.cat([x, torch.ones(rows * columns - num, channels, height, width, dtype=x.dtype, device=x.device)])
@@ -69,10 +69,10 @@ def tiled(x: Tensor, columns: int) -> Tensor:
 
 
 def strip(pictures: Sequence[Tensor]) -> dict[str, Any]:
-    """Frames (C, H, W) as one sheet that the page cuts into frames again.
+    """Return frames (C, H, W) as one sheet, which the page cuts into frames again.
 
     Returns:
-        the sheet's data URL, the number of frames, the columns, and the size of a frame.
+        The data URL of the sheet, the number of frames, the columns, and the size of a frame.
     """
     size = pictures[-1].shape[1:]
     same = [p if p.shape[1:] == size else F.interpolate(p[None], size, mode="nearest")[0] for p in pictures]
@@ -82,5 +82,5 @@ def strip(pictures: Sequence[Tensor]) -> dict[str, Any]:
 
 
 def chosen(count: int, height: int, width: int) -> list[int]:
-    """Which of the frames are shown: all of them, unless they are too many pixels."""
+    """Return the numbers of the frames that are shown: all of them, unless they have too many pixels."""
     return spread(count, max(2, MOST_PIXELS // (height * width)))

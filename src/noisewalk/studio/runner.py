@@ -1,4 +1,4 @@
-"""A request walked for the page: the events of `make`, with a stop that is heard within one network call."""
+"""Requests are walked for the page as the events of `make`, and can be stopped within one network call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ R = TypeVar("R", bound=Request)
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """A model whose calls are counted, and refused once the walk is to stop."""
+    """A model whose calls are counted, and are refused as soon as the walk must stop."""
 
     model: Model
     control: Control
@@ -41,8 +41,8 @@ class Ended:
     """The end of a walk.
 
     Args:
-        result: what is finished; None if nothing is.
-        why: "" if all of it is, otherwise why it ended early.
+        result: the finished pictures; None if there are none.
+        why: why it ended early; "" if it did not.
     """
 
     result: Result | None
@@ -50,7 +50,7 @@ class Ended:
 
 
 def watched(model: Pretrained, control: Control) -> Pretrained:
-    """A model, and the stages after it, under a control."""
+    """Return a model, and the stages after it, under a control."""
     upscaler = model.upscaler
 
     def watched_upscaler() -> Upscaler:
@@ -64,7 +64,7 @@ def watched(model: Pretrained, control: Control) -> Pretrained:
 def walk(
     technique: str, request: R, model: Pretrained, control: Control
 ) -> Generator[Started | Stepped | Finished | Ended, None, None]:
-    """The events of a request, the last of which is `Ended`. Whoever asks has the device.
+    """Yield the events of a request, the last of which is `Ended`; the caller must have the device.
 
     Raises:
         UserError: something in the request cannot be done; nothing has been computed then.
@@ -84,7 +84,7 @@ def walk(
 
 
 def finish(technique: str, request: R, model: Pretrained, control: Control) -> Ended:
-    """The end of a request that nobody watches.
+    """Return the end of a request that nobody watches.
 
     Raises:
         UserError: something in the request cannot be done; nothing has been computed then.
@@ -94,6 +94,6 @@ def finish(technique: str, request: R, model: Pretrained, control: Control) -> E
 
 
 def chosen_model(request: Any) -> str:
-    """The bundled model for a request: digits if its prompts name digits, else emoji."""
+    """Return the name of the bundled model for a request: digits if its prompts name digits, and emoji otherwise."""
     held = [getattr(request, key, ()) for key in ("prompt", "prompts", "far", "near")]
     return model_for([text for each in held for text in ((each,) if isinstance(each, str) else each)])

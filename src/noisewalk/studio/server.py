@@ -1,4 +1,4 @@
-"""Starting a studio: who may reach it, what it may be asked, and where its temporary files are."""
+"""Studios are started here, with who may reach them, what they may be asked, and where their temporary files are."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ CONTRAST = {
 """Colours that are easier to read than the theme's."""
 FONT = ["system-ui", "sans-serif"]
 PATIENCE = 30.0
-"""Seconds that whoever computes has to heed the end of the studio; one network call takes less."""
+"""The seconds in which a computation must heed the end of the studio; one network call takes less."""
 OFFERED = ("emoji", "digits")
-"""Models that every studio offers."""
+"""The models that every studio offers."""
 
 
 def start(options: Options, loading: Loading | None = None, wait: bool = True) -> Running:
@@ -48,7 +48,7 @@ def start(options: Options, loading: Loading | None = None, wait: bool = True) -
     Args:
         options: the options of the command.
         loading: the options of `load`.
-        wait: False returns at once; `close` of what is returned stops it.
+        wait: whether to wait; otherwise `close` of the studio that is returned stops it.
 
     Raises:
         UserError: Gradio is missing, a model is not found, the port is taken, or an option does not fit.
@@ -76,7 +76,7 @@ class Running:
     """A studio that runs.
 
     Args:
-        blocks: the page, of Gradio.
+        blocks: the page, as Gradio's `Blocks`.
         studio: what its parts share.
     """
 
@@ -85,23 +85,23 @@ class Running:
 
     @property
     def folder(self) -> Path:
-        """Of its temporary files."""
+        """The folder of its temporary files."""
         return Path(self.studio.folder)
 
     @property
     def url(self) -> str:
-        """Its address on this machine."""
+        """The address on this machine."""
         return str(self.blocks.local_url)
 
     def close(self) -> None:
-        """Stop what is walked, and it; remove its files."""
+        """Stop all work and the studio, and remove its files."""
         self.studio.line.end(PATIENCE)
         self.blocks.close(verbose=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def new_folder() -> Path:
-    """A folder for temporary files; those that killed studios left are removed."""
+    """Return a new folder for temporary files, and remove the folders that killed studios left."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         writer = left.name.removeprefix(PREFIX).partition("-")[0]
         if writer.isdecimal() and not alive(int(writer)):
@@ -110,13 +110,13 @@ def new_folder() -> Path:
 
 
 def password(auth: str) -> Callable[[str, str], bool]:
-    """The check of a name and a password.
+    """Return the function that checks a name and a password.
 
     Args:
         auth: "USER:FILE"; the password is the first line of the file.
 
     Raises:
-        UserError: it is written otherwise, or the file holds no password.
+        UserError: it has another form, or the file holds no password.
     """
     user, colon, file = auth.partition(":")
     if not (user and colon and file):

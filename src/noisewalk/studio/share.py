@@ -1,4 +1,4 @@
-"""A request as a command, as Python, and as a part of a report document."""
+"""Requests as commands, as Python, and as parts of a report document."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ..techniques.spec import Request, seeds
 
 
 def entry(result: Result, png: str, small: str, index: int | None) -> dict[str, Any]:
-    """What the history of the page keeps of a picture.
+    """Return what the history of the page keeps of a picture.
 
     Args:
         result: the result.
-        png: data URL of the PNG that remembers how it was made.
-        small: data URL of the picture to show.
-        index: number of the picture among the result's; None for all of them.
+        png: the data URL of the PNG that remembers how it was made.
+        small: the data URL of the picture to show.
+        index: the number of the picture among the result's; None for all of them.
     """
     name, defaults = result.model.name, result.model.defaults_of(result.technique)
     seed = seeds(result.spec)[(index or 0) % len(seeds(result.spec))]
@@ -41,25 +41,25 @@ def entry(result: Result, png: str, small: str, index: int | None) -> dict[str, 
 
 
 def title(technique: str, request: Request) -> str:
-    """A request in a few words."""
+    """Return a request in a few words."""
     return f"{technique}: {' / '.join(texts(request))}" if any(texts(request)) else technique
 
 
 def texts(request: Request) -> list[str]:
-    """All prompts of a request."""
+    """Return all prompts of a request."""
     held = [getattr(request, name, ()) for name in ("prompt", "prompts", "far", "near")]
     return [text for each in held for text in ((each,) if isinstance(each, str) else each)]
 
 
 def command(technique: str, request: Request, model: str, defaults: Defaults, names: Mapping[str, str] | None = None) -> str:
-    """The command that makes the same pictures.
+    """Return the command that makes the same pictures.
 
     Args:
         technique: the name of the technique.
         request: the request.
-        model: name of the model.
-        defaults: of the model for this technique, which need not be said.
-        names: file names of the pictures, by field; the fields' own names if None.
+        model: the name of the model.
+        defaults: the defaults of the model for this technique, which are left out.
+        names: the file names of the pictures, by field; the fields' own names if None.
 
     >>> from noisewalk.techniques.anagram import Anagram
     >>> command("anagram", Anagram(("a skull", "9"), seed=7), "digits", Defaults())
@@ -81,7 +81,7 @@ def command(technique: str, request: Request, model: str, defaults: Defaults, na
 
 
 def python(technique: str, request: Request, model: str, defaults: Defaults) -> str:
-    """The same as a script.
+    """Return the script that makes the same pictures.
 
     >>> from noisewalk.techniques.generate import Generate
     >>> print(python("generate", Generate("7", seed=3), "digits", Defaults()))
@@ -101,7 +101,7 @@ def python(technique: str, request: Request, model: str, defaults: Defaults) -> 
 
 
 def report(records: Sequence[tuple[Record, Defaults]]) -> tuple[str, bytes]:
-    """A document for `noisewalk report`: the name of the file, and its content.
+    """Return a document for `noisewalk report`, as the name of the file and its content.
 
     It is one Markdown file, or a ZIP archive with the pictures that its commands begin from beside it.
 
@@ -132,7 +132,7 @@ def report(records: Sequence[tuple[Record, Defaults]]) -> tuple[str, bytes]:
 
 
 def _said(request: Request, defaults: Defaults, names: Mapping[str, str] | None) -> Iterator[tuple[Field[Any], Any]]:
-    """The fields that must be said, and their values."""
+    """Return the fields that a command must name, and their values."""
     for f in fields(request):
         value = getattr(request, f.name)
         value = tuple(value) if isinstance(value, list) else value
@@ -144,7 +144,7 @@ def _said(request: Request, defaults: Defaults, names: Mapping[str, str] | None)
 
 
 def _is_default(f: Field[Any], value: Any, defaults: Defaults) -> bool:
-    """Whether a field that is left to the model holds what the model would choose."""
+    """Return whether a field that is left to the model has the value that the model would choose."""
     if f.default is not None or not hasattr(defaults, f.name):
         return False
     own = getattr(defaults, f.name)
@@ -156,5 +156,5 @@ def _plain(value: Any) -> Any:
 
 
 def _one_line(text: str) -> str:
-    """Text for a heading of Markdown: on one line, and without marks that Markdown reads."""
+    """Return a text for a heading of Markdown, on one line and without marks that Markdown reads."""
     return "".join("\\" + c if c in "\\`*_{}[]()#+-.!<>|" else c for c in " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""What the parts of a studio share: its models, its limits, its folder and who walks."""
+"""The parts of a studio share its models, its limits, its folder and its line."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ class Studio:
     """A studio.
 
     Args:
-        models: that may be used, the first one first in the list.
-        limits: of a request.
-        folder: for all temporary files.
+        models: the names of the models that may be used, in the order of the list.
+        limits: the limits of a request.
+        folder: the folder for all temporary files.
         loading: further options of `load`.
-        line: before the device.
+        line: the line before the device.
+        secret: a text that only this studio knows, by which it recognises its own headers.
     """
 
     models: tuple[str, ...]
@@ -35,9 +36,10 @@ class Studio:
     folder: Path
     loading: dict[str, Any] = field(default_factory=dict)
     line: Line = field(default_factory=lambda: Line(32))
+    secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def allow(self, name: str) -> None:
-        """See that a model may be used.
+        """Check that a model may be used.
 
         Raises:
             UserError: it is not one that the studio was started with.
@@ -48,7 +50,7 @@ class Studio:
             )
 
     def model(self, name: str, request: Any) -> Pretrained:
-        """The model of that name; "auto" is digits if the request's prompts name digits, else the first one that is offered.
+        """Return the model of a name; "auto" is digits if the request's prompts name digits, else the first offered one.
 
         Raises:
             UserError: it is not allowed, or cannot be loaded.
@@ -61,11 +63,11 @@ class Studio:
 
     @contextmanager
     def control(self, session: str, name: str = "") -> Iterator[Control]:
-        """A place in the line, for one request.
+        """Hold a place in the line for one request.
 
         Args:
-            session: who asks; whoever has none is nobody else.
-            name: of what is asked for, by which it can be stopped.
+            session: the session that asks; "" is a session of its own.
+            name: the name of the work, by which it can be stopped.
 
         Raises:
             UserError: the line is full.
@@ -78,7 +80,7 @@ class Studio:
 
     @contextmanager
     def device(self, session: str, name: str = "") -> Iterator[Control]:
-        """The same, once it has the device."""
+        """Wait for the device, and hold it for one request."""
         with self.control(session, name) as control:
             for _ in self.line.places(control):
                 pass

@@ -1,4 +1,4 @@
-"""Teaching: the equation of a technique and two sentences about it, read from its request's docstring."""
+"""The teaching mode shows the equation of a technique and two sentences about it, from the docstring of its request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PATTERN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in TER
 
 
 def lesson(technique: str) -> str:
-    """HTML: the equation with its terms marked, two sentences, and a line that follows the walk."""
+    """Return the HTML of the equation with its terms marked, two sentences, and a line that follows the walk."""
     first, equation = sentences(technique)
     return (
         f"<div class='nw-teach'><p>{html.escape(first)} {html.escape(SECOND.get(technique, GENERAL))}</p>"
@@ -44,14 +44,14 @@ def lesson(technique: str) -> str:
 
 
 def sentences(technique: str) -> tuple[str, str]:
-    """The first sentence of a technique, and its equation."""
+    """Return the first sentence of a technique, and its equation."""
     text = inspect.getdoc(TECHNIQUES[technique].spec) or technique
     first, _, rest = text.partition("\n\n")
     return " ".join(first.split()), rest.split("\n\n")[0]
 
 
 def marked(equation: str) -> str:
-    """An equation as HTML, each term in a span that says which part of a step it is.
+    """Return an equation as HTML, with each term in a span that names its part of a step.
 
     >>> marked("x0 < sigma")
     "<span data-term='prediction'>x0</span> &lt; <span data-term='level'>sigma</span>"

@@ -1,4 +1,4 @@
-"""Training in the page: a small network, the loss and the samples while they come."""
+"""The page trains a small network, and shows its loss and its samples meanwhile."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from .pictures import data_url
 from .studio import Studio
 
 EVERY, SAMPLES = 0.25, 8.0
-"""Seconds between two points of the curve, and between two sheets of samples."""
+"""The seconds between two points of the curve, and between two sheets of samples."""
 MOST_POINTS = 400
 NUM, STEPS = 2, 8
-"""Samples of each digit, and the steps of their walks: quick, since training waits for them."""
+"""The samples of each digit, and the steps of their walks; they are few, because the training waits for them."""
 
 
 def trained(
     studio: Studio, control: Control, objective: str, classes: bool, epochs: float, minutes: float, seed: int
 ) -> Iterator[dict[str, Any]]:
-    """The states of a training run of digits, for the gallery of the page.
+    """Yield the states of a training run of digits, for the gallery of the page.
 
     Raises:
         UserError: it asks for more than the limits, or for something that cannot be trained.
@@ -77,7 +77,7 @@ def trained(
 
 
 def samples(state: TrainState, spec: RunSpec, recipe: Recipe, config: TrainConfig) -> list[dict[str, str]]:
-    """What the averaged network draws now: two of each digit, or some of any; or what the denoiser makes of noisy digits."""
+    """Return what the averaged network draws now: two of each digit, some of any, or a denoiser's answers to noisy digits."""
     with torch.random.fork_rng(devices=[]):
         model = averaged_model(spec, recipe, config, state)
         made = sheets(model, spec, recipe) if spec.objective in ONE_STEP else {"samples": drawn(model, recipe)}
@@ -85,7 +85,7 @@ def samples(state: TrainState, spec: RunSpec, recipe: Recipe, config: TrainConfi
 
 
 def drawn(model: Pretrained, recipe: Recipe) -> Image.Image:
-    """A sheet of digits."""
+    """Return a sheet of digits."""
     labels = recipe.card.get("labels") or ["", ""]
     return contact(torch.cat([run("generate", Generate(label, num=NUM, steps=STEPS), model).tensor for label in labels]), 10)
 

@@ -1,4 +1,4 @@
-"""What the viewer of the page shows, as JSON: a step of a walk, and everything about a result."""
+"""The viewer of the page shows a step of a walk, and everything about a result, from JSON."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .preview import Preview, fitted, preview_url, projected
 from .share import entry
 
 MOST_SHOWN = 36
-"""Pictures that are shown one by one."""
+"""The number of pictures that are shown one by one."""
 
 
 def waiting(place: int) -> dict[str, Any]:
-    """A place in the queue; 1 is the next."""
+    """Return the message about a place in the queue, of which 1 is the next."""
     return {"phase": "waiting", "message": "You are next." if place == 1 else f"You are number {place} in the queue."}
 
 
 def stepped(event: Stepped, preview: Preview, control: Control, seconds: float) -> dict[str, Any]:
-    """A step: x_t and x0 as they are now, the level that was reached, how far it is and how long it will take."""
+    """Return a step: x_t and x0, the level that was reached, how far the walk is and how long it will take."""
     x_t, x0 = preview(event.state.x_t, event.state.x0)
     left = seconds / event.done * (event.total - event.done)
     return {
@@ -52,7 +52,7 @@ def level(at: Any) -> dict[str, float]:
 
 
 def ended(result: Result | None, why: str, control: Control, seconds: float) -> dict[str, Any]:
-    """A result: its pictures, the walks to scrub over, what moves, and the entries of the history."""
+    """Return a result: its pictures, the walks to scrub over, what moves, and the entries of the history."""
     phase = {"phase": "stopped" if why else "done", "calls": control.calls, "seconds": round(seconds, 2)}
     if result is None:
         return {**phase, "message": f"{why}; nothing was finished" if why else ""}
@@ -68,7 +68,7 @@ def ended(result: Result | None, why: str, control: Control, seconds: float) -> 
 
 
 def exhibits(result: Result) -> list[dict[str, str]]:
-    """Every way to look at every picture, with its caption."""
+    """Return every way to look at every picture, with its caption."""
     shown = []
     for panel in result.shown:
         for caption, x in panel.captioned:
@@ -79,7 +79,7 @@ def exhibits(result: Result) -> list[dict[str, str]]:
 
 
 def walked(panel: FinishedPanel) -> dict[str, Any]:
-    """All steps of a walk, of its first picture: x_t, x0 and the level of each. Latents are shown by a linear map."""
+    """Return x_t, x0 and the level of all steps of a walk's first picture; latents are shown by a linear map."""
     states = panel.states
     _, _, height, width = states[-1].x0.shape
     kept = [states[i] for i in chosen(len(states), height, width)]
@@ -97,7 +97,7 @@ def walked(panel: FinishedPanel) -> dict[str, Any]:
 
 
 def turned(result: Result) -> dict[str, Any] | None:
-    """How every view of an anagram moves the picture, for the script that turns it."""
+    """Return how every view of an anagram moves the picture, for the script that turns it."""
     if not isinstance(result.spec, Anagram):
         return None
     made, files = turn("turn", "", result.shown[-1].x[0].clamp(-1, 1), list(result.spec.views), list(result.spec.prompts))
@@ -107,7 +107,7 @@ def turned(result: Result) -> dict[str, Any] | None:
 
 
 def entries(result: Result) -> list[dict[str, Any]]:
-    """What the history keeps: each picture that was made, as the PNG that remembers everything."""
+    """Return what the history keeps of each picture: the PNG that records how it was made."""
     if len(result.images) > MOST_SHOWN:
         return [entry(result, data_url(result.png(FIGURE)), picture_url_of_figure(result), None)]
     return [
@@ -117,10 +117,10 @@ def entries(result: Result) -> list[dict[str, Any]]:
 
 
 def picture_url_of(result: Result, index: int) -> str:
-    """The small picture of an entry."""
+    """Return the small picture of an entry."""
     return data_url(encode_png(result.images[index]))
 
 
 def picture_url_of_figure(result: Result) -> str:
-    """The small picture of the entry of many pictures."""
+    """Return the small picture of the entry of many pictures."""
     return data_url(encode_png(to_image(result.tensor[0])))
