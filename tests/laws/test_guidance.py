@@ -22,6 +22,7 @@ from noisewalk.guidance import (
     get_view,
     high_pass,
     low_pass,
+    universal,
 )
 from noisewalk.models.network import NetworkModel
 from noisewalk.walk import (
@@ -286,3 +287,27 @@ def test_a_mixture_is_a_denoiser_like_any_other() -> None:
     mixture = Mixture((Term(A, (half,)), Term(B, (flip.inverse, half), (flip.forward,))))
     close(x0(mixture), (x0(A) + x0(B, X.flip(2)).flip(2)) / 2)
     assert mixture(X, LEVEL).x0.dtype == F64
+
+
+@pytest.mark.parametrize("schedule", [LinearPath(), cosine_schedule(1000)])
+def test_guidance_by_a_reward_samples_the_tilted_distribution(schedule: Schedule) -> None:
+    """For N(m, I) and a linear reward b x, the walk ends as that of N(m + strength b, I), so that law is sampled exactly."""
+    mean, slope = tape(1)(torch.empty(1, 3, 8, 8)), 0.1 * tape(2)(torch.empty(1, 3, 8, 8))
+
+    def exact(around: Tensor) -> Denoiser:
+        return lambda x_t, n: Prediction(around + n.alpha * (x_t - n.alpha * around) / (n.alpha**2 + n.sigma**2))
+
+    def reward(x: Tensor) -> Tensor:
+        return (slope * x).flatten(1).sum(1)
+
+    path = path_between(schedule, 0.99, 0.01, 20)
+    tilted = walked(universal(exact(mean), reward, 1.5), X, path, ddim(), tape(3))
+    close(tilted, walked(exact(mean + 1.5 * slope), X, path, ddim(), tape(3)))
+    close(x0(universal(exact(mean), reward, 0.0)), x0(exact(mean)))
+
+
+def test_guidance_by_a_steep_reward_is_bounded() -> None:
+    """No picture moves by more than the largest root mean square, however steep the reward is."""
+    before = x0(A)
+    after = x0(universal(A, lambda x: 1e6 * x.square().flatten(1).sum(1), 1.0, largest=0.05))
+    close((after - before).square().flatten(1).mean(1).sqrt(), torch.full((len(X),), 0.05, dtype=F64))

@@ -27,6 +27,7 @@ from .terms import Term as Term
 from .terms import predict_batched as predict_batched
 from .threshold import clip as clip
 from .threshold import dynamic_threshold as dynamic_threshold
+from .universal import universal as universal
 from .views import VIEWS as VIEWS
 from .views import View as View
 from .views import as_view as as_view
