@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 
 import noisewalk as nw
 from noisewalk.cli.main import main
+from noisewalk.cli.report import part_a
 from noisewalk.documents import site
 from noisewalk.documents.reading import read_document
 from noisewalk.documents.resolving import CommandResolver
@@ -30,6 +31,7 @@ from noisewalk.documents.site import BUNDLED
 from noisewalk.models import zoo
 from noisewalk.models.diffusers import memory
 from noisewalk.models.diffusers.memory import placement
+from noisewalk.requests.others import Tour
 from noisewalk.run.prepare import prepare
 from noisewalk.techniques import TECHNIQUES
 from noisewalk.walk import cosine_schedule, linear_betas, vp_schedule
@@ -471,6 +473,20 @@ def test_the_courses_experiments_can_be_made(at_64: tuple[Path, Path], tmp_path:
 def test_the_tour_upsamples_by_no_negative_number_of_stages(run: Said, stage1: Path) -> None:
     status, _, said = run("tour", "--model", stage1, "--upsample", -1)
     assert (status, said.splitlines()[-1]) == (2, "noisewalk: --upsample must be at least 0, but -1 was asked for")
+
+
+def test_the_tour_of_a_flow_model_is_the_courses_document_with_its_times(root: Path, tmp_path: Path) -> None:
+    """Every command can be made; a model with other noise levels, or in latents, has the other document."""
+    flow, *others = (str(tiny.saved(name, root)) for name in ("prx", "if-1", "z-image"))
+    assert [part_a(Tour(model=other))[0] for other in others] == ["course", "course"]
+    name, values = part_a(Tour(model=flow, seed=7))
+    assert (name, values) == ("course-flow", {"seed": "7", "upsample": "0"})
+    document = read_document(BUNDLED / f"{name}.md", values)
+    ask = CommandResolver(document, tmp_path, flow, {})
+    for block in document.blocks.values():
+        for command in block.commands:
+            asked = ask(command)
+            assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model)), command.line
 
 
 def test_the_tour_of_a_text_model_is_the_courses_document(

@@ -122,12 +122,17 @@ def part_a(command: Tour) -> tuple[str, dict[str, str]]:
         UserError: the model is not shown with the course's experiments, and a seed or a number of stages is given.
     """
     from ..models.zoo import load
+    from ..techniques.stages import is_flow
 
     model = load(command.model, **part(command, CascadeLoading).changed())
     values = {} if command.image is None else {"image": str(command.image.expanduser().absolute())}
     if model.parts is not None:
         stages = int(model.upscaler is not None) if command.upsample is None else command.upsample
-        return "course", {**values, "seed": str(180 if command.seed is None else command.seed), "upsample": str(stages)}
+        return "course-flow" if model.codec is None and is_flow(model) else "course", {
+            **values,
+            "seed": str(180 if command.seed is None else command.seed),
+            "upsample": str(stages),
+        }
     if command.seed is not None:
         raise UserError(f"the tour of '{model.name}' has seeds of its own; leave out --seed {command.seed}")
     if command.upsample is not None:

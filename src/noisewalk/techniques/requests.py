@@ -67,7 +67,10 @@ class Forward(Request):
         (250, 500, 750), "the timesteps to show, from 0 (almost clean) to 999 (almost only noise)", 0, 999
     )
     flow_time: Sequence[float] = option(
-        (), "times of a flow model instead of --t: 0 is the picture and 1 is noise, x_t = (1 - t) x0 + t eps", 0.001, 1
+        (),
+        "times of a flow model instead of --t: 0 is the picture and 1 is noise, x_t = (1 - t) x0 + s t eps, mostly s = 1",
+        0.001,
+        1,
     )
     velocity: bool = option(False, "also show the velocity, v = eps - x0, at half its size")
 

@@ -134,16 +134,19 @@ def asked_times(timesteps: Sequence[int], flow_times: Sequence[float], model: Pr
     Raises:
         UserError: there are times of flow matching, and the model walks another path.
     """
-    for t in flow_times:
-        level = levels(model.schedule, torch.tensor([t], dtype=torch.float64))[0]
-        if max(abs(float(level.sigma) - t), abs(float(level.alpha) - (1 - t))) > 1e-6:
-            raise UserError(
-                f"--flow-time is for models of flow matching, which have x_t = (1 - t) x0 + t eps; '{model.name}' has other "
-                "noise levels: use --t with timesteps from 0 to 999"
-            )
+    if not all(is_flow(model, t) for t in flow_times):
+        raise UserError(
+            f"--flow-time is for models of flow matching, which have x_t = (1 - t) x0 + s t eps; '{model.name}' has other "
+            "noise levels: use --t with timesteps from 0 to 999"
+        )
     if flow_times:
         return [(f"t = {t:g}", torch.tensor([t], dtype=torch.float64)) for t in flow_times]
     return [(f"t = {t}", time_of(t)) for t in timesteps]
+
+
+def is_flow(model: Pretrained, t: float = 0.5) -> bool:
+    """Return whether a model has the levels of flow matching, x_t = (1 - t) x0 + s t eps; its noise scale s is mostly 1."""
+    return abs(float(levels(model.schedule, torch.tensor([t], dtype=torch.float64))[0].alpha) - (1 - t)) <= 1e-6
 
 
 class Clock:
