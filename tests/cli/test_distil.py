@@ -91,6 +91,16 @@ def test_the_guidance_of_a_student_is_built_in_also_after_packing(capsys: pytest
     assert "/run' is a student itself, with steps of its own; name its teacher" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("built_in", ["2", 1e9, [2], True])
+def test_a_damaged_guidance_of_a_checkpoint_is_one_clear_line(built_in: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors, card = load_tensors(Path("teacher.safetensors"))
+    save_tensors(Path("bad.safetensors"), tensors, card | {"built_in_guidance": built_in})
+    assert main(["generate", "dark", "--model", "bad.safetensors", "--out", "x.png"]) == 2
+    said = capsys.readouterr().err
+    assert "bad.safetensors is not a picture model of this version of noisewalk" in said
+    assert said.count("\n") == 1
+
+
 def test_a_picture_of_a_student_is_made_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *LINE, "--epochs", "0.2", "--calls", "2", "--out", "run", "--device", "cpu"]) == 0
     assert main(["generate", "light", "--model", "run", "--seed", "3", "--out", "first.png"]) == 0
