@@ -50,6 +50,14 @@ class _Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
+def test_the_contents_stand_below_the_only_title(tmp_path: Path) -> None:
+    sections = "## First\n\nWords.\n\n## Second\n\nWords.\n"
+    for text, title in ((f"# Mine\n\n{sections}", "Mine"), (sections, "report")):
+        _, page = report(tmp_path, text)
+        assert re.findall(r"<h1[^>]*>([^<]*)</h1>", page) == [title]
+        assert page.index("</h1>") < page.index("<nav") < page.index("Words.")
+
+
 def test_a_page_needs_nothing_else(tmp_path: Path) -> None:
     text = "# Mine\n\nWords, a [link](https://example.org), $x_t$, a note[^1].\n\n[^1]: There.\n\n"
     text += "| a | b |\n|---|---|\n| 1 | 2 |\n\n"

@@ -98,9 +98,8 @@ class _Builder:
         headings = markdown.headings(document.tokens, taken)
         made = {number: self.block(each) for number, each in document.blocks.items()}
         body = markdown.rendered(document.tokens, made.get, self.picture)
-        has_heading = any(token.type == "heading_open" and token.tag == "h1" for token in document.tokens)
         lead = settings.get("lead", "")
-        html = page(document.title, lead, body, headings, has_heading, self.how.above)
+        html = page(document.title, lead, body, headings, self.how.above)
         file = self.how.out / "index.html"
         write_atomic(file, html.encode())
         self.watch(self.total, self.total)

@@ -78,25 +78,25 @@ def block(figures: Sequence[PageFigure], columns: int) -> str:
     return _filled("block.html", figures=figures, columns=columns or 1)
 
 
-def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], has_heading: bool, above: str = "") -> str:
-    """Return a self-contained page.
+def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], above: str = "") -> str:
+    """Return a self-contained page. A document that begins with a heading of the first level has it instead of the title.
 
     Args:
         title: the title.
         lead: the text below the title.
         body: the HTML of the document, from `markdown.rendered`.
         headings: (id, text) of its headings.
-        has_heading: whether the body begins with its own heading.
         above: the name of the page of contents above this one, or "".
     """
+    own, end, rest = body.partition("</h1>") if body.startswith("<h1") else ("", "", body)
     script = _text("turning.js") + _text("page.js")
     return _filled(
         "page.html",
         title=title,
         lead=lead,
-        body=body,
+        own_heading=own + end,
+        body=rest,
         headings=headings,
-        has_heading=has_heading,
         above=above,
         style=_text("style.css"),
         script=script,
