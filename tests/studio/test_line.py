@@ -113,7 +113,8 @@ def test_who_has_all_answers_may_close_the_stream(ended: bool) -> None:
         await sent({"type": "http.response.body", "body": text.encode(), "more_body": True})
         await received()
 
-    asyncio.run(streamed())
+    with ThreadPoolExecutor(1) as other:  # the thread of the tests may have a loop already, of the browser
+        other.submit(asyncio.run, streamed()).result()
     assert gone == ([] if ended else [True])
 
 

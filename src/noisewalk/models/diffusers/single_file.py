@@ -6,6 +6,7 @@ network are not in the file: they are in a folder of the same name beside it, or
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -34,6 +35,8 @@ TOKENIZERS = (
     ("stabilityai/stable-diffusion-xl-base-1.0", "tokenizer"),
 )
 """Repositories of the hub, and folders in them, with the vocabulary of CLIP, which all these text encoders share."""
+VOCABULARY = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json")
+"""The files of a vocabulary."""
 
 
 def is_single_file(path: Path) -> bool:
@@ -201,15 +204,19 @@ class SingleFile:
         if (self.beside / "tokenizer").is_dir():
             beside.check_files("tokenizer")
             return read(beside.place("tokenizer"), local_files_only=True)
-        tries = [(repository, inside, True) for repository, inside in TOKENIZERS]
-        for repository, inside, local in tries if self.offline else [*tries, (*TOKENIZERS[0], False)]:
+        local = partial(read, local_files_only=True)
+        tries: list[Callable[[], Any]] = [partial(local, repository, subfolder=inside) for repository, inside in TOKENIZERS]
+        if not self.offline:
+            download = require("huggingface_hub").snapshot_download  # asks once, where transformers repeats itself for minutes
+            tries.append(lambda: local(download(TOKENIZERS[0][0], allow_patterns=VOCABULARY)))
+        for attempt in tries:
             try:
-                made = read(repository, subfolder=inside, local_files_only=local)
+                made = attempt()
             except Exception:  # there are many kinds of errors for a tokenizer that is not there
                 continue
             if has_words(made, self.header.shapes[encoder.vocabulary][0]):
                 return made
         raise UserError(
-            f"{self.path} does not contain the vocabulary of its text encoder: run `hf download {TOKENIZERS[0][0]} vocab.json "
-            f"merges.txt tokenizer.json tokenizer_config.json`, or put the folder tokenizer of such a model into {self.beside}"
+            f"{self.path} does not contain the vocabulary of its text encoder: run `hf download {TOKENIZERS[0][0]} "
+            f"{' '.join(VOCABULARY)}`, or put the folder tokenizer of such a model into {self.beside}"
         )
