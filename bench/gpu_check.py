@@ -88,6 +88,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     began, device = time.perf_counter(), placement(device=options.device).device
     found: dict[str, list[Row]] = {}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NOISEWALK_CACHE"] = folder
         setting = Setting(device, Path(folder), options.small or device.type == "cpu")
@@ -97,8 +98,7 @@ def main() -> int:
                 row = made(check)
                 found[section].append(row)
                 print(f"{row.outcome:<13} {row.seconds:6.1f} s  {section}: {row.what}: {row.found}", flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(page(setting, found, time.perf_counter() - began))
+                options.out.write_text(page(setting, found, time.perf_counter() - began))
     print(options.out)
     return int(any(row.outcome == "FAILED" for rows in found.values() for row in rows))
 

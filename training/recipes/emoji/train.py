@@ -18,6 +18,9 @@ from noisewalk.training.recipe_type import Recipe
 from noisewalk.training.runs import choose_device, run
 from noisewalk.training.stopping import stop_requests
 
+FITTED_FROM, FITTED_TO = 50, 150
+"""The steps whose speed decides the length of a run with --fit; the first ones include the time of compiling."""
+
 What = Literal["stage1", "emoji-32", "upscaler", "upscaler-256", "scorer", "second-scorer"]
 
 
@@ -26,12 +29,15 @@ def main(
     out: Path,
     init: str | None = None,
     minutes: float | None = None,
+    fit: bool = False,
     steps: int | None = None,
     learning_rate: float | None = None,
     batch_size: int | None = None,
     decay: Literal["none", "cosine"] | None = None,
+    hold: float | None = None,
     scenes: float | None = None,
     seed: int = 0,
+    compile: bool = True,
     device: str = "auto",
     threads: int = 0,
 ) -> None:
@@ -42,12 +48,16 @@ def main(
         out: the folder of the run.
         init: the model or run whose weights it starts from; the default is the recipe's.
         minutes: the time after which it saves and stops.
+        fit: whether the speed of the first steps decides the length of the run, so that it ends when the minutes are over, and
+            a falling learning rate with it; the number of steps is printed, and --steps with it makes the same run again.
         steps: the length of the run, on which a falling learning rate depends; the default is the recipe's.
         learning_rate: the learning rate; the default is the recipe's.
         batch_size: the batch size; the default is the recipe's.
         decay: how the learning rate falls; the default is the recipe's.
+        hold: the share of the run before a cosine begins to fall, in [0, 1).
         scenes: the share of scenes in the data of stage1, in [0, 1).
         seed: the seed of the weights, the order of pictures, times and noise.
+        compile: whether the network is compiled on a GPU, which takes a minute or two before the first step.
         device: cpu, cuda or auto.
         threads: the threads of PyTorch; 0 for its own choice.
     """
@@ -57,10 +67,16 @@ def main(
     if init is not None:
         recipe = replace(recipe, network=begun(recipe.network, init))
     device = choose_device(device)
-    recipe = configured(recipe, device, steps, learning_rate=learning_rate, batch_size=batch_size, decay=decay, seed=seed)
-    end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
+    changes = {"learning_rate": learning_rate, "batch_size": batch_size, "decay": decay, "hold": hold, "seed": seed}
+    recipe = configured(recipe, device, steps, compile=compile, **changes)
+    end, early = time.monotonic() + (float("inf") if minutes is None else 60 * minutes), 0.0
     with stop_requests() as asked, closing(run(recipe, recipe.config, out, device=device)) as training:
         for state in training:
+            early = time.monotonic() if state.step == FITTED_FROM else early
+            if fit and minutes is not None and state.step == FITTED_TO:
+                now = time.monotonic()
+                state.total_steps = state.step + int((end - now) * (FITTED_TO - FITTED_FROM) / (now - early))
+                print(f"the run has {state.total_steps} steps", flush=True)
             if state.step % 50 == 0:
                 said = f"step {state.step} of {state.total_steps}, loss {state.loss:.4f}, {state.seconds / 60:.1f} minutes"
                 print(said, flush=True)

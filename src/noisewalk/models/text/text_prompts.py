@@ -100,10 +100,7 @@ class TextPrompts:
         Returns:
             (N, L) int64, 0 where there is no token, and (N, L) bool.
         """
-        rows = torch.zeros(len(prompts), self.max_tokens, dtype=torch.long)
-        mask = torch.zeros(len(prompts), self.max_tokens, dtype=torch.bool)
-        for i, prompt in enumerate(prompts):
-            found = self.table.tokens(prompt)[: self.max_tokens]
-            rows[i, : len(found)] = torch.tensor(found, dtype=torch.long)
-            mask[i, : len(found)] = True
+        found = [self.table.tokens(prompt)[: self.max_tokens] for prompt in prompts]
+        rows = torch.tensor([each + [0] * (self.max_tokens - len(each)) for each in found], dtype=torch.long)
+        mask = torch.arange(self.max_tokens) < torch.tensor([len(each) for each in found])[:, None]
         return rows, mask

@@ -34,6 +34,8 @@ def words(text: str) -> list[str]:
     >>> words("A Café's door"), words("a 🚀")
     (['a', 'cafe', "'", 's', 'door'], ['a', 'rocket'])
     """
+    if text.isascii():  # it has neither accents nor emoji
+        return _WORD.findall(text.lower())
     plain = unicodedata.normalize("NFD", spelled(text).lower())
     return _WORD.findall("".join(c for c in plain if unicodedata.category(c) not in _UNSEEN))
 

@@ -20,8 +20,8 @@ from noisewalk.training.recipe_type import Recipe
 from noisewalk.walk.schedules import LinearPath
 
 from .begin import begun
-from .dataset import World, captioned
-from .mixture import mixture, paired_with_scenes
+from .dataset import Captioned, World, captioned
+from .mixture import joined, mixture, paired_with_scenes, scene_captions
 from .objective import CleanPrediction
 from .pairs import Distort, pairs_loss
 from .upscale import Upscaling
@@ -90,8 +90,12 @@ def scorer(shape: PairConfig, epochs: float, learning_rate: float) -> Recipe:
     return Recipe(lambda: PairNetwork(shape), data, partial(pairs_loss, Distort()), config, card)
 
 
-def upscaler(shape: TextUNetConfig) -> Recipe:
+def upscaler(shape: TextUNetConfig, scenes: bool = False) -> Recipe:
     """Return x0 prediction on the linear path: in a patch of 4x4 pixels, noise has 48 numbers, and clip art only a few.
+
+    Args:
+        shape: the shape of the network.
+        scenes: whether it is trained on scenes too, as often as each single drawing.
 
     Reference: Li & He, *Back to Basics: Let Denoising Generative Models Denoise*, 2025 (why x0 with large patches).
     """
@@ -108,7 +112,11 @@ def upscaler(shape: TextUNetConfig) -> Recipe:
         "defaults": {"steps": 8},
     }
     config = TrainConfig(epochs=100, batch_size=64, decay="none", ema_decay=0.999)
-    data = partial(captioned, shape.image_size, EVERYTHING, prompts)
+
+    def data() -> Captioned:
+        single = captioned(shape.image_size, EVERYTHING, prompts)
+        return joined(single, scene_captions(shape.image_size, prompts)) if scenes else single
+
     return Recipe(lambda: UpscalerUNet(shape), data, Upscaling(target, null).loss, config, card)
 
 
@@ -117,7 +125,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "emoji-32": emoji_32,
     "scorer": lambda: scorer(PairConfig(), 100, 1.5e-3),
     "upscaler": lambda: upscaler(UPSCALER_32),
-    "upscaler-256": lambda: upscaler(replace(UPSCALER_32, image_size=256)),
+    "upscaler-256": lambda: upscaler(replace(UPSCALER_32, image_size=256), scenes=True),
     "second-scorer": lambda: scorer(PairConfig("residual", "reader"), 100, 1.5e-3),
 }
 """Recipes by objective. The second scorer has another architecture and is for evaluation only (train it with --seed 1)."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
@@ -59,15 +62,37 @@ def draw(svg: str, size: int) -> Tensor:
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
 
 
-def render(icons: Iterable[Icon], size: int) -> Iterator[Rendered]:
-    """Render icons one after the other; an icon that does not render is reported and does not stop the rest."""
-    for icon in icons:
-        try:
-            yield Rendered(icon, draw(icon.svg, size))
-        except UserError:
-            raise
-        except (ValueError, OSError) as error:
-            yield Rendered(icon, None, str(error).splitlines()[0] if str(error) else type(error).__name__)
+def render(icons: Iterable[Icon], size: int, processes: int = 1) -> Iterator[Rendered]:
+    """Render icons in their order; an icon that does not render is reported and does not stop the rest.
+
+    Args:
+        icons: the icons.
+        size: the side of the pictures in pixels.
+        processes: the number of processes that render.
+    """
+    work = partial(_rendered, size=size)
+    if processes == 1:
+        yield from map(work, icons)
+        return
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        for icon, pixels, problem in pool.imap(partial(_pixels, size=size), icons, chunksize=32):
+            yield Rendered(icon, None if pixels is None else torch.from_numpy(pixels), problem)
+
+
+def _rendered(icon: Icon, size: int) -> Rendered:
+    try:
+        return Rendered(icon, draw(icon.svg, size))
+    except UserError:
+        raise
+    except (ValueError, OSError) as error:
+        return Rendered(icon, None, str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+def _pixels(icon: Icon, size: int) -> tuple[Icon, NDArray[np.uint8] | None, str]:
+    """Return what `_rendered` does with the picture as an array: between processes, a tensor would be an open file."""
+    torch.set_num_threads(1)
+    done = _rendered(icon, size)
+    return icon, None if done.picture is None else done.picture.numpy(), done.problem
 
 
 def save_pictures(folder: Path, size: int, done: list[Rendered]) -> Path:

@@ -218,7 +218,7 @@ TEMPLATES: tuple[tuple[Template, float], ...] = (
     (in_front, 8),
     (sizes, 7),
     (several, 11),
-    (coloured, 16),
+    (coloured, 32),
     (placed, 15),
     (wearing, 16),
     (village, 4),
