@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import inspect
 import io
 import json
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import everything
 import pytest
 import torch
 from pictures import icons as icons_module
@@ -115,6 +118,10 @@ def test_drawings_are_on_white_and_a_broken_one_is_named_and_skipped(tmp_path: P
     assert picture.shape == (3, 32, 32)
     assert int(picture[:, :4].min()) == 255  # wider than high: white above and below
     assert int(picture[:, 12:20].max()) == 0
+    side_by_side = render((Icon("noto", name, concept, svg) for name, svg in svgs.items()), 32, processes=2)
+    for one, two in zip(done, side_by_side, strict=True):
+        assert (one.icon, one.problem) == (two.icon, two.problem)
+        assert (one.picture is None and two.picture is None) or torch.equal(one.picture, two.picture)
     path = save_pictures(tmp_path, 32, done)
     assert [row["name"] for row in json.loads(path.with_suffix(".json").read_text())] == ["good"]
 
@@ -187,3 +194,17 @@ def test_pictures_that_are_missing_or_do_not_fit_their_index_are_clear_errors(
 def test_shrinking_is_the_mean_of_squares() -> None:
     pictures = torch.tensor([[0, 100], [200, 100]], dtype=torch.uint8).expand(2, 3, 2, 2)
     assert torch.equal(shrink(pictures, 1), torch.full((2, 3, 1, 1), 100, dtype=torch.uint8))
+
+
+def test_the_one_command_for_everything_prints_commands_that_their_scripts_accept(tmp_path: Path) -> None:
+    made = [
+        *everything.rendered(tmp_path, 300, 50, "2"),
+        *everything.trained(tmp_path / "runs", 10.0, ["--batch-size", "256", "--learning-rate", "0.001", "--no-compile"]),
+    ]
+    assert {command[0] for _, command in made} >= {"fetch.py", "render.py", "compose.py", "train.py", "pack.py"}
+    for _, (script, *arguments) in made:
+        known = inspect.signature(importlib.import_module(script.removesuffix(".py")).main).parameters
+        options = {
+            each.removeprefix("--no-").removeprefix("--").replace("-", "_") for each in arguments if each.startswith("--")
+        }
+        assert options <= known.keys(), script
