@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def _half_differs(setting: Setting, name: str, dtype: torch.dtype) -> Figure:
     return Figure(rms(half, whole) / rms(whole, torch.zeros_like(whole)))
 
 
+@cache
 def _said(setting: Setting, name: str, dtype: torch.dtype) -> Tensor:
     """x0 of one call in the middle of the walk, after a whole walk that must end in finite numbers."""
     model = _opened(setting, name, dtype)

@@ -213,10 +213,10 @@ def test_ctrl_c_keeps_what_was_finished_and_exits_130(tmp_path: Path) -> None:
         "run = making.run\n"
         "def interrupted(technique, spec, model, watch, **rest):\n"
         "    def press(done, total):\n"
-        "        if done == 14: os.kill(os.getpid(), signal.SIGINT)\n"
+        "        if done == 5: os.kill(os.getpid(), signal.SIGINT)\n"
         "    return run(technique, spec, model, press, **rest)\n"
         "making.run = interrupted\n"
-        "sys.exit(cli.main(['generate', '7', '--num', '150', '--steps', '6', '--out', 'many']))\n"
+        "sys.exit(cli.main(['generate', '7', '--num', '150', '--steps', '2', '--out', 'many']))\n"
     )
     process = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert process.returncode == 130

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -109,11 +107,29 @@ def test_a_picture_of_a_student_is_made_again(capsys: pytest.CaptureFixture[str]
     assert first.tobytes() == again.tobytes()
 
 
-def test_a_student_goes_on_bit_for_bit_and_as_it_was_asked_to(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_student_that_is_stopped_goes_on_bit_for_bit_and_as_it_was_asked_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Ctrl-C, which comes in the middle of the third step, and then by a limit of time."""
     line = [*LINE, "--epochs", "2", "--guidance-interval", "100", "900", "--device", "cpu"]
     assert main(["train", *line, "--out", "whole"]) == 0
+    loss_at, steps = Distillation.loss_at, itertools.count(1)
+
+    def press_ctrl_c(*arguments: Any) -> torch.Tensor:
+        if next(steps) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return loss_at(*arguments)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
+    with monkeypatch.context() as patched:
+        patched.setattr(Distillation, "loss_at", press_ctrl_c)
+        assert main(["train", *line, "--out", "stopped"]) == 130
+    signal.signal(signal.SIGINT, before)
+    assert "3 of 12 steps" in (said := capsys.readouterr().err)
+    assert "it is saved, and the same command continues it" in said
+    assert load_tensors(Path("stopped") / RUN_CHECKPOINT)[1]["step"] == 3
     assert main(["train", *line, "--out", "stopped", "--minutes", "1e-9"]) == 0
-    assert "1 of 12 steps" in capsys.readouterr().out
+    assert "4 of 12 steps" in capsys.readouterr().out
     assert main(["train", "--resume", "stopped", "--device", "cpu"]) == 0
     whole, resumed = weights("whole"), weights("stopped")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
@@ -121,35 +137,6 @@ def test_a_student_goes_on_bit_for_bit_and_as_it_was_asked_to(capsys: pytest.Cap
     capsys.readouterr()
     assert main(["train", *line, "--calls", "2", "--out", "whole"]) == 2
     assert "whole holds another run: calls was 4 and is now 2" in capsys.readouterr().err
-
-
-def test_ctrl_c_saves_a_student_and_the_same_command_goes_on() -> None:
-    line = [sys.executable, "-m", "noisewalk", "train", *LINE, "--epochs", "20", "--device", "cpu", "--out"]
-
-    def start(out: str) -> subprocess.Popen[str]:
-        def heed() -> None:  # a shell in the background has Ctrl-C ignored
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-        pipes: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([*line, out], env={**os.environ, "OMP_NUM_THREADS": "1"}, preexec_fn=heed, **pipes)
-
-    process = start("broken")
-    until = time.monotonic() + 300
-    while not read_metrics(Path("broken/metrics.jsonl")):
-        assert time.monotonic() < until
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=300)[1]
-    assert process.returncode == 130, said
-    assert "it is saved, and the same command continues it" in said
-    assert load_tensors(Path("broken") / RUN_CHECKPOINT)[1]["step"] < 120
-    for out in ("broken", "whole"):
-        process = start(out)
-        said = process.communicate(timeout=500)[1]
-        assert process.returncode == 0, said
-    whole, broken = weights("whole"), weights("broken")
-    assert all(torch.equal(whole[name], broken[name]) for name in whole)
 
 
 @pytest.mark.parametrize(

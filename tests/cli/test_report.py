@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from noisewalk.lock import held
 needs_browser = pytest.mark.skipif(
     not any(map(shutil.which, BROWSERS)), reason=f"--pdf prints with a browser, and there is none here: {', '.join(BROWSERS)}"
 )
+HEEDING = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell in the background has it ignored
 DOCUMENT = "# Mine\n\n```noisewalk\nforward digit-4.png --t 250\n```\n"
 
 
@@ -83,7 +85,7 @@ def test_a_document_is_watched_until_ctrl_c(document: Path) -> None:
     ]
     said = document.parent / "said.txt"
     with said.open("w") as log:
-        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=log, text=True)
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=log, text=True, preexec_fn=HEEDING)
         try:
             until(lambda: said.read_text().count("waiting for the next change") == 1, process)
             figures = {path: path.stat().st_mtime_ns for path in page.parent.glob("figures/*/figure.json")}
@@ -144,7 +146,7 @@ def test_a_folder_that_another_process_writes_is_one_clear_line(tmp_path: Path) 
 def test_ctrl_c_ends_all_processes_and_the_training_is_saved(tmp_path: Path) -> None:
     line, environment = begun(tmp_path, "train flow --data mnist-sample --network-size small --batch-size 8")
     with (tmp_path / "said.txt").open("w") as log:
-        process = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=log, text=True)
+        process = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=log, text=True, preexec_fn=HEEDING)
         try:
             until(lambda: any(path.stat().st_size for path in tmp_path.glob("out/b/runs/*/metrics.jsonl")), process)
             process.send_signal(signal.SIGINT)

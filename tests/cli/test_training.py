@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import runpy
 import signal
 import subprocess
 import sys
@@ -71,10 +72,10 @@ def test_a_run_on_a_folder_is_a_model_for_every_technique(shapes: str, capsys: p
 @pytest.mark.parametrize("objective", ["ddpm", "flow"])
 @pytest.mark.parametrize("recipe", ["course", "fast"])
 def test_every_recipe_trains_without_classes_and_draws(shapes: str, objective: str, recipe: str) -> None:
-    line = [objective, "--recipe", recipe, "--data", shapes, "--size", "16", "--channels", "1", "--epochs", "20"]
-    assert _train(*line, "--out", "run") == 0
+    line = [objective, "--recipe", recipe, "--data", shapes, "--size", "8", "--channels", "1", "--epochs", "1"]
+    assert _train(*line, "--batch-size", "12", "--out", "run") == 0
     model = nw.load("run")
-    assert model.shape == (1, 16, 16)
+    assert model.shape == (1, 8, 8)
     assert nw.generate(model, "", steps=2).tensor.isfinite().all()
     with pytest.raises(nw.UserError, match="trained without classes"):
         nw.generate(model, "dark")
@@ -174,11 +175,20 @@ def test_metrics_survive_a_line_cut_short_and_steps_done_twice() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("threads", [1, 2])
-def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(shapes: str, threads: int) -> None:
+@pytest.mark.parametrize(
+    ("threads", "ways"),
+    [
+        (1, (("SIGTERM", 7), ("SIGKILL", 15), ("SIGINT", 30))),
+        (2, (("SIGHUP", 7), ("SIGKILL", 20))),
+    ],
+    ids=["1 thread", "2 threads"],
+)
+def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(
+    shapes: str, threads: int, ways: tuple[tuple[str, int], ...]
+) -> None:
     """A run that is killed, terminated, interrupted and hung up ends bit for bit like a run that is not."""
-    line = [sys.executable, "-m", "noisewalk", "train", "flow", "--classes", "--data", shapes, "--size", "8"]
-    line += ["--batch-size", "2", "--epochs", "16", "--device", "cpu", "--out"]  # 96 steps, so that a quick machine is caught
+    line = ["flow", "--classes", "--data", shapes, "--size", "8"]
+    line += ["--batch-size", "2", "--epochs", "16", "--samples-every", "8", "--out"]  # 96 steps: a quick machine is caught
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
 
     def start(out: str) -> subprocess.Popen[str]:
@@ -187,16 +197,11 @@ def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(shapes: s
                 signal.signal(number, signal.SIG_DFL)
 
         pipes: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([*line, out], env=environment, preexec_fn=heed, **pipes)
+        command = [sys.executable, "-m", "noisewalk", "train", *line, out, "--device", "cpu"]
+        return subprocess.Popen(command, env=environment, preexec_fn=heed, **pipes)
 
-    def finish(out: str) -> None:
-        process = start(out)
-        said = process.communicate(timeout=500)[1]
-        assert process.returncode == 0, said
-
-    finish("whole")
-    kill = signal.SIGKILL
-    for number, step in ((signal.SIGTERM, 7), (kill, 10), (signal.SIGINT, 20), (signal.SIGHUP, 30), (kill, 40)):
+    for name, step in ways:
+        number = signal.Signals[name]
         process = start("broken")
         until = time.monotonic() + 300
         while (rows := read_metrics(Path("broken/metrics.jsonl"))) == [] or rows[-1]["step"] < step:
@@ -208,7 +213,13 @@ def test_killed_and_stopped_in_every_way_it_ends_with_the_same_weights(shapes: s
         said = process.communicate(timeout=300)[1]
         assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), said
         assert ("it is saved, and the same command continues it" in said) == (number != signal.SIGKILL)
-    finish("broken")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for out in ("whole", "broken"):
+            assert _train(*line, out) == 0
+    finally:
+        torch.set_num_threads(before)
     whole, broken = (load_tensors(Path(out) / RUN_CHECKPOINT) for out in ("whole", "broken"))
     assert whole[1]["step"] == broken[1]["step"] == 96
     assert whole[0].keys() == broken[0].keys()
@@ -400,7 +411,10 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
     assert ("run" / RUN_CHECKPOINT).read_bytes() == before
 
 
-def test_two_processes_train_as_one(shapes: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("one_thread")
+def test_two_processes_train_as_one(
+    shapes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The same batch, divided between two processes, gives the same losses and weights up to rounding."""
     Path("train.py").write_text(
         "import sys\n"
@@ -409,16 +423,20 @@ def test_two_processes_train_as_one(shapes: str, tmp_path: Path) -> None:
         "configure = lab.configure\n"
         "lab.configure = lambda c, spec, *rest: replace(configure(c, spec, *rest), bf16=False, batch_size=16, warmup=5)\n"
         "from noisewalk.cli import main\n"
-        "sys.exit(main(sys.argv[1:]))\n"
+        "if __name__ == '__main__': sys.exit(main(sys.argv[1:]))\n"
     )
     line = ["train", "flow", "--classes", "--data", shapes, "--size", "8", "--epochs", "67", "--device", "cpu"]
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    for name, start in (("one", []), ("two", launch)):
-        command = [sys.executable, *start, "train.py", *line, "--out", name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("50 of 50 steps") == 1, "the first process speaks, and it alone"
+    line += ["--samples-every", "67", "--out"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "train.py"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*launch, *line, "two"], capture_output=True, text=True, timeout=600, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("50 of 50 steps") == 1, "the first process speaks, and it alone"
+    monkeypatch.setattr("noisewalk.run.training.configure", configure)  # which `train.py` replaces, and is put back at the end
+    runpy.run_path("train.py")
+    assert main([*line, "one"]) == 0
+    assert capsys.readouterr().out.count("50 of 50 steps") == 1
     one, two = (load_tensors(tmp_path / name / RUN_CHECKPOINT) for name in ("one", "two"))
     losses = [read_metrics(tmp_path / name / "metrics.jsonl")[0]["loss"] for name in ("one", "two")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)

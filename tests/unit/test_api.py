@@ -8,6 +8,7 @@ import sys
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,10 +40,12 @@ SPECS = {technique: arguments(row.spec) for technique, row in TECHNIQUES.items()
 """A law that is parametrised over these holds for every row of the registry."""
 
 
-def few_steps(technique: str, steps: int) -> dict[str, int]:
-    """Return the settings of a short walk, unless the technique has its own grid or no walk."""
+def few_steps(technique: str, steps: int) -> dict[str, Any]:
+    """Return the settings of short walks: few steps, or, on a technique's own grid, starts that are near its end."""
+    short = {"start": (20, 30), "t": (100, 300), "num_resamples": (1, 2)}
     known = {f.name: f.default for f in fields(TECHNIQUES[technique].spec)}
-    return {"steps": steps} if known.get("steps", 0) is None else {}
+    chosen = {name: value for name, value in short.items() if isinstance(known.get(name), tuple)}
+    return chosen | ({"steps": steps} if known.get("steps", 0) is None and "start" not in known else {})
 
 
 @pytest.fixture(scope="module")
