@@ -208,13 +208,6 @@ def test_captions_are_not_cleaned_only_lower_cased(stage1: Path) -> None:
     assert not torch.equal(model.encode("a (fox), #7.")[0], model.encode("a fox, 7.")[0])
 
 
-def test_illusions_on_latents_work_and_warn(run: Said, root: Path) -> None:
-    folder = tiny.saved("sd-ddim", root)
-    status, _, said = run("anagram", "a", "b", "--model", folder, "--steps", 2, "--out", "a.png", "--trajectory")
-    assert (status, "walks in latents" in said) == (0, True)
-    assert Image.open("a-trajectory.png").size[0] > 100
-
-
 def test_inpainting_on_latents_keeps_whole_cells(root: Path) -> None:
     """A latent is kept only if all pixels under it are kept."""
     model = nw.load(str(tiny.saved("sd-ddim", root)))

@@ -16,6 +16,11 @@ from .parts import SplitSettings as SplitSettings
 from .prompts import cfg as cfg
 from .prompts import compose as compose
 from .prompts import within as within
+from .pyramid import blend as blend
+from .pyramid import from_pyramid as from_pyramid
+from .pyramid import laplacian_pyramid as laplacian_pyramid
+from .separate import agreeing as agreeing
+from .separate import separately as separately
 from .splits import get_split as get_split
 from .tables import SPLITS as SPLITS
 from .tables import THRESHOLDS as THRESHOLDS
@@ -31,6 +36,7 @@ from .universal import universal as universal
 from .views import VIEWS as VIEWS
 from .views import View as View
 from .views import as_view as as_view
+from .views import check_inverse as check_inverse
 from .views import check_isometry as check_isometry
 from .views import get_view as get_view
 from .views import register as register

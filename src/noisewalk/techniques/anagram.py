@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from torch import Tensor
+
 from ..errors import UserError
 from ..guidance.balance import Balanced
-from ..guidance.illusions import alternate_views, combine_views
+from ..guidance.illusions import alternate_views, combine_views, normalized_weights
+from ..guidance.pyramid import blend
 from ..guidance.tables import BALANCES
+from ..walk.constraints import resampled
+from ..walk.noise import SeededNoise
 from ..walk.prediction import Denoiser
+from ..walk.steps import Step
+from .latents import Sights, own_latents
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Anagram as Anagram
 from .stages import Prepared, Stage
 from .view_files import find_views
+
+_MIDDLE = (0.2, 0.8)
+"""The part of the walk in which steps are resampled, as shares of its steps; as in LookingGlass."""
 
 
 def guide(stage: Stage[Anagram]) -> Denoiser:
@@ -39,6 +51,22 @@ def guide(stage: Stage[Anagram]) -> Denoiser:
     return Balanced(conds, uncond, stage.settings.guidance_scale, tuple(views), given, *BALANCES[stage.settings.balance])
 
 
+def sights(stage: Stage[Anagram]) -> Sights:
+    """Return how each prompt of an anagram looks at a picture, and how what they show is blended to one; see `blend`.
+
+    Args:
+        stage: a stage in latents. Its views see clean pictures only, so they need an inverse, but need not be isometries.
+    """
+    spec = stage.request
+    views = find_views(spec.views, stage.model.shape, of_noise=False)
+    weights = normalized_weights(len(views), spec.weights or None)
+
+    def merge(shown: Sequence[Tensor]) -> Tensor:
+        return blend([view.inverse(x) for view, x in zip(views, shown, strict=True)], weights, spec.detail)
+
+    return [view.forward for view in views], merge
+
+
 def panels(prepared: Prepared[Anagram]) -> list[Panel]:
     """Return the walk of an anagram.
 
@@ -59,6 +87,18 @@ def panels(prepared: Prepared[Anagram]) -> list[Panel]:
     balance = prepared.first.settings.balance
     if spec.reduction == "alternate" and balance != "none":
         raise UserError(f"--balance {balance} works on a mean, and --reduction alternate has none; leave out one of the two")
-    views = find_views(spec.views, prepared.first.model.shape)
+    for model in (stage.model for stage in prepared.stages if stage.model.codec):
+        if spec.reduction == "alternate" or balance != "none":
+            given = "--reduction alternate" if spec.reduction == "alternate" else f"--balance {balance}"
+            raise UserError(
+                f"{given} works on estimates of one picture, but each prompt has its own latents of '{model.name}'; leave it "
+                "out, and use --weights to help a prompt"
+            )
+    views = find_views(spec.views, prepared.first.model.shape, of_noise=prepared.first.model.codec is None)
     seen = tuple(PromptView(view.name, prompt, view.forward) for view, prompt in zip(views, spec.prompts, strict=True))
-    return [walk_panel(" / ".join(spec.prompts), prepared, guide, prompt_views=seen)]
+    walked = own_latents(prepared, guide, spec.prompts, sights)
+    return [walk_panel(" / ".join(spec.prompts), *walked, wrap=_wrap, prompt_views=seen)]
+
+
+def _wrap(step: Step, stage: Stage[Anagram], noise: SeededNoise) -> Step:
+    return resampled(step, noise, stage.request.num_resamples if stage.number == 1 else 1, _MIDDLE)

@@ -12,7 +12,9 @@ from ..errors import UserError
 from ..guidance.illusions import combine_components
 from ..guidance.parts import Part, SplitSettings
 from ..guidance.splits import get_split
+from ..guidance.terms import Map
 from ..walk.prediction import Denoiser
+from .latents import own_latents, parts_of_one
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Factorize as Factorize
 from .spec import scaled
@@ -49,8 +51,11 @@ def guide(stage: Stage[Factorize]) -> Denoiser:
     Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024,
     https://arxiv.org/abs/2404.11615.
     """
-    parts = parts_of(stage.request, stage.pictures.get("mask"), stage.model.walk_shape)
-    return combine_components(guided_all(stage, stage.request.prompts), [part.component for part in parts])
+    return combine_components(guided_all(stage, stage.request.prompts), _components(stage))
+
+
+def _components(stage: Stage[Factorize]) -> list[Map]:
+    return [part.component for part in parts_of(stage.request, stage.pictures.get("mask"), stage.model.shape)]
 
 
 def panels(prepared: Prepared[Factorize]) -> list[Panel]:
@@ -75,4 +80,5 @@ def panels(prepared: Prepared[Factorize]) -> list[Panel]:
 
     named = enumerate(zip(parts, spec.prompts, strict=True))
     seen = tuple(PromptView(part.name, prompt, looking_for(i)) for i, (part, prompt) in named)
-    return [walk_panel(" / ".join(spec.prompts), prepared, guide, prompt_views=seen)]
+    walked = own_latents(prepared, guide, spec.prompts, lambda stage: parts_of_one(_components(stage)))
+    return [walk_panel(" / ".join(spec.prompts), *walked, prompt_views=seen)]

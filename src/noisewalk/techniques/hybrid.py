@@ -9,6 +9,7 @@ from ..guidance.illusions import combine_components
 from ..guidance.splits import from_afar
 from ..guidance.terms import Map
 from ..walk.prediction import Denoiser
+from .latents import own_latents, parts_of_one
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Hybrid as Hybrid
 from .spec import scaled
@@ -26,11 +27,15 @@ def guide(stage: Stage[Hybrid]) -> Denoiser:
     Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024,
     https://arxiv.org/abs/2404.11615; Oliva et al., *Hybrid Images*, 2006, https://doi.org/10.1145/1141911.1141919.
     """
+    return combine_components(guided_all(stage, (stage.request.far, stage.request.near)), _parts(stage))
+
+
+def _parts(stage: Stage[Hybrid]) -> list[Map]:
     spec = stage.request
     parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
     if spec.near_sigma is not None or spec.near_kernel_size is not None:
         parts = _shared(parts[0], low_pass(spec.near_sigma or spec.sigma, spec.near_kernel_size or spec.kernel_size))
-    return combine_components(guided_all(stage, (spec.far, spec.near)), parts)
+    return parts
 
 
 def _shared(low: Map, near_low: Map) -> list[Map]:
@@ -58,4 +63,5 @@ def panels(prepared: Prepared[Hybrid]) -> list[Panel]:
         return from_afar(here.sigma, here.kernel_size)(x)
 
     views = (PromptView("near", spec.near, lambda x: x), PromptView("far", spec.far, afar))
-    return [walk_panel(f"{spec.far} / {spec.near}", prepared, guide, prompt_views=views)]
+    walked = own_latents(prepared, guide, (spec.far, spec.near), lambda stage: parts_of_one(_parts(stage)))
+    return [walk_panel(f"{spec.far} / {spec.near}", *walked, prompt_views=views)]

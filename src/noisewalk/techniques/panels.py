@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -161,8 +160,6 @@ def walk_panel(
         prompt_views: what the result should show; by default the request's prompt, if it has one.
     """
     first = prepared.first
-    if len(prompt_views) > 1:
-        warn_of_latents(first.model)
     prompt = getattr(prepared.request, "prompt", None)
     if not prompt_views and prompt is not None:
         prompt_views = (PromptView("", prompt, lambda x: x),)
@@ -237,13 +234,3 @@ def check_pixels(model: Pretrained) -> None:
     """
     if model.codec:
         raise UserError(f"--velocity shows a picture, and the velocity of '{model.name}' is one of latents; leave it out")
-
-
-def warn_of_latents(model: Pretrained) -> None:
-    """Warn that illusions need pixels, if the model walks in latents."""
-    if model.codec:
-        warnings.warn(
-            f"'{model.name}' walks in latents, and to turn or split latents is not to turn or split the picture, so illusions "
-            "smear; use a model in pixels (deepfloyd, prxpixel) for exact ones",
-            stacklevel=2,
-        )

@@ -150,7 +150,8 @@ class Inpaint(Walk):
 class Anagram(Walk):
     """Make a picture that shows several prompts, each under its own view (Visual Anagrams, Geng et al. 2024).
 
-    x0 = sum_i w_i view_i^-1( model( view_i(x_t), prompt_i ) ), sum_i w_i = 1.
+    x0 = sum_i w_i view_i^-1( model( view_i(x_t), prompt_i ) ), sum_i w_i = 1. Models in latents keep latents for each prompt,
+    which agree on one picture in every step (LookingGlass, Chang et al. 2025).
     """
 
     prompts: Sequence[str] = field(kw_only=False, metadata=argument("what one should see under each view; two prompts or more"))
@@ -162,6 +163,8 @@ class Anagram(Walk):
         "mean", "how the prompts' estimates are combined: mean, or alternate (the prompts take turns)", choices=REDUCTIONS
     )
     balance: str | None = left_open(Defaults, "balance", "the model's")
+    num_resamples: int = option(1, "how often each step from 20 to 80 % of the walk is made, so that the prompts fit", 1, 1000)
+    detail: float = option(0.5, "for models in latents: how far the stronger detail of a prompt wins over the mean", 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..errors import UserError
-from ..guidance.views import View, check_isometry, from_table, get_view
+from ..guidance.views import View, check_inverse, check_isometry, from_table, get_view
 
 FILE = "file:"
 MAX_ENTRIES = 2048 * 2048
@@ -22,22 +22,25 @@ _tables: dict[str, bytes] = {}
 """Permutations that were read, uint32 little-endian, by their digest: the same digest is the same permutation, always."""
 
 
-def find_views(names: Sequence[str], shape: tuple[int, int, int]) -> list[View]:
+def find_views(names: Sequence[str], shape: tuple[int, int, int], of_noise: bool = True) -> list[View]:
     """Return the views of some names, and check that they fit a model's pictures.
 
     Args:
         names: names of `get_view`, or file:PERMUTATION.npy for a table of your own (see `from_file`). failure:NAME is not
             checked, because it should fail.
         shape: (C, H, W) of the pictures.
+        of_noise: whether noise is seen through them, so that they must be isometries; clean pictures need only an inverse.
 
     Raises:
-        UserError: there is no such view, it does not fit the size or the colours of the pictures, or it is not an isometry.
+        UserError: there is no such view, it does not fit the size or the colours of the pictures, it has no inverse, or it must
+            be an isometry and is none.
     """
     views = [from_file(name) if name.startswith(FILE) else get_view(name) for name in names]
     generator = torch.Generator().manual_seed(0)
     for view in views:
         if not view.name.startswith("failure:"):
-            check_isometry(view, shape, lambda *size: torch.randn(*size, generator=generator))
+            check = check_isometry if of_noise else check_inverse
+            check(view, shape, lambda *size: torch.randn(*size, generator=generator))
     return views
 
 

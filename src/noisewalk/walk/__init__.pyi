@@ -1,4 +1,5 @@
 from .constraints import pin as pin
+from .constraints import resampled as resampled
 from .grids import karras as karras
 from .grids import leading as leading
 from .grids import levels as levels

@@ -38,22 +38,47 @@ def pin(step: Step, reference: Tensor, component: Callable[[Tensor], Tensor], no
     Reference: Lugmayr et al., *RePaint: Inpainting using Denoising Diffusion Probabilistic Models*, 2022, algorithm 1,
     https://arxiv.org/abs/2201.09865.
     """
+
+    def pinned(
+        denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, step_noise: Noise, history: StepHistory | None
+    ) -> tuple[Tensor, Prediction]:
+        x_s, p = step(denoiser, x_t, t, s, step_noise, history)
+        known = add_noise(reference.expand_as(x_s), s, noise)
+        return x_s - component(x_s) + component(known), p  # not x_s + component(known - x_s), which rounds
+
+    return resampled(pinned, noise, num_resamples)
+
+
+def resampled(step: Step, noise: Noise, num_resamples: int, between: tuple[float, float] = (0, 1)) -> Step:
+    """Wrap a step so that it is made several times: down, back up to the level it came from, and down again.
+
+    What several prompts, or a picture and its pinned part, want of a picture then has time to fit together. Diffusion models
+    know this as resampling, and as time travel.
+
+    Args:
+        step: the step to wrap.
+        noise: draws the noise of going back up.
+        num_resamples: how often each transition is made, at least 1; network calls grow in proportion.
+        between: the shares of the walk's steps, from 0 to 1, at which this begins and ends; steps outside are made once.
+
+    Raises:
+        ValueError: `num_resamples` is less than 1.
+
+    Reference: Lugmayr et al., *RePaint: Inpainting using Denoising Diffusion Probabilistic Models*, 2022, algorithm 1,
+    https://arxiv.org/abs/2201.09865.
+    """
     if num_resamples < 1:
         raise ValueError(
             f"num_resamples says how often each transition is made, so it must be at least 1; {num_resamples} was given"
         )
 
-    def pinned(
+    def repeated(
         denoiser: Denoiser, x_t: Tensor, t: NoiseLevel, s: NoiseLevel, step_noise: Noise, history: StepHistory | None
     ) -> tuple[Tensor, Prediction]:
-        def down(x_t: Tensor) -> tuple[Tensor, Prediction]:
-            x_s, p = step(denoiser, x_t, t, s, step_noise, history)
-            known = add_noise(reference.expand_as(x_s), s, noise)
-            return x_s - component(x_s) + component(known), p  # not x_s + component(known - x_s), which rounds
-
-        x_s, p = down(x_t)
-        for _ in range(num_resamples - 1):
-            x_s, p = down(renoise(x_s, s, t, noise))
+        x_s, p = step(denoiser, x_t, t, s, step_noise, history)
+        share = (history.steps - history.remaining - 1) / history.steps if history else 0.0
+        for _ in range(num_resamples - 1 if between[0] <= share < between[1] else 0):
+            x_s, p = step(denoiser, renoise(x_s, s, t, noise), t, s, step_noise, history)
         return x_s, p
 
-    return pinned
+    return repeated

@@ -17,6 +17,7 @@ from .simple import SIMPLE, colour_permute
 from .view import View as View
 from .view import ViewLike as ViewLike
 from .view import as_view as as_view
+from .view import check_inverse as check_inverse
 from .view import check_isometry as check_isometry
 from .view import from_order as from_order
 from .view import from_table as from_table

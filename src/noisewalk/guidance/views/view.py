@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import UserError
@@ -169,15 +170,44 @@ def check_isometry(view: View | ViewLike, shape: tuple[int, int, int], draw: Cal
     """
     view = as_view(view)
     x, y = draw(1, *shape), draw(1, *shape)
-    seen = view.forward(x)
-    if seen.shape != x.shape:
-        raise UserError(f"the view '{view.name}' turns a picture of shape {shape} into one of shape {tuple(seen.shape[1:])}")
+    seen = _seen(view, x)
     if not torch.allclose(view.inverse(seen), x, atol=1e-5):
-        raise UserError(f"the view '{view.name}' is not invertible: inverse(forward(x)) is not x")
+        raise _not_invertible(view)
     if not torch.allclose(seen.norm(), x.norm(), rtol=1e-4):
         raise UserError(f"the view '{view.name}' changes the norm of pictures, so noise seen through it is not standard noise")
     if not torch.allclose(view.forward(2 * x - y), 2 * seen - view.forward(y), atol=1e-4):
         raise UserError(f"the view '{view.name}' is not linear")
+
+
+def check_inverse(view: View | ViewLike, shape: tuple[int, int, int], draw: Callable[..., Tensor] = torch.randn) -> None:
+    """Check that a view can be undone on a smooth picture, which is all that an illusion of a latent model needs of it.
+
+    Such a view is never shown noise, so it may interpolate pixels, stretch values, or be not linear.
+
+    Args:
+        view: the view.
+        shape: (C, H, W) of the picture that it is checked on.
+        draw: makes the random picture; it is called like `torch.randn`.
+
+    Raises:
+        UserError: it changes the shape, or what comes back is not the picture, up to a tenth of its contrast.
+    """
+    smooth = F.interpolate(draw(1, shape[0], 4, 4), shape[1:], mode="bicubic", align_corners=True)
+    view = as_view(view)
+    if not (view.inverse(_seen(view, smooth)) - smooth).square().mean().sqrt() <= smooth.std() / 10:
+        raise _not_invertible(view)
+
+
+def _seen(view: View, x: Tensor) -> Tensor:
+    seen = view.forward(x)
+    if seen.shape != x.shape:
+        before, after = tuple(x.shape[1:]), tuple(seen.shape[1:])
+        raise UserError(f"the view '{view.name}' turns a picture of shape {before} into one of shape {after}")
+    return seen
+
+
+def _not_invertible(view: View) -> UserError:
+    return UserError(f"the view '{view.name}' is not invertible: inverse(forward(x)) is not x")
 
 
 def _mean(x: Tensor) -> Tensor:
