@@ -30,7 +30,8 @@ def turn(name: str, label: str, x: Tensor, views: list[str], prompts: list[str])
     """
     files = {f"{name}.webp": webp(to_image(x), True)}
     looks = []
-    for i, (view, prompt) in enumerate(zip(find_views(views, (x.shape[0], x.shape[1], x.shape[2])), prompts, strict=True)):
+    found = find_views(views, (x.shape[0], x.shape[1], x.shape[2]), of_noise=False)
+    for i, (view, prompt) in enumerate(zip(found, prompts, strict=True)):
         look, data = _look(f"{name}-{i}.webp", view, prompt, x)
         looks.append(look)
         files |= {look.file: data} if look.file else {}

@@ -123,7 +123,7 @@ def _watched(film: Film, watch: Progress | None) -> Iterator[Frame]:
 def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
     """Yield (image, whether the film rests there) while an anagram moves to each view and back."""
     shape = (x.shape[1], x.shape[2], x.shape[3])
-    views = find_views(spec.views, shape)
+    views = find_views(spec.views, shape, of_noise=False)
     upright = next((p for v, p in zip(views, spec.prompts, strict=True) if v.name == "identity"), "")
     for view, prompt in zip(views, spec.prompts, strict=True):
         if view.name == "identity" and len(views) > 1:
