@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +23,6 @@ import noisewalk as nw
 from noisewalk.images import enlarge
 from noisewalk.run.record import parse_record
 
-DOCS = Path(__file__).parents[2] / "docs"
 FULL = "the queue is full"
 
 
@@ -89,17 +86,6 @@ def test_a_refusal_is_the_sentence_of_the_command_line(studio: Any, tmp_path: Pa
         client_of(studio, tmp_path).predict(prompt="7", step_rule="ddimm", api_name="/generate")
 
 
-def test_mcp_answers_with_the_picture_as_the_documentation_says(studio: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    (example,) = re.findall(r"```python\n(import asyncio\n.*?)```", (DOCS / "studio.md").read_text(), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    ran = subprocess.run(
-        [sys.executable, "-c", example.replace("http://127.0.0.1:7860/", studio.url)], capture_output=True, text=True
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.splitlines() == ["generate edit inpaint anagram hybrid", "noisewalk generate 7 --steps 2 --model digits"]
-    assert same("seven.png", nw.generate("digits", "7", steps=2))
-
-
 def test_who_leaves_frees_the_place(studio: Any, browser: Any, tmp_path: Path) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -157,15 +143,15 @@ def test_a_password_is_asked_for(another: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_five_hundred_requests_leave_the_memory_as_it_was(studio: Any, tmp_path: Path) -> None:
-    """This is slow: five hundred requests, one after the other, take about a minute."""
+def test_two_hundred_requests_leave_the_memory_as_it_was(studio: Any, tmp_path: Path) -> None:
+    """A request may keep 0.02 % of the memory, about 120 kB; measured, it is 4 kB. One after the other, they take a while."""
     client, process = client_of(studio, tmp_path), psutil.Process(studio.process.pid)
 
     def ask(count: int) -> None:
         for seed in range(count):
             client.predict(prompt="7", seed=seed, steps=1, api_name="/generate")
 
-    ask(50)
+    ask(25)
     before = process.memory_info().rss
-    ask(500)
-    assert process.memory_info().rss < 1.1 * before
+    ask(200)
+    assert process.memory_info().rss < 1.04 * before

@@ -18,8 +18,11 @@ from typing import Any
 import httpx
 import pytest
 from gradio_client import Client
+from PIL import Image
 
+import noisewalk as nw
 from noisewalk.errors import UserError
+from noisewalk.images import enlarge
 from noisewalk.studio.guard import _until_gone
 from noisewalk.studio.line import REPLACED, Control, Line, Stopped
 from noisewalk.studio.server import OFFERED
@@ -235,12 +238,18 @@ def test_who_leaves_the_line_is_not_waited_for(telling: Server) -> None:
         assert [each["phase"] for each in third_shown][-1] == "done"
 
 
-def test_an_mcp_client_is_known_by_its_address(telling: Server, tmp_path: Path) -> None:
+def test_an_mcp_client_gets_the_picture_as_the_documentation_says_and_is_known_by_its_address(
+    telling: Server, tmp_path: Path
+) -> None:
     """Gradio's MCP server asks for all of them in one session of its own; nobody else can pretend to be one."""
     docs = (Path(__file__).parents[2] / "docs" / "studio.md").read_text()
     (example,) = re.findall(r"```python\n(import asyncio\n.*?)```", docs, re.DOTALL)
-    program = example.replace("http://127.0.0.1:7860/", telling.url)
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, timeout=100)
+    line = [sys.executable, "-c", example.replace("http://127.0.0.1:7860/", telling.url)]
+    ran = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == ["generate edit inpaint anagram hybrid", "noisewalk generate 7 --steps 2 --model digits"]
+    with Image.open(tmp_path / "seven.png") as picture:
+        assert picture.tobytes() == enlarge(nw.generate("digits", "7", steps=2).images[0]).tobytes()
     assert told(telling, "left", "mcp:127.0.0.1") == ("mcp:127.0.0.1", 2, "")
     pretends = Client(telling.url, headers={"x-noisewalk-caller": "a-guess 127.0.0.1"}, verbose=False, download_files=False)
     pretends.predict(prompt="7", steps=2, api_name="/generate")

@@ -27,7 +27,7 @@ def note(frame, event, argument):
     if event == "call" and name.startswith(root) and name not in seen and not imported(frame):
         seen.add(name)
 
-sys.argv = ["noisewalk", "generate", "7", "--out", "seven.png"]
+sys.argv = ["noisewalk", "generate", "7", "--steps", "8", "--out", "seven.png"]
 sys.setprofile(note)
 status = run()
 sys.setprofile(None)
