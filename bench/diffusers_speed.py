@@ -31,8 +31,6 @@ import argparse
 import copy
 import os
 import platform
-import statistics
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,6 +38,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from paired import paired, seconds
 from torch import Tensor
 
 from noisewalk.guidance import VIEWS, cfg, combine_views, dynamic_threshold
@@ -163,27 +162,8 @@ class Ratio:
     target: float
 
 
-def compare(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], pairs: int, target: float) -> Ratio:
-    """Time both in alternating pairs."""
-    times: dict[str, list[float]] = {"ours": [], "theirs": []}
-    both = [("ours", ours), ("theirs", theirs)]
-    for _, work in both:
-        work()  # warms up
-    for i in range(pairs):
-        for which, work in both if i % 2 else reversed(both):
-            times[which].append(seconds(work))
-    ratio = statistics.median(a / b for a, b in zip(times["ours"], times["theirs"], strict=True))
-    return Ratio(name, statistics.median(times["ours"]), statistics.median(times["theirs"]), ratio, target)
-
-
-def seconds(work: Callable[[], Tensor]) -> float:
-    start = time.perf_counter()
-    work().cpu()  # waits for the device
-    return time.perf_counter() - start
-
-
 def rate(network: Any, conds: list[Tensor], dtype: torch.dtype, steps: int, took: float) -> None:
-    """Return the share of the device's measured matrix multiplication rate that a walk reaches."""
+    """Print the share of the device's measured matrix multiplication rate that a walk reaches."""
     from torch.utils.flop_counter import FlopCounterMode
 
     device = conds[0].device
@@ -192,12 +172,12 @@ def rate(network: Any, conds: list[Tensor], dtype: torch.dtype, steps: int, took
         network(x, torch.tensor(500, device=device), encoder_hidden_states=cond)
     size = 8192
     a = torch.randn(size, size, device=device, dtype=dtype)
-    (a @ a).sum().item()
-    start = time.perf_counter()
-    for _ in range(5):
-        b = a @ a
-    b.sum().item()
-    peak = 5 * 2 * size**3 / (time.perf_counter() - start)
+
+    def multiply() -> float:
+        return [a @ a for _ in range(5)][-1].sum().item()
+
+    multiply()
+    peak = 5 * 2 * size**3 / seconds(multiply)
     reached = counter.get_total_flops() * steps / took
     print(f"{reached / 1e9:.0f} of {peak / 1e9:.0f} GFLOP/s of matrix multiplication reached ({reached / peak:.0%})")
 
@@ -227,12 +207,14 @@ class Contest:
         def two(e: Denoiser, a: Denoiser, b: Denoiser) -> Denoiser:
             return combine_views([cfg(a, e, 7), cfg(b, e, 7)], [VIEWS["identity"], VIEWS["rotate180"]])
 
-        yield compare("generate", ours, theirs, pairs, 1.0)
+        def compare(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], target: float) -> Ratio:
+            return Ratio(name, *paired(lambda: ours().cpu(), lambda: theirs().cpu(), pairs), target)  # waits for the device
+
+        yield compare("generate", ours, theirs, 1.0)
+        batched = partial(walk, self.network, two, self.conds, steps, dtype)
         for calls in (2, 4):
             loop = partial(public_anagram, self.pipe, self.conds, steps, dtype, calls)
-            yield compare(
-                f"anagram, {calls} calls per step", lambda: walk(self.network, two, self.conds, steps, dtype), loop, pairs, 0.55
-            )
+            yield compare(f"anagram, {calls} calls per step", batched, loop, 0.55)
 
 
 def contest(width: int, steps: int, device: str) -> Contest:

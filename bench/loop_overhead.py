@@ -12,12 +12,11 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
+from paired import paired
 from torch import Tensor
 
 import noisewalk
@@ -71,27 +70,15 @@ def measure(name: str, guide: Callable[[Callable[[str], Bound]], Denoiser], batc
             pass
 
     recorder = Recorder(model.network)
-    walk(replace(model, network=recorder))  # also warms up
+    walk(replace(model, network=recorder))
 
     def bare() -> None:
         with torch.no_grad():
             for inputs in recorder.calls:
                 model.network(*inputs)
 
-    times: dict[str, list[float]] = {"walk": [], "bare": []}
-    pair: list[tuple[str, Callable[[], None]]] = [("walk", lambda: walk(model)), ("bare", bare)]
-    for i in range(pairs):
-        for which, work in pair if i % 2 else reversed(pair):
-            times[which].append(seconds(work))
-    ratio = statistics.median(w / b for w, b in zip(times["walk"], times["bare"], strict=True))
-    walked, bared = (statistics.median(times[which]) for which in ("walk", "bare"))
-    return Row(name, len(recorder.calls), len(recorder.calls[0][0]), walked, bared, ratio)
-
-
-def seconds(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    timed = paired(lambda: walk(model), bare, pairs)
+    return Row(name, len(recorder.calls), len(recorder.calls[0][0]), *timed)
 
 
 def main() -> None:

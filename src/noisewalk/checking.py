@@ -80,7 +80,7 @@ def _checked(f: Field[Any], kind: _FieldType, value: Any, recorded: bool) -> Any
     items = _items(value) if kind.several else (value,)
     wanted = _words(f, kind)
     if not _least_items(f) <= len(items) <= MOST_ITEMS and kind.several:
-        raise _refused(f, wanted if items else f"one or more of them: {wanted}", value)
+        raise _refused(f, wanted if items else f"one or more {wanted}", value)
     made = tuple(_item(f, kind.item, item, wanted) for item in items)
     for item in made:
         if f.metadata.get("choices") and item not in f.metadata["choices"]:
@@ -182,7 +182,9 @@ def _refused(f: Field[Any], wanted: str, value: Any) -> UserError:
 
 def _shown(value: Any) -> str:
     """Return a value as one short line."""
-    if isinstance(value, tuple) and value:
+    if isinstance(value, tuple) and not value:
+        return "none"
+    if isinstance(value, tuple):
         return " ".join(_shown(item) for item in value[:8]) + (" …" if len(value) > 8 else "")
     try:
         text = re.sub(r"\s+", " ", repr(value))

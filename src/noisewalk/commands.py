@@ -21,7 +21,7 @@ from .flags import part as part
 from .flags import read as read
 from .requests import CascadeLoading, Output
 from .techniques import TECHNIQUES
-from .techniques.requests import Request
+from .techniques.requests import Request, prompts_of
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,6 @@ MOST_BYTES = 100_000_000
 """The most bytes of an input file for a digest; a larger file is refused when it is used."""
 MOST_VARIANTS = 64
 """The most requests that one command line with lists may stand for."""
-PROMPTS = ("prompt", "prompts", "far", "near")
-"""The fields of requests that hold prompts."""
 
 
 def chosen(model: str, spec: Request) -> str:
@@ -61,9 +59,7 @@ def chosen(model: str, spec: Request) -> str:
         return model
     from .models.zoo import model_for
 
-    held = [getattr(spec, name) for name in PROMPTS if hasattr(spec, name)]
-    prompts = [prompt for each in held for prompt in ((each,) if isinstance(each, str) else each)]
-    return model_for(prompts)
+    return model_for(prompts_of(spec))
 
 
 def technique_command(technique: str) -> type[Any]:

@@ -30,7 +30,7 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> UserError:
     names = sorted(map(str, known))
     near = difflib.get_close_matches(str(name)[:200], names, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    return UserError(f"unknown {kind} '{shorten(str(name), 200)}'; {hint}Known: {', '.join(names)}")
+    return UserError(f"unknown {kind} '{shorten(str(name), 200)}'; {hint}Known: {', '.join(names) or 'none'}")
 
 
 def install(extra: str) -> str:

@@ -113,15 +113,18 @@ def _annotated(f: Field[Any], hint: Any) -> Any:
     optional = type(None) in typing.get_args(hint)
     kind = next(each for each in typing.get_args(hint) if each is not type(None)) if optional else hint
     shown = None
-    if f.metadata.get("role"):
-        kind, shown = str, "PICTURE"
     several = typing.get_origin(kind) is Sequence
+    if f.metadata.get("role"):
+        kind, shown = str, f.metadata["role"].upper()
+    if f.metadata.get("positional"):
+        shown = shown or f.name.removesuffix("s" if several else "").upper()
+        shown = f"[{shown} ...]" if several else shown if f.default is MISSING else f"[{shown}]"
     item = typing.get_args(kind)[0] if several else kind
     if several:
         kind = types.GenericAlias(tuple, (item, ...))
     if optional:  # shows INT instead of {None}|INT
         shown = shown or (f"[{item.__name__.upper()} ...]" if several else item.__name__.upper())
-    unset = f"(default: {f.metadata['unset']})" if f.metadata.get("unset") and f.default is None else None
-    note = tyro.conf.arg(help=help_of(f), metavar=shown, help_behavior_hint=unset)
+    unset = f"(default: {f.metadata['unset']})" if f.metadata.get("unset") else ""
+    note = tyro.conf.arg(help=help_of(f), metavar=shown, help_behavior_hint=unset if f.default in (None, ()) else None)
     positional = (tyro.conf.Positional,) if f.metadata.get("positional") else ()
     return Annotated[(kind | None if optional else kind, note, *positional)]

@@ -293,7 +293,7 @@ def test_resume_goes_on_as_the_run_was_asked_to(shapes: str, capsys: pytest.Capt
         "run holds another run: objective was flow and is now ddpm; epochs was 50.0 and is now 60.0" in capsys.readouterr().err
     )
     assert _train("--resume", "shapes") == 2
-    assert "cannot be read as the spec of a run" in capsys.readouterr().err
+    assert "shapes has no spec.json, so it is not a training run" in capsys.readouterr().err
     assert _train() == 2
     assert "name what to train" in capsys.readouterr().err
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,15 @@ def test_a_folder_without_a_clip_says_so(tmp_path: Path) -> None:
         get_scorer(f"clip:{tmp_path}", load("digits"))
     with pytest.raises(UserError, match="write clip:FOLDER or clip:HUB/ID"):
         get_scorer("clip:", load("digits"))
+
+
+def test_a_clip_of_the_hub_is_found_in_its_cache(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folder, tmp_path / "models--own--clip/snapshots/1234")
+    (tmp_path / "models--own--clip/refs").mkdir()
+    (tmp_path / "models--own--clip/refs/main").write_text("1234")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    picture, model = torch.zeros(1, 3, 32, 32), load("digits")
+    scores = [get_scorer(name, model, True).score(picture, ["a cat"]) for name in ("clip:own/clip", f"clip:{folder}")]
+    assert torch.equal(*scores)
+    with pytest.raises(UserError, match="there is no CLIP 'own/other' in the hub's cache"):
+        get_scorer("clip:own/other", model, offline=True)

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 import noisewalk as nw
 from noisewalk.files import cache_folder
 from noisewalk.models import zoo
-from noisewalk.models.text.embeddings import EmbeddingCache, read_pth
+from noisewalk.models.cache import TensorCache
+from noisewalk.models.text.embeddings import read_pth
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -34,7 +35,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path: Path, one_thread:
 
 
 def test_a_damaged_entry_counts_as_not_there(tmp_path: Path) -> None:
-    cache = EmbeddingCache("e", tmp_path)
+    cache = TensorCache("e", tmp_path)
     path = cache.put("a", (torch.ones(1, 2, 3),))
     whole = path.read_bytes()
     good = {"noisewalk": '{"encoder": "e", "prompt": "a"}'}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from noisewalk import UserError, load
 from noisewalk.images import PICTURES, prepare_picture
 from noisewalk.judge.digits import digit_features, digit_probabilities
-from noisewalk.judge.evaluate import evaluate_digits, nearest_neighbours
+from noisewalk.judge.evaluate import evaluate_digits, nearest_neighbours, real_moments
 from noisewalk.judge.frechet import Moments, frechet, moments
 from noisewalk.judge.scorer import DigitScorer, get_scorer
 from noisewalk.training.data import LabelledPictures, from_uint8
@@ -67,6 +70,38 @@ def test_copies_of_the_training_set_are_called_copies(mnist_test: LabelledPictur
     assert found.agreement > 0.98
     assert sum(found.per_digit) == pytest.approx(1)
     assert evaluate_digits(test[:300], None, train, test).copies <= 0.03
+
+
+def test_the_moments_of_real_digits_are_kept_and_damage_is_noticed(
+    mnist_test: LabelledPictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOISEWALK_CACHE", str(tmp_path / "kept"))
+    digits = from_uint8(mnist_test.pictures[:200])
+    made = real_moments(digits)
+    (file,) = (tmp_path / "kept/moments").glob("*")
+    whole = file.read_bytes()
+    twice = load_file(file)
+    twice["0"] *= 2
+    metadata = {"noisewalk": safe_open(file, "pt").metadata()["noisewalk"]}
+    save_file(twice, file, metadata)
+    assert torch.equal(real_moments(digits).mean, 2 * made.mean)  # so the file is used
+    wrong = {"0": made.mean, "1": made.cov[:1]}, {"0": made.mean.float(), "1": made.cov}, {"0": made.mean / 0, "1": made.cov}
+    damaged = [whole[:-9], b""]
+    for tensors in wrong:
+        save_file(tensors, file, metadata)
+        damaged.append(file.read_bytes())
+    for content in damaged:
+        file.write_bytes(content)
+        again = real_moments(digits)
+        assert torch.equal(again.mean, made.mean)
+        assert torch.equal(again.cov, made.cov)
+        assert file.read_bytes() == whole
+    real_moments(digits[:100])
+    assert len(list(file.parent.glob("*"))) == 2
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NOISEWALK_CACHE", str(tmp_path / "file"))  # a folder below a file cannot be written, by root neither
+    with pytest.warns(UserWarning, match="computed anew each time: cannot write .*NOISEWALK_CACHE"):
+        assert torch.equal(real_moments(digits).cov, made.cov)
 
 
 def test_the_digit_scorer_scores_what_the_reader_reads() -> None:

@@ -109,7 +109,7 @@ def test_a_scorer_of_other_pictures_is_refused_before_the_walk() -> None:
     ("line", "said"),
     [
         (["generate", "7", "--steer", "1"], "--steer must be 0 (no steering) or at least 2"),
-        (["generate", "a cat", *RULE, "--steer", "2", "--steer-scorer", "digits"], "choose another --steer-scorer"),
+        (["generate", "a cat", *RULE, "--steer", "2", "--steer-scorer", "digits"], "or with --steer-scorer where it steers"),
         (["search", "anagram", "6", "9", "--steer", "1"], "--steer must be 0 (no steering) or at least 2"),
     ],
 )

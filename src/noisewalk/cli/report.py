@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..commands import part, read
 from ..errors import UserError
 from ..requests import CascadeLoading, Report, Tour
 from .edge import say
 from .terminal import folder_to_write, progress
+
+if TYPE_CHECKING:
+    from ..documents.build import BuildOptions
+    from ..documents.reading import Document
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at a document that is watched."""
@@ -30,43 +34,32 @@ def run_report(rest: list[str]) -> int:
         values[name] = value
     first = command.files[0]
     out = folder_to_write(command.out or Path("out") / (first.stem if len(command.files) == 1 else "report"), "a report")
-    once = _once(
-        command.files, out, command.model or "", part(command, CascadeLoading).changed(), values, "Contents", command.pdf
-    )
-    if not command.watch:
-        return once()
-    return _watched(command.files, once)
-
-
-def _once(
-    files: Sequence[Path],
-    out: Path,
-    model: str,
-    loading: Mapping[str, Any],
-    values: Mapping[str, str],
-    title: str,
-    pdf: bool,
-) -> Callable[[], int]:
-    """Return a function that makes the report and prints its place; its exit status is 2 if commands in it failed."""
-    from ..documents import site
     from ..documents.build import BuildOptions
     from ..documents.reading import read_document
+
+    how = BuildOptions(out, command.model or "", part(command, CascadeLoading).changed())
+
+    def once() -> int:
+        return _make([read_document(file, values) for file in command.files], how, "report", "Contents", command.pdf)
+
+    return _watched(command.files, once) if command.watch else once()
+
+
+def _make(documents: Sequence[Document], how: BuildOptions, doing: str, title: str, pdf: bool = False) -> int:
+    """Make the pages of some documents, and print their place; if commands in them failed, the exit status is 2."""
+    from ..documents import site
     from .side_by_side import build_side_by_side
 
-    def make() -> int:
-        documents = [read_document(file, values) for file in files]
-        began = time.monotonic()
-        with progress("report") as watch:
-            first, reports = site.build_all(documents, BuildOptions(out, model, loading), title, watch, build_side_by_side)
-        for each in reports if pdf else ():
-            print(site.pdf(each.page))
-        print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
-        failed = [where for report in reports for where in report.failed]
-        if failed:
-            raise UserError(f"{first} was written, but commands in it failed; their errors stand there: {', '.join(failed)}")
-        return 0
-
-    return make
+    began = time.monotonic()
+    with progress(doing) as watch:
+        first, reports = site.build_all(documents, how, title, watch, build_side_by_side)
+    for each in reports if pdf else ():
+        print(site.pdf(each.page))
+    print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
+    failed = [where for report in reports for where in report.failed]
+    if failed:
+        raise UserError(f"{first} was written, but commands in it failed; their errors stand there: {', '.join(failed)}")
+    return 0
 
 
 def _watched(files: Sequence[Path], once: Callable[[], int]) -> int:
@@ -88,31 +81,21 @@ def run_tour(rest: list[str]) -> int:
     """Run `noisewalk tour`."""
     command = read(Tour, rest, "tour")
     out = folder_to_write(command.out or Path("out/tour-b" if command.part == "b" else "out/tour"), "a tour")
-    return tour(command, out)
-
-
-def tour(command: Tour, out: Path) -> int:
-    """Make the requested parts of the tour."""
-    from ..documents import site
     from ..documents.build import BuildOptions
     from ..documents.reading import read_document
-    from .side_by_side import build_side_by_side
+    from ..documents.site import BUNDLED
+    from ..images import read_file
 
+    if command.image:
+        read_file(command.image)  # a wrong name is said before the work
     documents = []
     if command.part != "b":
         name, values = part_a(command)
-        documents.append(read_document(site.BUNDLED / f"{name}.md", values))
+        documents.append(read_document(BUNDLED / f"{name}.md", values))
     if command.part != "a":
-        documents.append(read_document(site.BUNDLED / "tour-b.md", {"minutes": f"{command.minutes:g}"}))
-    began = time.monotonic()
-    with progress("tour") as watch:
-        how = BuildOptions(out, command.model if command.part != "b" else "", part(command, CascadeLoading).changed())
-        first, reports = site.build_all(documents, how, "A tour of noisewalk", watch, build_side_by_side)
-    print(f"{first} ({time.monotonic() - began:.0f} s); open it in a browser")
-    failed = [where for report in reports for where in report.failed]
-    if failed:
-        raise UserError(f"{first} was written, but commands in it failed; their errors stand there: {', '.join(failed)}")
-    return 0
+        documents.append(read_document(BUNDLED / "tour-b.md", {"minutes": f"{command.minutes:g}"}))
+    how = BuildOptions(out, command.model if command.part != "b" else "", part(command, CascadeLoading).changed())
+    return _make(documents, how, "tour", "A tour of noisewalk")
 
 
 def part_a(command: Tour) -> tuple[str, dict[str, str]]:

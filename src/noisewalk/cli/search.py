@@ -8,7 +8,7 @@ from typing import Any
 
 from ..checking import checked
 from ..commands import chosen, command_line, default_name, parse, part, read
-from ..errors import unknown
+from ..errors import UserError, unknown
 from ..requests import Animate, Loading, Ranking, Search, Suggest
 from ..techniques import TECHNIQUES
 from .terminal import file_to_write, folder_to_write, progress
@@ -21,8 +21,11 @@ def search_command(technique: str) -> type[Any]:
 
 def run_search(rest: list[str]) -> int:
     """Run `noisewalk search`."""
-    if not rest or rest[0] in ("-h", "--help"):
-        print("noisewalk search TECHNIQUE ... --seeds 0:200 --top 6   (noisewalk search anagram --help for all options)")
+    usage = "noisewalk search TECHNIQUE ... --seeds 0:200 --top 6   (noisewalk search anagram --help for all options)"
+    if not rest:
+        raise UserError(f"name the technique whose seeds are searched: {usage}")
+    if rest[0] in ("-h", "--help"):
+        print(usage)
         return 0
     technique, *arguments = rest
     if technique not in TECHNIQUES:
@@ -80,7 +83,7 @@ def run_suggest(rest: list[str]) -> int:
 
     name = model_for([command.prompt]) if command.model == "auto" else command.model
     model = load(name, **asdict(part(command, Loading)))
-    scorer = get_scorer(command.scorer, model)
+    scorer = get_scorer(command.scorer, model, command.offline)
     with progress("suggest") as watch:
         partners = suggest(model, scorer, command.prompt, command.among, command.view, command.num, watch)
     for partner in partners[: command.top]:

@@ -13,20 +13,8 @@ from ..search.plan import parse_seeds
 LANGUAGE = "noisewalk"
 """The word after the three backticks."""
 
-SHOWS = {
-    "figure": "the pictures, with captions, the command and the Python of it",
-    "picture": "the pictures alone, without the command",
-    "walk": "a slider over the steps of every walk: x_t, the x0 that is predicted from it, and how far that is from the end",
-    "filmstrip": "some states of every walk side by side",
-    "film": "an animation: the walk, or an illusion that is turned or goes away",
-    "scores": "how well each picture shows its prompts, by the model's scorer",
-    "table": "the numbers as a table: PSNR by t of denoise, what was measured of a training run",
-    "slider": "forward and denoise with a slider over t",
-    "tried": "every seed that a search tried, best first, with its score",
-    "loss": "the loss of training runs, all runs of the fence in one figure",
-    "samples": "what a training run draws, by epoch, a row for each run of the fence",
-}
-"""Words of a fence by what they show. A fence without any of them shows what suits its commands."""
+SHOWS = ("figure", "picture", "walk", "filmstrip", "film", "scores", "table", "slider", "tried", "loss", "samples")
+"""Words of a fence that say what it shows (docs/reports.md explains them); without any it shows what suits its commands."""
 NUMBERS = {"columns": (1, 12), "keep": (1, 64), "evaluate": (100, 10_000)}
 """The options of a fence that are whole numbers, with their bounds."""
 TEXTS = ("name", "caption", "note", "bundled")
@@ -38,7 +26,7 @@ class Options:
     """What a fence asks for besides its commands.
 
     Args:
-        shows: keys of `SHOWS`; empty for what suits the command.
+        shows: words of `SHOWS`; empty for what suits the command.
         name: of the figure, for links: [see](#name).
         caption, note: instead of those that the command has by itself.
         columns: how many figures stand side by side; 0 for as many as fit.

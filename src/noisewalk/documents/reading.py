@@ -136,6 +136,8 @@ def read_document(path: Path, values: Mapping[str, str] | None = None) -> Docume
 def _settings(path: Path, tokens: Sequence[Token], values: Mapping[str, str]) -> dict[str, str]:
     """Return the settings between two lines ---, one `name: value` per line."""
     found: dict[str, str] = {}
+    if tokens and tokens[0].type == "hr" and tokens[0].map == [0, 1]:
+        raise UserError(f"{path}:1: the settings begin with --- but do not end; write a line --- after the last one")
     lines = tokens[0].content.splitlines() if tokens and tokens[0].type == "front_matter" else []
     for number, line in enumerate(lines, 2):
         if not line.strip() or line.startswith("#"):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from ..commands import Job
 from ..errors import UserError
 from ..images import encode_png, to_image
 from ..judge.illusions import score_illusions
@@ -15,6 +13,7 @@ from ..judge.reliability import UNKNOWN, reliability_of
 from ..judge.scorer import get_scorer
 from ..run.make import run
 from ..run.prepare import prepare
+from ..techniques.requests import prompts_of
 from .captions import caption
 from .making import FractionDone, key
 from .resolving import ResolvedCommand
@@ -83,18 +82,10 @@ def verdict(found: Sequence[Figure]) -> str:
     return f"{text} Of these pictures, {good} of {len(found)} {'has' if good == 1 else 'have'} such a score."
 
 
-def prompts_of(job: Job) -> tuple[str, ...]:
-    """Return the prompts of a job, by which a search tells its winners apart."""
-    spec: Any = job.spec
-    names = ("prompts", "far", "near", "prompt")
-    held = [getattr(spec, name) for name in names if hasattr(spec, name)]
-    return tuple(prompt for each in held for prompt in ((each,) if isinstance(each, str) else each))
-
-
 def best(found: Sequence[tuple[ResolvedCommand, Figure]], count: int) -> list[tuple[ResolvedCommand, Figure]]:
     """Return the best seed for each set of prompts, best first, with the search that found it."""
     ranked = sorted(found, key=lambda each: -each[1].tried[0].alignment)
     chosen: dict[tuple[str, ...], tuple[ResolvedCommand, Figure]] = {}
     for resolved, figure in ranked:
-        chosen.setdefault(prompts_of(resolved.job), (resolved.seeded(figure.tried[0].seed), figure))
+        chosen.setdefault(prompts_of(resolved.job.spec), (resolved.seeded(figure.tried[0].seed), figure))
     return list(chosen.values())[:count]

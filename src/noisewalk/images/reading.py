@@ -121,16 +121,17 @@ def read_file(path: str | Path, what: str = "picture") -> bytes:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
             folder = stat.S_ISDIR(found.st_mode)
-            raise UserError(f"there is no {what} file {path} (it is a {'folder' if folder else 'pipe or a device'})")
+            kind = "folder" if folder else "pipe or a device"
+            raise UserError(f"there is no {what} file {path} (it is a {kind}); give the name of a file")
         if not found.st_size or found.st_size > MAX_BYTES:
             size = f"{found.st_size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB"
-            raise UserError(f"{path} is {size if found.st_size else 'empty'}")
+            raise UserError(f"{path} is {size if found.st_size else 'empty'}; give another {what} file")
         with open(path, "rb") as file:
             return file.read(MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"there is no {what} file {path}") from error
+        raise UserError(f"there is no {what} file {str(path) or repr('')}; give the name of a file on this machine") from error
     except OSError as error:
-        raise UserError(f"cannot read the {what} {path}: {error.strerror}") from error
+        raise UserError(f"cannot read the {what} {path}: {error.strerror}; check its name and permissions") from error
     except UserError:
         raise
     except ValueError as error:  # a null character in the name
@@ -161,9 +162,9 @@ def _reading(name: str) -> Iterator[None]:
         raise
     except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)
-        raise UserError(f"{name} is not a picture noisewalk can read, or it is damaged (it reads {kinds})") from error
+        raise UserError(f"{name} is not a picture noisewalk can read, or it is damaged; give a file of {kinds}") from error
     except Image.DecompressionBombError as error:
-        raise UserError(f"{name} is too large: {error}") from error
+        raise UserError(f"{name} is too large ({error}); make it smaller first") from error
     except Exception as error:  # decoders raise about fifteen kinds of errors on damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{name} is damaged or cut short ({reason})") from error
+        raise UserError(f"{name} is damaged or cut short ({reason}); make or fetch it again") from error

@@ -13,6 +13,9 @@ from torch import Tensor
 from ..errors import UserError, install
 from ..models.names import missing, read_name
 
+FILES = ["*.json", "*.txt", "model*.safetensors"]
+"""The files of a repository that a CLIP is read from."""
+
 
 class ClipScorer:
     """The logits of a CLIP: the cosine of picture and prompt, divided by CLIP's own temperature.
@@ -21,6 +24,7 @@ class ClipScorer:
 
     Args:
         source: a folder with config, safetensors weights, tokenizer and preprocessor, or a hub id. Only safetensors are loaded.
+        offline: look for a hub id only in the cache of the hub.
 
     Raises:
         UserError: transformers is not installed, or there is no CLIP at the source.
@@ -29,8 +33,8 @@ class ClipScorer:
     https://arxiv.org/abs/2103.00020.
     """
 
-    def __init__(self, source: str) -> None:
-        self.model, self.tokenizer, processor = _load(source)
+    def __init__(self, source: str, offline: bool = False) -> None:
+        self.model, self.tokenizer, processor = _load(source, offline)
         self.size = int(self.model.config.vision_config.image_size)
         self.mean = torch.tensor(processor.image_mean).view(1, 3, 1, 1)
         self.std = torch.tensor(processor.image_std).view(1, 3, 1, 1)
@@ -64,22 +68,32 @@ class ClipScorer:
 
 
 @lru_cache(maxsize=2)
-def _load(source: str) -> tuple[Any, Any, Any]:
+def _load(source: str, offline: bool) -> tuple[Any, Any, Any]:
     try:
+        from huggingface_hub import snapshot_download
         from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
     except ModuleNotFoundError:
         raise UserError(f"a CLIP needs transformers: {install('clip')}") from None
     if not source:
         raise UserError("write clip:FOLDER or clip:HUB/ID, for example clip:openai/clip-vit-base-patch32")
     meant = read_name(source)
-    local, source = meant.kind != "hub", meant.text
-    if local and not meant.path.is_dir():
-        raise missing(source)
+    if meant.kind != "hub" and not meant.path.is_dir():
+        raise missing(meant.text)
     try:
-        model: Any = CLIPModel.from_pretrained(source, use_safetensors=True, local_files_only=local)
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        processor = CLIPImageProcessor.from_pretrained(source, local_files_only=local)
+        folder = meant.text
+        if meant.kind == "hub":  # asks once, where transformers repeats itself for a minute
+            folder = snapshot_download(meant.text, allow_patterns=FILES, local_files_only=offline)
+        model: Any = CLIPModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        where = "in the folder" if local else "on the hub, or it cannot be reached"
-        raise UserError(f"there is no CLIP '{source}' {where} ({str(error).splitlines()[0][:120]})") from error
+        where = (
+            "in the folder"
+            if meant.kind != "hub"
+            else "in the hub's cache"
+            if offline
+            else "on the hub, or it cannot be reached"
+        )
+        why = str(error).splitlines()[0][:120]
+        raise UserError(f"there is no CLIP '{meant.text}' {where} ({why}); give clip:FOLDER or another clip:HUB/ID") from error
     return model.eval().requires_grad_(False), tokenizer, processor

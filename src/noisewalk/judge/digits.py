@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -80,10 +81,15 @@ BATCH = 64
 """The digits per call of the reader, few enough for the cache of a processor: 500 take twice as long per digit."""
 
 
+def reader_file() -> Path:
+    """Return the weights of the bundled digit reader."""
+    return present(WEIGHTS / "digit-reader.safetensors")
+
+
 @cache
 def load_reader() -> DigitReader:
     """Return the bundled digit reader, in evaluation mode."""
-    tensors, _ = load_tensors(present(WEIGHTS / "digit-reader.safetensors"))
+    tensors, _ = load_tensors(reader_file())
     reader = DigitReader()
     reader.load_state_dict(to_float32(tensors))
     return reader.eval().requires_grad_(False)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .digits import digit_features, digit_probabilities
-from .frechet import frechet, moments
+from ..errors import UserError
+from ..files import cache_folder
+from ..models.cache import TensorCache
+from ..models.checkpoint import fingerprint
+from .digits import digit_features, digit_probabilities, reader_file
+from .frechet import Moments, frechet, moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,21 +59,40 @@ def evaluate_digits(generated: Tensor, asked: Tensor | None, train: Tensor, test
         test: (M, 1, 28, 28) real test digits in [-1, 1].
     """
     read = digit_probabilities(generated).argmax(1)
-    real = digit_features(train)
-    target = moments(digit_features(test))
-    picked = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[: len(generated)]
+    target = real_moments(test)
+    picked = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: len(generated)]
     distances, rows = nearest_neighbours(generated, train)
     return Evaluation(
         count=len(generated),
         agreement=None if asked is None else float((read == asked).float().mean()),
         per_digit=tuple((torch.bincount(read, minlength=10) / len(read)).tolist()),
         distance=frechet(moments(digit_features(generated)), target),
-        real_distance=frechet(moments(real), target),
-        alike_distance=frechet(moments(real[picked]), target),
+        real_distance=frechet(real_moments(train), target),
+        alike_distance=frechet(moments(digit_features(train[picked])), target),
         nearest=distances,
         nearest_real=nearest_neighbours(test[: len(generated)], train)[0],
         nearest_rows=rows,
     )
+
+
+def real_moments(digits: Tensor) -> Moments:
+    """Return the moments of the features of real digits; they are kept in the user's cache, because 60,000 take long to read.
+
+    Args:
+        digits: (M, 1, 28, 28) in [-1, 1].
+    """
+    cache = TensorCache(f"digit reader {fingerprint(reader_file())}", cache_folder() / "moments")
+    digest = hashlib.sha256(digits.contiguous().numpy().data).hexdigest()
+    mean, cov = cache.get(digest) or 2 * (torch.empty(0),)
+    whole = mean.shape == (128,) and cov.shape == (128, 128) and mean.dtype == cov.dtype == torch.float64
+    if whole and bool(mean.isfinite().all() and cov.isfinite().all()):
+        return Moments(mean, cov, len(digits))
+    made = moments(digit_features(digits))
+    try:
+        cache.put(digest, (made.mean, made.cov))
+    except UserError as error:
+        warnings.warn(f"the features of real digits are computed anew each time: {error}", stacklevel=2)
+    return made
 
 
 def nearest_neighbours(pictures: Tensor, among: Tensor, batch: int = 250) -> tuple[Tensor, Tensor]:

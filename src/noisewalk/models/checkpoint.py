@@ -108,13 +108,17 @@ def _parts(tensors: dict[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]
 def _load_file(path: Path, with_tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         if path.exists() and not path.is_file():
-            raise OSError(f"{path} is not a regular file")
+            raise OSError("it is not a regular file")
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if "noisewalk" not in metadata:
                 raise UserError(f"{path} {foreign(file.keys())}")
             config = _configuration(metadata["noisewalk"])
             return {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}, config  # noqa: SIM118
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(
+            f"there is no checkpoint {path}; give a folder that `noisewalk train` wrote, or a .safetensors file"
+        ) from error
     except (OSError, SafetensorError, msgspec.MsgspecError, RecursionError) as error:
         raise UserError(f"cannot read the checkpoint {path}: {error}; it may be cut short; fetch or make it again") from error
 

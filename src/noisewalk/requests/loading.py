@@ -61,4 +61,4 @@ class Output:
     model: str = option("auto", MODEL)
     out: Path | None = option(None, "the .png file or the folder to write; by default a folder in out/")
     trajectory: bool = option(False, "also save the walk as a filmstrip and a GIF")
-    show_t: Sequence[int] = option((), "timesteps of the states in the filmstrip, as 690 540 390 240 90", 0, 999)
+    show_t: Sequence[int] = option((), "the timesteps of the states in the filmstrip, for example 690 540 390 240 90", 0, 999)

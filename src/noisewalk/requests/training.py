@@ -82,11 +82,11 @@ class RunSpec:
         None, "start from the weights of this run, bundled model or .safetensors file instead of random weights (fine-tuning)"
     )
     teacher: str | None = option(
-        None, "of distil: the model whose guided walk is learned: a bundled model, a run folder or a .safetensors file"
+        None, "for distil, the model whose guided walk is learned: a bundled model, a run folder or a .safetensors file"
     )
-    calls: int = option(4, "of distil: the number of network calls that the student makes a picture with", 1, 100)
-    guidance_scale: float | None = left_open(Walk, "guidance_scale", "of distil: the teacher's")
-    guidance_interval: Sequence[int] | None = left_open(Walk, "guidance_interval", "of distil: the teacher's")
+    calls: int = option(4, "for distil, the number of network calls with which the student makes a picture", 1, 100)
+    guidance_scale: float | None = left_open(Walk, "guidance_scale", "the teacher's, for distil")
+    guidance_interval: Sequence[int] | None = left_open(Walk, "guidance_interval", "the teacher's, for distil")
     dtype: str | None = option(
         None,
         "the dtype that the network computes in; its weights stay in float32",

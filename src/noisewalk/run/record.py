@@ -199,7 +199,7 @@ def parse_record(data: bytes, path: str) -> Record:
     try:
         text, inputs = _found(png.chunks(data))
     except ValueError as error:
-        raise UserError(f"{path} is damaged or cut short: {error}") from error
+        raise UserError(f"{path} is damaged ({error}); fetch or make it again") from error
     if text is None:
         raise UserError(missing)
     try:

@@ -78,6 +78,8 @@ def read_spec(folder: Path) -> RunSpec:
         UserError: the folder does not hold a run, or its spec.json is damaged.
     """
     path = folder / NAME
+    if not os.path.lexists(path):
+        raise UserError(f"{folder} has no {NAME}, so it is not a training run; give a folder that `noisewalk train` wrote")
     try:
         return checked(RunSpec(**msgspec.json.decode(read_bounded(path, MAX_BYTES), type=dict[str, Any])))
     except (msgspec.MsgspecError, RecursionError, UnicodeError, TypeError, UserError) as error:

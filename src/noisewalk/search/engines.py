@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
-from ..errors import UserError, install
+from ..errors import UserError, install, unknown
 from ..judge.scorer import Scorer
 from ..models.zoo import Pretrained
 from .plan import Plan, Task
@@ -132,8 +132,6 @@ def engine(name: str, address: str = "", workers: int = 0, threads: int = 1) -> 
         raise UserError(f"--workers must be from 0 (which uses all) to {MOST_WORKERS:,}, but {workers} was asked for")
     makers: dict[str, Callable[[], Engine]] = {"local": lambda: local, "ray": lambda: RayEngine(address, workers, threads)}
     if name not in makers:
-        from ..errors import unknown
-
         raise unknown("engine", name, makers)
     if name == "ray":
         _ray()

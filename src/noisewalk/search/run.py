@@ -26,6 +26,7 @@ from ..run.progress import Progress, ignore
 from ..run.result import Result
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Panel
+from ..techniques.requests import prompts_of
 from .engines import Engine, local
 from .ledger import Ledger
 from .page import contact_sheet, search_page
@@ -179,9 +180,7 @@ class Search:
     @property
     def title(self) -> str:
         """The title of the page: the technique, its prompts and the number of seeds."""
-        made = self.plan.to_json()["spec"]
-        asked = made.get("prompts") or [made[name] for name in ("far", "near", "prompt") if made.get(name)]
-        return f"{self.plan.technique}: {' / '.join(asked)}, {len(self.plan.seeds)} seeds"
+        return f"{self.plan.technique}: {' / '.join(filter(None, prompts_of(self.plan.spec)))}, {len(self.plan.seeds)} seeds"
 
     def caption(self, c: Candidate) -> str:
         """Return the caption of a candidate."""

@@ -76,7 +76,7 @@ def equipment(plan: Plan) -> tuple[Pretrained, Scorer]:
         raise UserError(
             f"the model '{name}' has the weights {model.identity} here, but the search has {weights}; use the same weights"
         )
-    return model, get_scorer(plan.scorer, model)
+    return model, get_scorer(plan.scorer, model, plan.loading.get("offline", False))
 
 
 def run_remote(label: str, top: int, stage: str, point: int, seeds: Sequence[int], threads: int) -> FinishedTask:

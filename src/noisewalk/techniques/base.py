@@ -48,11 +48,11 @@ class Walk(Request):
         MOST_WALKS,
         rule=("0 (no steering) or at least 2", lambda walks: walks != 1),
     )
-    steer_scale: float = option(4.0, "of steering: how strongly a better score is preferred", 0, 1000)
-    steer_at: Sequence[float] = option((0.2, 0.4, 0.6, 0.8), "of steering: shares of the walk after which it scores", 0, 1)
+    steer_scale: float = option(4.0, "how strongly steering prefers a better score", 0, 1000)
+    steer_at: Sequence[float] = option((0.2, 0.4, 0.6, 0.8), "the shares of the walk after which steering scores", 0, 1)
     steer_scorer: str = option(
         "auto",
-        "of steering: who scores, auto (the model's own), digits or emoji",
+        "the scorer that steers: auto (the model's own), digits or emoji",
         rule=("a name", lambda name: ":" not in name),  # a record's scorer is never fetched from a hub
     )
 
@@ -60,6 +60,12 @@ class Walk(Request):
 def seeds(request: Request) -> tuple[int, ...]:
     """Return the seeds of a request's pictures."""
     return tuple(request.seeds or range(request.seed, request.seed + request.num))
+
+
+def prompts_of(request: Request) -> tuple[str, ...]:
+    """Return the prompts of a request; () if its technique has none."""
+    held = [getattr(request, name) for name in ("prompt", "prompts", "far", "near") if hasattr(request, name)]
+    return tuple(prompt for each in held for prompt in ((each,) if isinstance(each, str) else each))
 
 
 def with_seeds(request: R, chosen: tuple[int, ...]) -> R:

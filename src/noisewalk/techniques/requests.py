@@ -17,6 +17,7 @@ from ..walk.tables import GRIDS, STEP_RULES
 from .base import R as R
 from .base import Request as Request
 from .base import Walk as Walk
+from .base import prompts_of as prompts_of
 from .base import seeds as seeds
 from .base import with_seeds as with_seeds
 
@@ -42,7 +43,7 @@ def _are_boxes(value: Sequence[int]) -> bool:
     return all(len(box) == 4 and box[0] < box[2] and box[1] < box[3] for box in boxes)
 
 
-_BOXES = ("left top right bottom (four whole numbers, several times if there are several)", _are_boxes)
+_BOXES = ("left top right bottom, with left < right and top < bottom, four whole numbers for each box", _are_boxes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,9 @@ class Inpaint(Walk):
     box: Sequence[int] = option(
         (), "repaint this box instead of a mask: left top right bottom, pixels of the picture", 0, 1_000_000, rule=_BOXES
     )
-    ellipse: Sequence[int] = option((), "repaint the ellipse in this box, as --box", 0, 1_000_000, rule=_BOXES)
+    ellipse: Sequence[int] = option(
+        (), "repaint the ellipse in this box, which is given as in --box", 0, 1_000_000, rule=_BOXES
+    )
     prompt: str = option("", "what the whole picture should show; '' lets the model choose")
     num_resamples: Sequence[int] = option(
         (10,),
@@ -187,14 +190,14 @@ class Hybrid(Walk):
     kernel_size: int = option(33, "the size of the low-pass filter in pixels, odd", 1, 999, pixels=True)
     near_sigma: float | None = option(
         None,
-        "standard deviation of the blur that the high pass takes away",
+        "the standard deviation of the blur that the high pass takes away",
         0.01,
         100,
         pixels=True,
         unset="that of the low pass",
     )
     near_kernel_size: int | None = option(
-        None, "size of the blur that the high pass takes away, odd", 1, 999, pixels=True, unset="that of the low pass"
+        None, "the size of the blur that the high pass takes away, odd", 1, 999, pixels=True, unset="that of the low pass"
     )
 
 

@@ -79,13 +79,8 @@ def steering_of(asked: Walk, model: Pretrained, prompt_views: Sequence[PromptVie
 
 def _alignment(model: Pretrained, scorer: str, prompt_views: Sequence[PromptView]) -> Reward:
     looks, prompts = [view.look for view in prompt_views], [view.prompt for view in prompt_views]
-    try:
-        judge = get_scorer(scorer, model)
-        judge.score(
-            torch.zeros(1, *model.shape), prompts
-        )  # an unknown prompt, or pictures that it cannot read, are refused now
-    except UserError as error:
-        raise UserError(str(error).replace("--scorer", "--steer-scorer")) from None
+    judge = get_scorer(scorer, model)
+    judge.score(torch.zeros(1, *model.shape), prompts)  # an unknown prompt, or pictures that it cannot read, are refused now
 
     def reward(x: Tensor) -> Tensor:
         return score_illusions(judge, model.to_picture(x).float().clamp(-1, 1), looks, prompts).alignment

@@ -168,11 +168,13 @@ def _read(path: str) -> bytes:
     try:
         table = np.load(path, allow_pickle=False, mmap_mode="r")  # mapped: its size is known before any of it is read
     except Exception as error:  # a damaged header raises many kinds
-        raise UserError(f"{path} is not a .npy file of whole numbers: {error}") from error
+        raise UserError(f"{path} is not a .npy file of whole numbers; write the table with numpy.save") from error
     if not isinstance(table, np.ndarray) or table.dtype.kind not in "iu":
-        raise UserError(f"{path} must hold whole numbers; it holds {getattr(table, 'dtype', 'several arrays')}")
+        raise UserError(
+            f"{path} must hold whole numbers; it holds {getattr(table, 'dtype', 'several arrays')}; convert it with astype(int)"
+        )
     if table.size > MAX_ENTRIES:
-        raise UserError(f"{path} orders {table.size:,} pixels; the limit is {MAX_ENTRIES:,}")
+        raise UserError(f"{path} orders {table.size:,} pixels; give a table of at most {MAX_ENTRIES:,}")
     if table.size and not 0 <= int(table.min()) <= int(table.max()) < table.size:
         raise UserError(f"{path} is not a permutation: each of 0 to {table.size - 1} must be in it once")
     return table.astype("<u4").tobytes()

@@ -15,7 +15,7 @@ from torch import Tensor
 from ...errors import UserError
 from ...files import cache_folder
 from ...walk.prediction import Condition
-from ..text.embeddings import EmbeddingCache
+from ..cache import TensorCache
 from .components import ModelFiles
 from .configs import reading
 from .families import Family
@@ -99,14 +99,14 @@ class Parts:
             self._prompts[prompt] = self._encode(prompt) if found is None else found
         return self._prompts[prompt]
 
-    def caches(self) -> tuple[EmbeddingCache, EmbeddingCache]:
+    def caches(self) -> tuple[TensorCache, TensorCache]:
         """Return the cache of this encoder's embeddings, and the cache of those imported for this model."""
         folder = cache_folder() / "prompts"
         try:
             own = "-".join(self.folder.fingerprint(part) + self.loras.change(part) for part in self.encoder_names())
         except UserError:  # its weights are missing, but there may be imported embeddings
             own = f"no weights at {self.folder.path.resolve()}"
-        return EmbeddingCache(own, folder), EmbeddingCache(f"imported for {self.folder.pipeline}, {self.width}", folder)
+        return TensorCache(own, folder), TensorCache(f"imported for {self.folder.pipeline}, {self.width}", folder)
 
     @property
     def width(self) -> int:

@@ -1,79 +1,13 @@
-"""Prompt embeddings that are kept on disk: a text encoder of gigabytes encodes each prompt only once.
-
-The file of an embedding is named by a digest of the encoder (its name and the fingerprint of its weights) and of the prompt as
-the encoder reads it. An entry can therefore neither be out of date nor belong to another model. Files are safetensors, never
-pickle.
-"""
+"""Prompt embeddings that were made elsewhere, read from a file."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 
 from ...errors import UserError
-from ...files import write_atomic
-from ...walk.prediction import Condition
-from ..checkpoint import load_tensors
-
-LARGEST = 64 * 2**20
-"""Most bytes of the embedding of a prompt; those of the largest encoders have a few MiB."""
-
-
-@dataclass(frozen=True)
-class EmbeddingCache:
-    """The embeddings of one text encoder.
-
-    Args:
-        encoder: what identifies it: its kind and the fingerprint of its weights.
-        folder: the folder of the files.
-    """
-
-    encoder: str
-    folder: Path
-
-    def path(self, prompt: str) -> Path:
-        """Return the file that has, or would have, the embedding of a prompt."""
-        key = json.dumps([self.encoder, prompt]).encode()
-        return self.folder / f"{hashlib.sha256(key).hexdigest()[:32]}.safetensors"
-
-    def get(self, prompt: str) -> Condition | None:
-        """Return the embedding of a prompt; None if it is not here. A damaged file counts as missing."""
-        path = self.path(prompt)
-        try:
-            if not path.is_file() or path.stat().st_size > LARGEST:
-                return None
-            tensors, config = load_tensors(path)
-        except (UserError, OSError):
-            return None
-        if config.get("prompt") != prompt or config.get("encoder") != self.encoder:
-            return None
-        names = [str(i) for i in range(len(tensors))]
-        return tuple(tensors[name] for name in names) if names and set(names) == tensors.keys() else None
-
-    def put(self, prompt: str, cond: Condition) -> Path:
-        """Keep the embedding of a prompt.
-
-        Args:
-            prompt: the prompt as the encoder reads it.
-            cond: its embedding.
-
-        Returns:
-            The file.
-
-        Raises:
-            UserError: the folder cannot be written; the message says how to choose another.
-        """
-        path = self.path(prompt)
-        tensors = {str(i): c.detach().cpu().contiguous() for i, c in enumerate(cond)}
-        config = {"kind": "prompt", "encoder": self.encoder, "prompt": prompt}
-        remedy = "set NOISEWALK_CACHE to a folder that you may write to"
-        write_atomic(path, save(tensors, metadata={"noisewalk": json.dumps(config)}), remedy)
-        return path
+from ..cache import LARGEST
 
 
 def read_pth(path: Path) -> dict[str, torch.Tensor]:
