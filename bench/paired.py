@@ -21,7 +21,8 @@ def paired(one: Callable[[], object], other: Callable[[], object], pairs: int) -
     for work in (one, other):
         work()
     times = [(seconds(one), seconds(other)) if i % 2 else (seconds(other), seconds(one))[::-1] for i in range(pairs)]
-    return Paired(*map(statistics.median, zip(*times, strict=True)), statistics.median(a / b for a, b in times))
+    first, second = (statistics.median(each) for each in zip(*times, strict=True))
+    return Paired(first, second, statistics.median(a / b for a, b in times))
 
 
 def seconds(work: Callable[[], object]) -> float:

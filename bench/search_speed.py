@@ -45,7 +45,7 @@ def one_by_one(plan: Plan) -> None:
     """Make pictures as a user's loop does: make one, score it, and keep it if it is the best."""
     scorer, best = DigitScorer(), float("-inf")
     for seed in plan.seeds:
-        result = run(plan.technique, plan.spec_of(0, [seed]), noisewalk.load("digits"), keep_states=False)
+        result = run(plan.technique, plan.request_of(0, [seed]), noisewalk.load("digits"), keep_states=False)
         sights = result.panels[0].panel.prompt_views
         scores = score_illusions(scorer, result.tensor, [s.look for s in sights], [s.prompt for s in sights])
         best = max(best, float(scores.alignment))

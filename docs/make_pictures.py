@@ -29,7 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, line in enumerate(COMMANDS):
             job, path = parse_technique(line), Path(folder) / f"{number}.png"
-            run(job.technique, job.spec, load(job.model), keep_states=False).save(path)
+            run(job.technique, job.request, load(job.model), keep_states=False).save(path)
             films.append(list(film(path, seconds=1.2, fps=12, size=128).frames))
     moments = list(zip(*films, strict=True))
     first, *rest = (beside([frame.image for frame in moment]) for moment in moments)

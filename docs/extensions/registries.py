@@ -20,7 +20,7 @@ from sphinx.application import Sphinx
 import noisewalk
 from noisewalk.cli.main import OWN
 from noisewalk.commands import Job, parse_technique
-from noisewalk.fields import help_of
+from noisewalk.fields import default_of, help_of
 from noisewalk.guidance import SPLITS, THRESHOLDS, VIEWS
 from noisewalk.requests import CascadeLoading, Output
 from noisewalk.techniques import TECHNIQUES
@@ -57,10 +57,10 @@ class Example:
 def examples() -> Iterator[Example]:
     """Return every technique of the registry."""
     for name, row in TECHNIQUES.items():
-        summary, _, text = inspect.cleandoc(row.spec.__doc__ or "").partition("\n")
+        summary, _, text = inspect.cleandoc(row.request.__doc__ or "").partition("\n")
         said = re.split(r"\.\s(?=[A-Z])", text, maxsplit=1)[1:] if row.equation else [text]
         job = parse_technique(row.example)
-        options = sorted(fields(row.spec), key=lambda each: bool(each.kw_only))
+        options = sorted(fields(row.request), key=lambda each: bool(each.kw_only))
         yield Example(
             name, summary, row.equation, " ".join(said).strip(), command(f"noisewalk {row.example}"), call(job), options
         )
@@ -69,7 +69,7 @@ def examples() -> Iterator[Example]:
 def other_commands() -> Iterator[tuple[str, str, Sequence[Field[Any]]]]:
     """Return name, first sentence and options of the commands that are not techniques."""
     for name, row in OWN.items():
-        yield name, summary(row.spec), fields(row.spec)
+        yield name, summary(row.request), fields(row.request)
 
 
 def call(job: Job) -> str:
@@ -82,10 +82,10 @@ def call(job: Job) -> str:
     """
     arguments = [f'"{job.model}"']
     given = True
-    for each in sorted(fields(job.spec), key=lambda each: bool(each.kw_only)):
-        value = getattr(job.spec, each.name)
+    for each in sorted(fields(job.request), key=lambda each: bool(each.kw_only)):
+        value = getattr(job.request, each.name)
         given = given and not each.kw_only
-        if given or value != _default(each):
+        if given or value != default_of(each):
             arguments.append(_value(value, each) if given else f"{each.name}={_value(value, each)}")
     line = f"nw.{job.technique}({', '.join(arguments)})"
     return line if len(line) <= WIDTH else f"nw.{job.technique}(\n    " + ",\n    ".join(arguments) + ",\n)"
@@ -99,10 +99,6 @@ def command(line: str) -> str:
         --prompt 'a fox face' --guidance-scale 1 --t 500 690 840 --method all
     """
     return line if len(line) <= WIDTH else line.replace(" --", " \\\n    --", 1)
-
-
-def _default(each: Field[Any]) -> Any:
-    return each.default if each.default_factory is MISSING else each.default_factory()
 
 
 def _value(value: Any, each: Field[Any]) -> str:
@@ -130,7 +126,7 @@ def option_rows(options: Sequence[Field[Any]]) -> list[tuple[str, str, str]]:
 
 
 def _shown(each: Field[Any]) -> str:
-    value = _default(each)
+    value = default_of(each)
     if value is MISSING:
         return "needed"
     if value is None:

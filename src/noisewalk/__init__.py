@@ -27,4 +27,4 @@ def __getattr__(name: str) -> Any:
             raise
         from .api import TechniqueFunction
 
-        return TechniqueFunction(name, TECHNIQUES[name].spec)
+        return TechniqueFunction(name, TECHNIQUES[name].request)

@@ -62,12 +62,12 @@ class TechniqueFunction(Generic[P]):
     a NumPy array (H, W) or (H, W, C) of uint8.
     """
 
-    def __init__(self, name: str, spec: Callable[P, Request]) -> None:
-        self.name, self.spec = name, cast("Callable[..., Request]", spec)
-        self.__name__, self.__doc__ = name, spec.__doc__
+    def __init__(self, name: str, request: Callable[P, Request]) -> None:
+        self.name, self.request = name, cast("Callable[..., Request]", request)
+        self.__name__, self.__doc__ = name, request.__doc__
         model = inspect.Parameter("model", inspect.Parameter.POSITIONAL_ONLY, annotation=Pretrained | str)
         progress = inspect.Parameter("progress", inspect.Parameter.KEYWORD_ONLY, default=True, annotation=bool)
-        parameters = [model, *inspect.signature(spec).parameters.values(), progress]
+        parameters = [model, *inspect.signature(request).parameters.values(), progress]
         self.__signature__ = inspect.Signature(parameters, return_annotation=Result)
 
     @overload
@@ -81,8 +81,8 @@ class TechniqueFunction(Generic[P]):
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
         given = bound(self.name, self, args, kwargs)
         model, progress = _loaded(given.pop("model")), given.pop("progress", True)
-        roles = {f.name for f in fields(TECHNIQUES[self.name].spec) if f.metadata.get("role")}
-        request = self.spec(**{name: picture(value, name) if name in roles else value for name, value in given.items()})
+        roles = {f.name for f in fields(TECHNIQUES[self.name].request) if f.metadata.get("role")}
+        request = self.request(**{name: picture(value, name) if name in roles else value for name, value in given.items()})
         with shown(self.name, progress) as watch:
             return run(self.name, request, model, watch)
 

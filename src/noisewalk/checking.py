@@ -48,11 +48,11 @@ def checked(request: D, recorded: bool = False) -> D:
         UserError: a field has a wrong value; the message has its name, its value and what is allowed.
     """
     known = [f for f in fields(request) if "help" in f.metadata]
-    values = {f.name: _checked(f, _field_type(type(request), f.name), getattr(request, f.name), recorded) for f in known}
+    values = {f.name: _checked(f, field_type(type(request), f.name), getattr(request, f.name), recorded) for f in known}
     return replace(request, **values)
 
 
-class _FieldType(typing.NamedTuple):
+class FieldType(typing.NamedTuple):
     """The type of a field: the type of an item, whether it is a sequence, and whether None is allowed."""
 
     item: type
@@ -60,17 +60,27 @@ class _FieldType(typing.NamedTuple):
     optional: bool
 
 
+def field_type(request: type, name: str) -> FieldType:
+    """Return the type of a field.
+
+    >>> from noisewalk.techniques.requests import Anagram
+    >>> field_type(Anagram, "weights").several, field_type(Anagram, "steps").optional
+    (True, True)
+    """
+    return _field_type(request, name)
+
+
 @lru_cache(maxsize=1024)
-def _field_type(request: type, name: str) -> _FieldType:
+def _field_type(request: type, name: str) -> FieldType:
     hint = typing.get_type_hints(request)[name]
     optional = NoneType in typing.get_args(hint)
     inner = next(kind for kind in typing.get_args(hint) if kind is not NoneType) if optional else hint
     if typing.get_origin(inner) is Sequence:
-        return _FieldType(typing.get_args(inner)[0], True, optional)
-    return _FieldType(inner, False, optional)
+        return FieldType(typing.get_args(inner)[0], True, optional)
+    return FieldType(inner, False, optional)
 
 
-def _checked(f: Field[Any], kind: _FieldType, value: Any, recorded: bool) -> Any:
+def _checked(f: Field[Any], kind: FieldType, value: Any, recorded: bool) -> Any:
     if value is None and kind.optional:
         return None
     if f.metadata.get("role"):
@@ -156,7 +166,7 @@ def _least_items(f: Field[Any]) -> int:
     return 0 if f.default is None or f.default == () else 1
 
 
-def _words(f: Field[Any], kind: _FieldType) -> str:
+def _words(f: Field[Any], kind: FieldType) -> str:
     """Return what is allowed, in words that follow "must be"."""
     words = _WORDS[kind.item][kind.several]
     least, most = f.metadata.get("least"), f.metadata.get("most")

@@ -30,7 +30,7 @@ class Job:
 
     Args:
         technique: the name of the technique.
-        spec: the request.
+        request: the request.
         model: the name of the model.
         out: the .png file or the folder to write; None for the folder that `place` returns.
         trajectory: whether the walk is saved too.
@@ -39,7 +39,7 @@ class Job:
     """
 
     technique: str
-    spec: Request
+    request: Request
     model: str
     out: Path | None
     trajectory: bool
@@ -53,23 +53,23 @@ MOST_VARIANTS = 64
 """The most requests that one command line with lists may stand for."""
 
 
-def chosen(model: str, spec: Request) -> str:
+def chosen(model: str, request: Request) -> str:
     """Return the name of a model; "auto" is digits if the prompts of the request name digits, and emoji if not."""
     if model != "auto":
         return model
     from .models.zoo import model_for
 
-    return model_for(prompts_of(spec))
+    return model_for(prompts_of(request))
 
 
 def technique_command(technique: str) -> type[Any]:
     """Return the dataclass of a technique's flags: its request, where to save the result, and how to load the model."""
-    return command_line(TECHNIQUES[technique].spec, Output, CascadeLoading)
+    return command_line(TECHNIQUES[technique].request, Output, CascadeLoading)
 
 
 def job(technique: str, command: Any) -> Job:
     """Return a parsed command line of a technique as a `Job`."""
-    made, output = part(command, TECHNIQUES[technique].spec), part(command, Output)
+    made, output = part(command, TECHNIQUES[technique].request), part(command, Output)
     loading = asdict(part(command, CascadeLoading))
     return Job(technique, made, chosen(output.model, made), output.out, output.trajectory, loading, output.show_t)
 
@@ -81,7 +81,7 @@ def place(job: Job, weights: str) -> Path:
         job: the job.
         weights: the fingerprint of the model's weights.
     """
-    return Path("out") / default_name(job.technique, job.spec, job.model, weights, job.loading)
+    return Path("out") / default_name(job.technique, job.request, job.model, weights, job.loading)
 
 
 LISTED = {"--steps": "steps", "--guidance-scale": "guidance"}
@@ -147,12 +147,12 @@ def parse_technique(line: str) -> Job:
     return job(technique, parse(technique_command(technique), rest, f"noisewalk {technique}"))
 
 
-def default_name(technique: str, spec: Request, *also: object) -> str:
+def default_name(technique: str, request: Request, *also: object) -> str:
     """Return a name for a folder that begins with readable words and ends with a digest of the whole request.
 
     Args:
         technique: the name of the technique.
-        spec: the request.
+        request: the request.
         also: everything else that tells the request from others, such as the model.
 
     >>> from noisewalk.techniques.requests import Generate
@@ -160,16 +160,16 @@ def default_name(technique: str, spec: Request, *also: object) -> str:
     'generate-a-seven-seed3-'
     """
     words: list[str] = []
-    for f in fields(spec):
-        value = getattr(spec, f.name)
+    for f in fields(request):
+        value = getattr(request, f.name)
         if value is not None and (f.metadata.get("positional") or f.name == "prompt"):
             words += [Path(v).stem if f.metadata.get("role") else v for v in ([value] if isinstance(value, str) else value)]
-    return f"{slug(' '.join([technique, *words]))}-seed{spec.seed}-{digest(technique, spec, *also)}"
+    return f"{slug(' '.join([technique, *words]))}-seed{request.seed}-{digest(technique, request, *also)}"
 
 
-def digest(technique: str, spec: Request, *also: object) -> str:
+def digest(technique: str, request: Request, *also: object) -> str:
     """Return eight characters that differ between any two requests, from all settings and the contents of the input files."""
-    held = {f.name: _held(getattr(spec, f.name), f.metadata.get("role")) for f in fields(spec)}
+    held = {f.name: _held(getattr(request, f.name), f.metadata.get("role")) for f in fields(request)}
     text = json.dumps([technique, held, also], default=repr, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import Field, field, fields
+from dataclasses import MISSING, Field, field, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ def left_open(request: type[DataclassInstance], name: str, unset: str) -> Any:
     """
     f = next(f for f in fields(request) if f.name == name)
     return field(default=None, metadata={**f.metadata, "unset": unset})
+
+
+def default_of(f: Field[Any]) -> Any:
+    """Return the default of a field; MISSING if it has none."""
+    return f.default if f.default_factory is MISSING else f.default_factory()
 
 
 def help_of(f: Field[Any]) -> str:

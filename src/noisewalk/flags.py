@@ -18,7 +18,7 @@ import tyro
 
 from .checking import checked
 from .errors import UserError
-from .fields import help_of
+from .fields import default_of, help_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,7 +37,7 @@ def command_line(*requests: type, without: Collection[str] = ()) -> type[Any]:
     """
     hints = {name: hint for request in requests for name, hint in typing.get_type_hints(request).items()}
     known = {f.name: f for request in requests for f in fields(request) if f.name not in without}
-    made = [(f.name, _annotated(f, hints[f.name]), _default(f)) for f in known.values()]
+    made = [(f.name, _annotated(f, hints[f.name]), default_of(f)) for f in known.values()]
     made.sort(key=lambda each: each[2] is not MISSING)
     listed: list[Any] = [(n, t) if d is MISSING else (n, t, field(default=d)) for n, t, d in made]
     command = make_dataclass(requests[0].__name__, listed)
@@ -104,10 +104,6 @@ def _dashed(why: str, arguments: Sequence[str]) -> str:
     return f"; text that begins with - goes after --, as -- {shlex.quote(dashed)}" if dashed else ""
 
 
-def _default(f: Field[Any]) -> Any:
-    return f.default if f.default_factory is MISSING else f.default_factory()
-
-
 def _annotated(f: Field[Any], hint: Any) -> Any:
     """Return the type as which tyro parses a field, with its help text."""
     optional = type(None) in typing.get_args(hint)
@@ -125,6 +121,7 @@ def _annotated(f: Field[Any], hint: Any) -> Any:
     if optional:  # shows INT instead of {None}|INT
         shown = shown or (f"[{item.__name__.upper()} ...]" if several else item.__name__.upper())
     unset = f"(default: {f.metadata['unset']})" if f.metadata.get("unset") else ""
-    note = tyro.conf.arg(help=help_of(f), metavar=shown, help_behavior_hint=unset if f.default in (None, ()) else None)
+    hint = unset if f.default in (None, ()) else "(required)" if several and f.default is MISSING else None
+    note = tyro.conf.arg(help=help_of(f), metavar=shown, help_behavior_hint=hint)
     positional = (tyro.conf.Positional,) if f.metadata.get("positional") else ()
     return Annotated[(kind | None if optional else kind, note, *positional)]

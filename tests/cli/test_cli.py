@@ -107,7 +107,7 @@ def test_defaults_on_the_command_line_are_those_of_the_spec() -> None:
     for technique, arguments in {"generate": "7", "edit": DIGIT, "inpaint": f"{DIGIT} {MASK}", "anagram": "6 9"}.items():
         job = parse_technique(f"{technique} {arguments}")
         positional = [("6", "9")] if technique == "anagram" else arguments.split()
-        assert job.spec == TECHNIQUES[technique].spec(*positional)
+        assert job.request == TECHNIQUES[technique].request(*positional)
 
 
 def _foreign_png() -> str:

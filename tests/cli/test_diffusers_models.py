@@ -224,10 +224,10 @@ def test_the_courses_experiments_are_command_lines(seed: int) -> None:
     document = read_document(BUNDLED / "course.md", {"seed": str(seed)})
     jobs = [command.job for block in document.blocks.values() for command in block.commands]
     assert {job.technique for job in jobs} == {"generate", "forward", "denoise", "edit", "inpaint", "anagram", "hybrid"}
-    assert {job.spec.seed for job in jobs} == {seed}
-    edits = [job.spec for job in jobs if job.technique == "edit"]
+    assert {job.request.seed for job in jobs} == {seed}
+    edits = [job.request for job in jobs if job.technique == "edit"]
     assert all((s.start, s.guidance_scale, s.threshold) == ((1, 3, 5, 7, 10, 20), 7, "none") for s in edits)
-    walks = [job.spec for job in jobs if job.technique != "forward"]  # a photo "of high quality" is no neutral prompt
+    walks = [job.request for job in jobs if job.technique != "forward"]  # a photo "of high quality" is no neutral prompt
     assert {spec.negative_prompt for spec in walks} == {""}
 
 
@@ -458,7 +458,7 @@ def test_the_courses_experiments_can_be_made(at_64: tuple[Path, Path], tmp_path:
         panels = []
         for command in fence.commands:
             asked = ask(command)
-            panels += TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model))
+            panels += TECHNIQUES[asked.job.technique].panels(prepare(asked.job.request, asked.model))
         walked = next((panel for panel in panels if panel.steps > 1), panels[-1])
         assert bool(next(walked.walk())[1].x_t.isfinite().all()), fence.line
 
@@ -479,7 +479,7 @@ def test_the_tour_of_a_flow_model_is_the_courses_document_with_its_times(root: P
     for block in document.blocks.values():
         for command in block.commands:
             asked = ask(command)
-            assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model)), command.line
+            assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.request, asked.model)), command.line
 
 
 def test_the_tour_of_a_text_model_is_the_courses_document(

@@ -47,7 +47,7 @@ def add():
     STEP_RULES["tiny-rule"] = StepRule(make=lambda: ddim(0.5), title="half random", order=1, random=True)
     SCORERS["tiny-scorer"] = Brightness
     register_model("tiny-model", lambda: nw.from_network(Grey(), shape=(1, 28, 28), name="tiny-model"))
-    TECHNIQUES["doodle"] = Technique(spec=Doodle, panels=panels)
+    TECHNIQUES["doodle"] = Technique(request=Doodle, panels=panels)
 
 
 def fail():

@@ -62,7 +62,7 @@ SMALL = {"num": "01", "num_resamples": "12", "steps": "12", "upsample": "01", "u
 REFUSED = ("0", "-1", "nan", "x", "", "99999999999999999999999")
 
 COMMANDS: dict[str, Any] = {technique: technique_command(technique) for technique in TECHNIQUES}
-COMMANDS |= {technique: row.spec for technique, row in OWN.items() if technique not in ("search", "studio")}
+COMMANDS |= {technique: row.request for technique, row in OWN.items() if technique not in ("search", "studio")}
 COMMANDS |= {f"search {technique}": search_command(technique) for technique in ("generate", "anagram")}
 
 ALWAYS: dict[str, dict[str, tuple[str, ...]]] = {

@@ -19,10 +19,11 @@ from noisewalk.guidance.balance import _LEAST
 from noisewalk.images import to_tensor
 from noisewalk.models.pretrained import Defaults, Pretrained, Upscaler
 from noisewalk.run.prepare import prepare
+from noisewalk.techniques.as_json import from_json, to_json
 from noisewalk.techniques.hybrid import Hybrid
 from noisewalk.techniques.inpaint import Inpaint
 from noisewalk.techniques.inverse import Inverse
-from noisewalk.techniques.spec import from_json, scaled, to_json
+from noisewalk.techniques.requests import scaled
 from noisewalk.walk import (
     Bound,
     LinearPath,

@@ -306,7 +306,7 @@ def test_the_history_downloads_all_that_was_made(tab: Any, tmp_path: Path) -> No
     text = Path(waiting.value.path()).read_text()
     (tmp_path / "report.md").write_text(text)
     (block,) = read_document(tmp_path / "report.md").blocks.values()
-    assert block.commands[0].job.spec.prompts == ("6", "9")
+    assert block.commands[0].job.request.prompts == ("6", "9")
     assert "```noisewalk\nanagram 6 9 --model digits\n```" in text
     assert entries(tab)[0]["python"].startswith("import noisewalk as nw")
     shot(tab, "history")

@@ -24,8 +24,8 @@ from noisewalk.run.make import Interrupted, run
 from noisewalk.run.prepare import prepare
 from noisewalk.studio.share import command
 from noisewalk.techniques import TECHNIQUES
+from noisewalk.techniques.as_json import from_json, to_json
 from noisewalk.techniques.requests import Anagram, Generate
-from noisewalk.techniques.spec import from_json, to_json
 
 DIGIT, MASK = PICTURES / "digit-4.png", PICTURES / "mask-top.png"
 
@@ -36,14 +36,14 @@ def arguments(spec: type) -> tuple[object, ...]:
     return tuple(kinds[f.metadata.get("role") or f.type] for f in fields(spec) if f.metadata.get("positional"))
 
 
-SPECS = {technique: arguments(row.spec) for technique, row in TECHNIQUES.items()}
+SPECS = {technique: arguments(row.request) for technique, row in TECHNIQUES.items()}
 """A law that is parametrised over these holds for every row of the registry."""
 
 
 def few_steps(technique: str, steps: int) -> dict[str, Any]:
     """Return the settings of short walks: few steps, or, on a technique's own grid, starts that are near its end."""
     short = {"start": (20, 30), "t": (100, 300), "num_resamples": (1, 2)}
-    known = {f.name: f.default for f in fields(TECHNIQUES[technique].spec)}
+    known = {f.name: f.default for f in fields(TECHNIQUES[technique].request)}
     chosen = {name: value for name, value in short.items() if isinstance(known.get(name), tuple)}
     return chosen | ({"steps": steps} if known.get("steps", 0) is None and "start" not in known else {})
 
@@ -104,8 +104,8 @@ def test_numbers_of_other_libraries_are_numbers_and_can_be_saved(model: nw.Pretr
 
 def test_a_single_value_stands_for_a_sequence_of_one(model: nw.Pretrained) -> None:
     result = nw.edit(model, DIGIT, start=30)
-    assert result.spec.start == (30,)
-    assert nw.forward(model, DIGIT, t=np.int64(300)).spec.t == (300,)
+    assert result.request.start == (30,)
+    assert nw.forward(model, DIGIT, t=np.int64(300)).request.t == (300,)
 
 
 def fields_of_numbers() -> list[tuple[str, str]]:
@@ -113,7 +113,7 @@ def fields_of_numbers() -> list[tuple[str, str]]:
     return [
         (technique, f.name)
         for technique, t in TECHNIQUES.items()
-        for f in fields(t.spec)
+        for f in fields(t.request)
         if f.metadata.get("least") is not None
     ]
 
@@ -121,7 +121,7 @@ def fields_of_numbers() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("technique", "name"), fields_of_numbers())
 def test_every_number_has_a_type_and_bounds_that_name_it(technique: str, name: str) -> None:
     """Values from Python and values from a record are checked in the same way, for every field."""
-    asked = TECHNIQUES[technique].spec(*SPECS[technique])
+    asked = TECHNIQUES[technique].request(*SPECS[technique])
     wrong = (
         "many",
         b"4",
@@ -190,7 +190,7 @@ def test_pictures_made_in_parts_are_those_made_together(technique: str) -> None:
     in float32: in bfloat16 it would round its input to numbers that are 65,000 times as far apart.
     """
     model = nw.load("digits", dtype="float32")
-    spec = TECHNIQUES[technique].spec(*SPECS[technique], num=5, **few_steps(technique, 4))
+    spec = TECHNIQUES[technique].request(*SPECS[technique], num=5, **few_steps(technique, 4))
     together, parts = run(technique, spec, model), run(technique, spec, model, batch=2)
     assert [panel.label for panel in parts.panels] == [panel.label for panel in together.panels]
     for part, whole in zip(parts.panels, together.panels, strict=True):
@@ -206,7 +206,7 @@ def test_a_picture_is_opened_once(model: nw.Pretrained) -> None:
 
 def test_every_technique_is_a_function_with_the_fields_of_its_spec(model: nw.Pretrained) -> None:
     for technique, row in TECHNIQUES.items():
-        wanted = ["model", *inspect.signature(row.spec).parameters, "progress"]
+        wanted = ["model", *inspect.signature(row.request).parameters, "progress"]
         assert list(inspect.signature(getattr(nw, technique)).parameters) == wanted
 
 
@@ -265,13 +265,13 @@ def test_replay_notices_a_changed_pixel_and_other_weights(model: nw.Pretrained, 
 
 def test_a_spec_survives_json_pictures_included(model: nw.Pretrained) -> None:
     for technique, arguments in SPECS.items():
-        spec = prepare(TECHNIQUES[technique].spec(*arguments), model).record
+        spec = prepare(TECHNIQUES[technique].request(*arguments), model).record
         again = from_json(type(spec), json.loads(json.dumps(to_json(spec))))
         assert to_json(again) == to_json(spec)
 
 
 def test_what_is_finished_survives_ctrl_c(model: nw.Pretrained) -> None:
-    spec = TECHNIQUES["edit"].spec(DIGIT, start=(25, 20, 10))
+    spec = TECHNIQUES["edit"].request(DIGIT, start=(25, 20, 10))
 
     def press_ctrl_c(done: int, total: int) -> None:
         if done == 1 + 9 + 14 + 3:  # the original, two whole walks, and a part of the third
@@ -299,7 +299,7 @@ def test_strength_skips_what_diffusers_skips(model: nw.Pretrained) -> None:
 
 def test_inpainting_leaves_every_kept_pixel_exactly(model: nw.Pretrained) -> None:
     result = nw.inpaint(model, DIGIT, MASK, prompt="9", num_resamples=(2,), steps=5, num=2)
-    original, keep = result.spec.image.tensor, result.spec.mask.tensor < 0
+    original, keep = result.request.image.tensor, result.request.mask.tensor < 0
     assert torch.equal(result.tensor[:, keep[0]], original[:, keep[0]].expand(2, -1))
     assert not torch.allclose(result.tensor, original)
 

@@ -15,8 +15,7 @@ from noisewalk.guidance.components import gaussian_blur
 from noisewalk.images import PICTURES, draw_mask
 from noisewalk.run.prepare import prepare
 from noisewalk.techniques.hybrid import _shared
-from noisewalk.techniques.requests import Hybrid
-from noisewalk.techniques.spec import scaled
+from noisewalk.techniques.requests import Hybrid, scaled
 
 DIGIT = PICTURES / "digit-4.png"
 

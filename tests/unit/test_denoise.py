@@ -26,8 +26,8 @@ def test_one_step_beats_a_blur(picture: str) -> None:
 
 
 def test_a_record_keeps_the_guidance_it_was_made_with() -> None:
-    assert Denoise("x.png").guidance_scale == parse_technique("denoise x.png").spec.guidance_scale == 1
-    assert parse_technique("denoise x.png --guidance-scale 3").spec.guidance_scale == 3
+    assert Denoise("x.png").guidance_scale == parse_technique("denoise x.png").request.guidance_scale == 1
+    assert parse_technique("denoise x.png --guidance-scale 3").request.guidance_scale == 3
 
 
 def panel(result: nw.Result, start: str) -> Tensor:

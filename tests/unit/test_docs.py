@@ -47,12 +47,12 @@ def test_the_gallery_calls_what_its_command_line_asks_for(name: str, monkeypatch
     text = loaded("registries", "extensions", monkeypatch).call(job)
 
     def request(model: str, *args: Any, **kwargs: Any) -> Any:
-        return model, TECHNIQUES[name].spec(*args, **kwargs)
+        return model, TECHNIQUES[name].request(*args, **kwargs)
 
     model, made = eval(text, {"nw": SimpleNamespace(**{name: request}), "pictures": Path()})
     assert (job.technique, job.model) == (name, model)
-    for each in fields(job.spec):
-        asked, called = getattr(job.spec, each.name), getattr(made, each.name)
+    for each in fields(job.request):
+        asked, called = getattr(job.request, each.name), getattr(made, each.name)
         expected = Path(asked) if each.metadata.get("role") and asked else list(asked) if isinstance(asked, tuple) else asked
         assert (list(called) if isinstance(called, tuple) else called) == expected, each.name
 
@@ -102,9 +102,9 @@ def parse_command(line: str) -> None:
     elif name == "search" and rest:
         parse(search_command(rest[0]), rest[1:], "noisewalk search")
     elif "--resume" in rest:  # what is trained stands in the run
-        parse(command_line(OWN[name].spec), rest, f"noisewalk {name}")
+        parse(command_line(OWN[name].request), rest, f"noisewalk {name}")
     elif name not in ("help", "search"):
-        read(OWN[name].spec, rest, name)
+        read(OWN[name].request, rest, name)
 
 
 PAGES = [*sorted(DOCS.glob("**/*.md")), DOCS.parent / "README.md"]

@@ -94,7 +94,9 @@ def test_what_was_made_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     """A changed sentence makes no figure again; a changed command or picture makes only its own figure again."""
     made: list[str] = []
     make = making._make
-    monkeypatch.setattr(making, "_make", lambda job, *rest: made.append(f"{job.technique} {job.spec.seed}") or make(job, *rest))
+    monkeypatch.setattr(
+        making, "_make", lambda job, *rest: made.append(f"{job.technique} {job.request.seed}") or make(job, *rest)
+    )
     shutil.copyfile(Path(nw.__file__).parent / "pictures" / "digit-4.png", tmp_path / "x.png")
     text = fence("generate 7 --steps 1") + "\n\nBetween.\n\n" + fence("forward x.png --t 9", "generate 7 --steps 1 --seed 1")
     report(tmp_path, text)

@@ -57,7 +57,7 @@ ROW = """
 from mirror import Mirror, panels
 from noisewalk.techniques import TECHNIQUES, Technique
 
-TECHNIQUES["mirror"] = Technique(spec=Mirror, panels=panels)
+TECHNIQUES["mirror"] = Technique(request=Mirror, panels=panels)
 """
 
 
@@ -97,7 +97,7 @@ def test_it_is_a_function_and_can_be_searched() -> None:
     torch.testing.assert_close(result.tensor, plain.tensor)
     with pytest.raises(nw.UserError, match="share must be at most 1"):
         nw.mirror("digits", "8", share=2)  # type: ignore[attr-defined]
-    plan = make_plan("mirror", TECHNIQUES["mirror"].spec("8", steps=2), nw.load("digits"), range(4))
+    plan = make_plan("mirror", TECHNIQUES["mirror"].request("8", steps=2), nw.load("digits"), range(4))
     assert [task.seeds for task in plan.tasks("full")] == [(0, 1, 2, 3)]
 
 

@@ -221,7 +221,7 @@ def test_a_view_by_a_file_is_replayed_from_the_picture(
 def test_a_changed_permutation_is_named_where_no_picture_keeps_it(
     model: nw.Pretrained, permutation: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = nw.anagram(model, ["6", "9"], ["identity", "file:mine.npy"], steps=2).spec
+    spec = nw.anagram(model, ["6", "9"], ["identity", "file:mine.npy"], steps=2).request
     np.save("mine.npy", np.arange(28 * 28))
     monkeypatch.setattr("noisewalk.techniques.view_files._tables", {})
     with pytest.raises(UserError, match=r"mine\.npy has changed: its digest is"):

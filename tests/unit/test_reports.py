@@ -35,7 +35,7 @@ def test_every_command_of_a_report_can_be_made(path: Path, tmp_path: Path) -> No
             continue
         asked = ask(command)
         techniques.add(asked.job.technique)
-        assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model)), command.line
+        assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.request, asked.model)), command.line
     assert techniques >= {"generate", "forward", "denoise", "anagram", "hybrid"}
     fences = [block for block in document.blocks.values() if block.options.bundled]
     shown = [(name, one.job) for block in fences for name, one in zip(block.options.bundled, block.commands, strict=True)]

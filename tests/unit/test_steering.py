@@ -40,7 +40,7 @@ def test_without_preference_it_is_the_best_of_independent_walks() -> None:
     torch.testing.assert_close(steered.tensor[0], walks.tensor[best], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("technique", [technique for technique, row in TECHNIQUES.items() if issubclass(row.spec, Walk)])
+@pytest.mark.parametrize("technique", [technique for technique, row in TECHNIQUES.items() if issubclass(row.request, Walk)])
 def test_every_walk_can_be_steered_and_replayed(technique: str, tmp_path: Path) -> None:
     result = getattr(nw, technique)("digits", *ASKED[technique], steer=3, **FEW, **MORE.get(technique, {}))
     (saved,) = result.save(tmp_path / "steered.png")
@@ -101,7 +101,7 @@ def test_a_model_without_a_scorer_is_told_where_to_name_one() -> None:
 
 
 def test_a_scorer_of_other_pictures_is_refused_before_the_walk() -> None:
-    with pytest.raises(UserError, match=r"reads pictures of 1x28x28.*choose another steer_scorer"):
+    with pytest.raises(UserError, match=r"reads pictures of 1x28x28.*choose another scorer"):
         nw.generate("emoji", "a cat", steer=2, steer_scorer="digits", **FEW)
 
 
@@ -109,7 +109,7 @@ def test_a_scorer_of_other_pictures_is_refused_before_the_walk() -> None:
     ("line", "said"),
     [
         (["generate", "7", "--steer", "1"], "--steer must be 0 (no steering) or at least 2"),
-        (["generate", "a cat", *RULE, "--steer", "2", "--steer-scorer", "digits"], "or with --steer-scorer where it steers"),
+        (["generate", "a cat", *RULE, "--steer", "2", "--steer-scorer", "digits"], "choose another scorer"),
         (["search", "anagram", "6", "9", "--steer", "1"], "--steer must be 0 (no steering) or at least 2"),
     ],
 )

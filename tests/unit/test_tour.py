@@ -54,7 +54,7 @@ def test_every_command_of_part_a_can_be_made(name: str, tmp_path: Path) -> None:
     for block in document.blocks.values():
         for command in block.commands:
             asked = ask(command)
-            assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.spec, asked.model)), command.line
+            assert TECHNIQUES[asked.job.technique].panels(prepare(asked.job.request, asked.model)), command.line
             assert asked.model is load(document.settings["model"])
 
 
@@ -68,7 +68,7 @@ def test_a_picture_of_ones_own_is_inpainted_too(name: str, tmp_path: Path) -> No
     assert mine
     for command in mine:
         asked = CommandResolver(document, tmp_path / "out", "", {})(command)
-        assert TECHNIQUES["inpaint"].panels(prepare(asked.job.spec, asked.model))
+        assert TECHNIQUES["inpaint"].panels(prepare(asked.job.request, asked.model))
 
 
 def test_part_a_is_made_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

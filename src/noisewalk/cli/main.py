@@ -22,11 +22,11 @@ class Command:
     """A command that is not a technique.
 
     Args:
-        spec: its request, whose docstring is its help.
+        request: its request, whose docstring is its help.
         run: the function that runs it, as "module:function" of this package; it gets the arguments after the command.
     """
 
-    spec: type
+    request: type
     run: str
 
 
@@ -101,7 +101,7 @@ def _main(arguments: list[str]) -> int:
 
 def overview() -> str:
     """Return the overview: every command in one line."""
-    lines = [f"  {name:10} {(row.spec.__doc__ or '').splitlines()[0]}" for name, row in (TECHNIQUES | OWN).items()]
+    lines = [f"  {name:10} {(row.request.__doc__ or '').splitlines()[0]}" for name, row in (TECHNIQUES | OWN).items()]
     return "noisewalk COMMAND ...   (noisewalk help COMMAND for its options)\n\n" + "\n".join(lines)
 
 

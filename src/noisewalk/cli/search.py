@@ -16,7 +16,7 @@ from .terminal import file_to_write, folder_to_write, progress
 
 def search_command(technique: str) -> type[Any]:
     """Return the flags of a technique's request, of loading its model, and of the search."""
-    return command_line(TECHNIQUES[technique].spec, Loading, Search, without=("seed", "num"))
+    return command_line(TECHNIQUES[technique].request, Loading, Search, without=("seed", "num"))
 
 
 def run_search(rest: list[str]) -> int:
@@ -32,7 +32,7 @@ def run_search(rest: list[str]) -> int:
         raise unknown("technique", technique, TECHNIQUES)
     command = parse(search_command(technique), arguments, f"noisewalk search {technique}")
     asked = checked(part(command, Search))
-    spec = part(command, TECHNIQUES[technique].spec, without=[f.name for f in fields(Search)])
+    request = part(command, TECHNIQUES[technique].request, without=[f.name for f in fields(Search)])
     from .. import search as searching
     from ..models.zoo import load
     from ..search.engines import engine
@@ -40,11 +40,11 @@ def run_search(rest: list[str]) -> int:
     from ..search.task import equipment
 
     loading = part(command, Loading).changed()
-    model = load(chosen(asked.model, spec), **loading)
+    model = load(chosen(asked.model, request), **loading)
     loading.pop("dtype", None)  # the plan has the one that was chosen
     grid, seeds = searching.parse_grid(technique, asked.grid), searching.parse_seeds(asked.seeds)
-    plan = make_plan(technique, spec, model, seeds, grid=grid, loading=loading, **asdict(part(asked, Ranking)))
-    out = asked.out or Path("out") / f"search-{default_name(technique, spec)}"
+    plan = make_plan(technique, request, model, seeds, grid=grid, loading=loading, **asdict(part(asked, Ranking)))
+    out = asked.out or Path("out") / f"search-{default_name(technique, request)}"
     folder_to_write(out, "a search")
     worker = engine(asked.engine, asked.address, asked.workers)
     search = searching.Search(plan, out, model, equipment(plan)[1])

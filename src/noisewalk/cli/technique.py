@@ -31,7 +31,7 @@ def run_technique(technique: str, rest: list[str]) -> int:
     out = pictures_to_write(wanted.out or place(wanted, model.identity))
     try:
         with progress(technique) as watch:
-            result = run(technique, wanted.spec, model, watch, keep_states=wanted.trajectory)
+            result = run(technique, wanted.request, model, watch, keep_states=wanted.trajectory)
     except Interrupted as stop:
         if stop.result is not None:
             _tell(stop.result, stop.result.save(out), out)
@@ -56,11 +56,11 @@ def _compare(several: list[Variant], jobs: list[Job]) -> int:
     models = [load(each.model, **each.loading) for each in jobs]
     out = (
         jobs[0].out
-        or Path("out") / f"{jobs[0].technique}-compared-{digest(jobs[0].technique, jobs[0].spec, *jobs, *map(str, models))}"
+        or Path("out") / f"{jobs[0].technique}-compared-{digest(jobs[0].technique, jobs[0].request, *jobs, *map(str, models))}"
     )
     pictures_to_write(out)
     for each, model in zip(jobs, models, strict=True):
-        prepare(each.spec, model)  # errors are raised before the first request runs
+        prepare(each.request, model)  # errors are raised before the first request runs
     made: list[compared.ComparedResult] = []
     with progress(jobs[0].technique) as watch:
         for variant, wanted, model in zip(several, jobs, models, strict=True):
@@ -68,7 +68,7 @@ def _compare(several: list[Variant], jobs: list[Job]) -> int:
             def part(done: int, total: int) -> None:
                 watch(100 * len(made) + 100 * done // total, 100 * len(jobs))
 
-            result = run(wanted.technique, wanted.spec, model, part, keep_states=False)
+            result = run(wanted.technique, wanted.request, model, part, keep_states=False)
             made.append(compared.ComparedResult(variant.row, variant.column, result))
     for file in compared.Comparison(made).save(out):
         print(file)
@@ -80,7 +80,7 @@ def _tell(result: Result, files: list[Path], out: Path) -> None:
 
     for file in files:
         print(file)
-    for value in vars(result.spec).values():
+    for value in vars(result.request).values():
         if isinstance(value, Picture) and value.notes:
             say(f"{value.name}: {'; '.join(value.notes)}")
     if result.flagged and any(result.flagged):

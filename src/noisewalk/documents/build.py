@@ -162,7 +162,7 @@ class _Builder:
 
             figure, folder = making.figure_of(resolved.job, resolved.model, shows, self.figures, part)
             made.append(ComparedFigure(row, column, figure, folder.name))
-        whole = resolved.whole(command.words, one.words)
+        whole = [*command.words, *resolved.words[len(one.words) :]]  # with what was added to the last one
         figure, python = together(made), captions.python(jobs, dict(resolved.loading))
         return PageFigure(
             figure, self.figures, shows or USUAL, "", figure.caption, figure.note, captions.command_line(whole), python

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..commands import Job
+from ..fields import default_of
 from ..requests import RunSpec
-from ..techniques.spec import seeds
+from ..techniques.requests import seeds
 from .markdown import unused
 
 MOST = 1200
@@ -65,8 +66,8 @@ def python(jobs: Sequence[Job], loading: dict[str, Any]) -> str:
     """
     first, verb = jobs[0], jobs[0].technique
     held = {
-        f.name: {repr(value): _plain(value) for value in (getattr(job.spec, f.name) for job in jobs)}
-        for f in fields(first.spec)
+        f.name: {repr(value): _plain(value) for value in (getattr(job.request, f.name) for job in jobs)}
+        for f in fields(first.request)
     }
     lists = {name: list(values.values()) for name, values in held.items() if len(values) > 1}
     options = "".join(f", {name}={value!r}" for name, value in loading.items())
@@ -83,8 +84,8 @@ def python(jobs: Sequence[Job], loading: dict[str, Any]) -> str:
 
 def _arguments(job: Job, lists: Mapping[str, Any]) -> str:
     """The arguments of a call; those that have lists are variables."""
-    held = [(f, getattr(job.spec, f.name)) for f in fields(job.spec)]
-    given = [(f, value) for f, value in held if f.name in lists or value != _default(f) or f.default is MISSING]
+    held = [(f, getattr(job.request, f.name)) for f in fields(job.request)]
+    given = [(f, value) for f, value in held if f.name in lists or value != default_of(f) or f.default is MISSING]
     said = [(f, f.name if f.name in lists else repr(_plain(value))) for f, value in given]
     placed = [text for f, text in said if f.metadata.get("positional")]
     named = [f"{f.name}={text}" for f, text in said if not f.metadata.get("positional")]
@@ -103,16 +104,16 @@ def train_python(spec: RunSpec, minutes: float | None, folder: str) -> str:
 def caption(job: Job) -> str:
     """What the figure shows, from the request: its prompts and the settings that are not the usual ones."""
     placed, named = [], []
-    for f in fields(job.spec):
-        value = getattr(job.spec, f.name)
+    for f in fields(job.request):
+        value = getattr(job.request, f.name)
         if f.metadata.get("role"):
             if value is not None:
                 placed.append(Path(str(value)).name)
         elif f.metadata.get("positional") or f.name == "prompt":
             placed += [_quoted(each) for each in ((value,) if isinstance(value, str) else value)]
-        elif value != _default(f) and value not in (None, ()) and f.name not in ("seed", "num", "seeds"):
+        elif value != default_of(f) and value not in (None, ()) and f.name not in ("seed", "num", "seeds"):
             named.append(f"{f.name.replace('_', ' ')} {_short(value)}")
-    named.append(_seeds(seeds(job.spec)))
+    named.append(_seeds(seeds(job.request)))
     text = f"{job.technique} {', '.join(placed)}; {', '.join(named)}"
     return text if len(text) <= MOST else f"{text[:MOST]}…"
 
@@ -172,7 +173,3 @@ def _short(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
-
-
-def _default(f: Any) -> Any:
-    return f.default if f.default_factory is MISSING else f.default_factory()

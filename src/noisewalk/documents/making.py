@@ -22,8 +22,8 @@ from ..run.film import save as save_film
 from ..run.make import Done, Stepped, make, run
 from ..run.prepare import prepare
 from ..run.result import Result
-from ..techniques.requests import Anagram, Hybrid
-from ..techniques.spec import seeds, to_json
+from ..techniques.as_json import to_json
+from ..techniques.requests import Anagram, Hybrid, seeds
 from ..techniques.stages import Clock, Prepared
 from ..version import __version__
 from .captions import caption
@@ -75,7 +75,7 @@ def figure_of(job: Job, model: Pretrained, extras: frozenset[str], figures: Path
         figures: the folder of all figures.
         watch: a function that is called with the part that is done, from 0 to 1.
     """
-    prepared = prepare(job.spec, model)
+    prepared = prepare(job.request, model)
     folder = figures / key(job, prepared, extras)
     found = find(folder)
     if found is None:
@@ -109,7 +109,7 @@ def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: Fractio
     """Run a job, and return its result and some states of the first picture of every walk."""
     clocks = [Clock(stage.model) for stage in prepared.stages]
     frames: dict[str, Frames] = {}
-    with closing(make(job.technique, job.spec, model, keep_states=False)) as events:
+    with closing(make(job.technique, job.request, model, keep_states=False)) as events:
         for event in events:
             if isinstance(event, Stepped):
                 watch(event.done / event.total)
@@ -125,14 +125,14 @@ def _walked(job: Job, prepared: Prepared[Any], model: Pretrained, watch: Fractio
 
 def _notes(result: Result) -> str:
     """Return a sentence that says what was done to the input pictures."""
-    values = vars(result.spec).values()
+    values = vars(result.request).values()
     notes = [f"{value.name}: {'; '.join(value.notes)}" for value in values if isinstance(value, Picture) and value.notes]
     return ". ".join(notes) + ("." if notes else "")
 
 
 def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
     """Return the rows of the figure, each with its seed; the pictures of a single panel stand in one row."""
-    chosen, rows = seeds(result.spec), list[Row]()
+    chosen, rows = seeds(result.request), list[Row]()
     for number in sorted({walked.panel.row for walked in result.panels}):
         panels = [walked for walked in result.shown if walked.panel.row == number]
         given = [look for walked in panels if not walked.is_output for look in walked.captioned]
@@ -155,7 +155,7 @@ def _rows(result: Result, files: dict[str, bytes]) -> tuple[Row, ...]:
 
 def _before_upsampling(result: Result, frames: Sequence[Frames], files: dict[str, bytes]) -> list[Row]:
     """Return rows with the pictures of a cascade before its last upsampling stage."""
-    rows, chosen = [], seeds(result.spec)
+    rows, chosen = [], seeds(result.request)
     for kept in frames:
         if kept.low is not None:
             size = f"{kept.low.shape[-1]}x{kept.low.shape[-2]}"
@@ -199,17 +199,17 @@ def _walks(frames: Sequence[Frames], times: Sequence[int], files: dict[str, byte
 
 def _played(result: Result, figure: Figure, files: dict[str, bytes]) -> dict[str, Any]:
     """Return the interactive parts of the figure: anagrams, hybrids and comparisons."""
-    chosen = seeds(result.spec)[:MOST_PLAYED]
+    chosen = seeds(result.request)[:MOST_PLAYED]
     outputs = [walked for walked in result.shown if walked.is_output]
-    if isinstance(result.spec, Anagram):
-        turns = []
+    if isinstance(result.request, Anagram):
+        turns, asked = [], result.request
         for i, seed in enumerate(chosen):
-            made, data = turn(f"turn-{i}", f"seed {seed}", outputs[0].x[i], list(result.spec.views), list(result.spec.prompts))
+            made, data = turn(f"turn-{i}", f"seed {seed}", outputs[0].x[i], list(asked.views), list(asked.prompts))
             turns.append(made)
             files |= data
         return {"turns": tuple(turns)}
-    if isinstance(result.spec, Hybrid):
-        prompts = f"{result.spec.near} / {result.spec.far}"
+    if isinstance(result.request, Hybrid):
+        prompts = f"{result.request.near} / {result.request.far}"
         return {"distances": tuple(_cell(prompts, outputs[0].x[i], f"seed {seed}", files) for i, seed in enumerate(chosen))}
     if result.technique in ("edit", "inpaint", "inverse"):
         before = result.panels[0].panel.captioned(result.panels[0].x)[0][1][0]
@@ -228,7 +228,7 @@ def _illusion_film(picture: Path, folder: Path) -> tuple[Cell, Cell]:
 
 def _over_t(job: Job, model: Pretrained, files: dict[str, bytes]) -> Strip:
     """Return a slider over t: the same request at more noise levels."""
-    result = run(job.technique, replace(cast(Any, job.spec), t=OVER_T, num=1, seeds=()), model, keep_states=False)
+    result = run(job.technique, replace(cast(Any, job.request), t=OVER_T, num=1, seeds=()), model, keep_states=False)
     if job.technique == "forward":
         columns = [[walked.x] for walked in result.panels if walked.is_output]
         names = ["x_t"]

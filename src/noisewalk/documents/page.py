@@ -75,7 +75,7 @@ class PageFigure:
 
 def block(figures: Sequence[PageFigure], columns: int) -> str:
     """Return the HTML of a fence."""
-    return _filled("block.html", figures=figures, columns=columns or 1)
+    return filled(TEMPLATES, "block.html", figures=figures, columns=columns or 1)
 
 
 def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], above: str = "") -> str:
@@ -90,7 +90,8 @@ def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], 
     """
     own, end, rest = body.partition("</h1>") if body.startswith("<h1") else ("", "", body)
     script = _text("turning.js") + _text("page.js")
-    return _filled(
+    return filled(
+        TEMPLATES,
         "page.html",
         title=title,
         lead=lead,
@@ -107,7 +108,7 @@ def page(title: str, lead: str, body: str, headings: Sequence[tuple[str, str]], 
 
 def contents(title: str, pages: Sequence[Any]) -> str:
     """Return the page of contents of several documents, each with `title`, `lead`, `address` and `headings`."""
-    return _filled("contents.html", title=title, pages=pages, style=_text("style.css"), footer=footer())
+    return filled(TEMPLATES, "contents.html", title=title, pages=pages, style=_text("style.css"), footer=footer())
 
 
 def footer() -> str:
@@ -142,7 +143,3 @@ def _json(value: Any) -> str:
 
 def _text(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _filled(name: str, **values: Any) -> str:
-    return filled(TEMPLATES, name, **values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,8 @@ class ResolvedCommand:
 
     def seeded(self, seed: int) -> ResolvedCommand:
         """Return the command for one picture with a seed."""
-        job = replace(self.job, spec=replace(self.job.spec, seed=seed, num=1, seeds=()))
+        job = replace(self.job, request=replace(self.job.request, seed=seed, num=1, seeds=()))
         return replace(self, job=job, words=(*self.words, "--seed", str(seed)))
-
-    def whole(self, words: Sequence[str], own: Sequence[str]) -> list[str]:
-        """Return the words of the command line with lists that this command is a part of, with what was added to this one."""
-        return [*words, *self.words[len(own) :]]
 
     @property
     def line(self) -> str:
@@ -76,11 +72,11 @@ class CommandResolver:
         assert isinstance(command.job, Job)
         job = command.job
         changed: dict[str, Any] = {}
-        for f in fields(job.spec):
-            value = getattr(job.spec, f.name)
+        for f in fields(job.request):
+            value = getattr(job.request, f.name)
             if f.metadata.get("role") and value is not None:
                 changed[f.name] = str(self._copy(str(value)))
-        named = {str(getattr(job.spec, name)): new for name, new in changed.items()}
+        named = {str(getattr(job.request, name)): new for name, new in changed.items()}
         words = [named.get(word, word) for word in command.words]
         model = job.model if command.own_model else self.model or self.document.settings.get("model") or job.model
         loading = {**CascadeLoading(**job.loading).changed(), **self.loading}
@@ -88,7 +84,7 @@ class CommandResolver:
         if model != job.model:
             words += ["--model", model]
         words += self._flags(loaded, job)
-        job = replace(job, spec=replace(job.spec, **changed), model=model, loading=loading)
+        job = replace(job, request=replace(job.request, **changed), model=model, loading=loading)
         return ResolvedCommand(job, loaded, tuple(words), loading)
 
     def _flags(self, model: Pretrained, job: Job) -> list[str]:
@@ -98,7 +94,7 @@ class CommandResolver:
             if name != "upscaler":
                 given = value if isinstance(value, tuple) else (value,)
                 words += [f"--{name.replace('_', '-')}", *([] if value is True else map(str, given))]
-            elif getattr(job.spec, "upsample", None):
+            elif getattr(job.request, "upsample", None):
                 words += ["--upscaler", *model.upscalers]
         return words
 

@@ -35,14 +35,14 @@ def tried(resolved: ResolvedCommand, seeds: Sequence[int], figures: Path, watch:
     Raises:
         UserError: the command makes several pictures per seed, or none that can be scored.
     """
-    model, spec = resolved.model, replace(resolved.job.spec, seed=seeds[0], num=len(seeds), seeds=tuple(seeds))
-    job = replace(resolved.job, spec=spec)
-    folder = figures / f"search-{key(job, prepare(spec, model), frozenset())}"
+    model, request = resolved.model, replace(resolved.job.request, seed=seeds[0], num=len(seeds), seeds=tuple(seeds))
+    job = replace(resolved.job, request=request)
+    folder = figures / f"search-{key(job, prepare(request, model), frozenset())}"
     found = find(folder)
     if found is not None:
         return found, folder
     scorer = get_scorer("auto", model)
-    result = run(job.technique, spec, model, lambda done, total: watch(done / total), keep_states=False)
+    result = run(job.technique, request, model, lambda done, total: watch(done / total), keep_states=False)
     outputs = [walked for walked in result.panels if walked.is_output]
     views = outputs[0].panel.prompt_views
     if len(outputs) != 1 or not views:
@@ -87,5 +87,5 @@ def best(found: Sequence[tuple[ResolvedCommand, Figure]], count: int) -> list[tu
     ranked = sorted(found, key=lambda each: -each[1].tried[0].alignment)
     chosen: dict[tuple[str, ...], tuple[ResolvedCommand, Figure]] = {}
     for resolved, figure in ranked:
-        chosen.setdefault(prompts_of(resolved.job.spec), (resolved.seeded(figure.tried[0].seed), figure))
+        chosen.setdefault(prompts_of(resolved.job.request), (resolved.seeded(figure.tried[0].seed), figure))
     return list(chosen.values())[:count]

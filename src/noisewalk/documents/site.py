@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -101,7 +102,7 @@ def pdf(html: Path) -> Path:
     made = html.with_suffix(".pdf")
     with tempfile.TemporaryDirectory(dir=html.parent) as profile:
         line = [browser, "--headless", "--disable-gpu", f"--user-data-dir={profile}", "--no-pdf-header-footer"]
-        line += ["--no-sandbox"] if _is_root() else []
+        line += ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # for root, Chromium has no sandbox
         printed = Path(profile) / "page.pdf"
         try:
             done = subprocess.run(
@@ -114,10 +115,3 @@ def pdf(html: Path) -> Path:
             raise UserError(f"{browser} could not print {html}: {output[0]}")
         write_atomic(made, printed.read_bytes())
     return made
-
-
-def _is_root() -> bool:
-    """Return whether this is the root user, for whom Chromium has no sandbox."""
-    import os
-
-    return getattr(os, "geteuid", lambda: 1)() == 0

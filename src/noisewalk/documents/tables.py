@@ -6,7 +6,7 @@ from ..judge.illusions import score_illusions
 from ..judge.scorer import get_scorer
 from ..run.result import Result
 from ..techniques.denoise import psnr
-from ..techniques.spec import seeds
+from ..techniques.requests import seeds
 from .store import Table
 
 
@@ -34,7 +34,7 @@ def score_tables(result: Result) -> list[Table]:
         heads = [f"{view.label} {view.prompt or 'no prompt'}".strip() for view in views]
         both = ("worst (A)", "own and no other (C)") if len(views) > 1 else ()
         rows = []
-        for i, seed in enumerate(seeds(result.spec)):
+        for i, seed in enumerate(seeds(result.request)):
             more = (f"{found.alignment[i]:.2f}", f"{found.concealment[i]:.2f}") if both else ()
             rows.append((str(seed), *(f"{value:.2f}" for value in own[i]), *more))
         tables.append(Table(("seed", *heads, *both), tuple(rows)))

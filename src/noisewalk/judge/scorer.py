@@ -47,9 +47,6 @@ class Scorer(Protocol):
         ...
 
 
-CHOOSE = "choose one with --scorer, or with --steer-scorer where it steers"
-
-
 class DigitScorer:
     """The bundled digit reader as a scorer: the log-probability of the digit that a prompt names.
 
@@ -69,7 +66,7 @@ class DigitScorer:
         """
         if pictures.shape[1:] != (1, 28, 28):
             shape = "x".join(map(str, pictures.shape[1:]))
-            raise UserError(f"the digit reader reads pictures of 1x28x28, but these are {shape}; {CHOOSE}")
+            raise UserError(f"the digit reader reads pictures of 1x28x28, but these are {shape}; choose another scorer")
         encoder = DigitPrompts()
         labels = [encoder.label(prompt) for prompt in prompts]
         logs = digit_probabilities(pictures.cpu().clamp(-1, 1)).clamp(min=1e-12).log()
@@ -84,13 +81,14 @@ if BUNDLED.with_suffix(".json").is_file():
     SCORERS["emoji"] = load_scorer
 
 
-def get_scorer(name: str, model: Pretrained, offline: bool = False) -> Scorer:
+def get_scorer(name: str, model: Pretrained, offline: bool = False, option: str = "--scorer") -> Scorer:
     """Return a scorer by its name.
 
     Args:
         name: a name in `SCORERS`, clip:FOLDER or clip:HUB/ID for a CLIP, or "auto" for the scorer that belongs to the model.
         model: the model whose pictures are scored.
         offline: do not ask the network for a CLIP.
+        option: the flag that names it, for messages.
 
     Raises:
         UserError: there is no such scorer, or none belongs to the model.
@@ -100,7 +98,9 @@ def get_scorer(name: str, model: Pretrained, offline: bool = False) -> Scorer:
         by_prompts = [name for kind, name in ((DigitPrompts, "digits"), (TextPrompts, "emoji")) if isinstance(encode, kind)]
         own = model.card.get("scorer") or next(iter(by_prompts), None)
         if own is None:
-            raise UserError(f"the model '{model.name}' has no scorer of its own; {CHOOSE}: {', '.join(sorted(SCORERS))}")
+            raise UserError(
+                f"the model '{model.name}' has no scorer of its own; choose one with {option}: {', '.join(sorted(SCORERS))}"
+            )
         name = own
     if name.startswith("clip:"):
         from .clip import ClipScorer

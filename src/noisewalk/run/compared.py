@@ -76,7 +76,7 @@ class Comparison:
         for variant in self.variants:
             name = slug(f"{variant.row} {variant.column}")
             count = len(variant.result.images)
-            chosen = seeds(variant.result.spec)
+            chosen = seeds(variant.result.request)
             for index in range(count):
                 panel = f"-{index // len(chosen)}" if count > len(chosen) else ""
                 file = path / f"{name}{panel}-seed{chosen[index % len(chosen)]}.png"
@@ -90,7 +90,7 @@ class Comparison:
 def by_seed(result: Result) -> list[tuple[int, CaptionedViews]]:
     """Return the captioned views of a result by seed; the inputs, which are shown for comparison, stand with the first seed."""
     made = []
-    for i, seed in enumerate(seeds(result.spec)):
+    for i, seed in enumerate(seeds(result.request)):
         looks = [
             (label, x[i : i + 1])
             for walked in result.shown

@@ -59,9 +59,9 @@ def _evaluated(name: str, num: int, walk: dict[str, Any], watch: Progress | None
     digits, held_out = (mnist_sample("train"), mnist_sample("test")) if sampled else (mnist("train"), mnist("test"))
     train, test = from_uint8(digits.pictures), from_uint8(held_out.pictures)
     asked = as_often(digits.labels, num)
-    drawn, spec = draw_digits(model, asked, walk, watch)
+    drawn, request = draw_digits(model, asked, walk, watch)
     found = evaluate_digits(drawn, asked if conditional(model) else None, train, test)
-    text = table(model, spec, found) + "\n" + measured_on(sampled, len(train), len(test))
+    text = table(model, request, found) + "\n" + measured_on(sampled, len(train), len(test))
     if out:
         write_atomic(out / "evaluation.txt", (text + "\n").encode())
         write_atomic(out / "evaluation-nearest.png", encode_png(nearest_pairs(drawn, train, found)))
@@ -128,8 +128,8 @@ def draw_digits(
             result = run("generate", Generate(prompt, num=num, seed=done, **walk), model, part, keep_states=False)
             drawn.append(result.tensor)
             done += num
-    assert isinstance(result.spec, Generate)
-    return torch.cat(drawn), result.spec
+    assert isinstance(result.request, Generate)
+    return torch.cat(drawn), result.request
 
 
 def conditional(model: Pretrained) -> bool:
@@ -144,16 +144,17 @@ def nearest_pairs(drawn: Tensor, train: Tensor, found: Evaluation, count: int = 
     return sheet([pairs], 84, 8)
 
 
-def network_calls(spec: Walk) -> int:
+def network_calls(request: Walk) -> int:
     """Return the number of network calls of a walk; guidance is batched into them."""
-    steps = spec.steps or 0
-    return 2 * steps - 1 if spec.step_rule == "heun" else steps
+    steps = request.steps or 0
+    return 2 * steps - 1 if request.step_rule == "heun" else steps
 
 
-def table(model: Pretrained, spec: Walk, found: Evaluation) -> str:
+def table(model: Pretrained, request: Walk, found: Evaluation) -> str:
     """Return an evaluation as lines of text, with the measures of real digits for comparison and the machine."""
-    how = f"{spec.step_rule}, {spec.steps} steps ({network_calls(spec)} network calls), guidance {spec.guidance_scale:g}"
-    how += f" from {spec.guidance_interval[0]} to {spec.guidance_interval[1]}" if spec.guidance_interval else ""
+    how = f"{request.step_rule}, {request.steps} steps ({network_calls(request)} network calls)"
+    how += f", guidance {request.guidance_scale:g}"
+    how += f" from {request.guidance_interval[0]} to {request.guidance_interval[1]}" if request.guidance_interval else ""
     machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
     rows = {
         "read as asked": "-" if found.agreement is None else f"{found.agreement:.4f}",

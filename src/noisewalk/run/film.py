@@ -57,19 +57,19 @@ def film(path: str | Path, seconds: float = 1.5, fps: int = 20, size: int = 280)
         UserError: it is not such a picture.
     """
     record = read_record(path)
-    spec = record.request
-    if not isinstance(spec, Anagram | Hybrid) or record.picture.kind != "picture":
+    request = record.request
+    if not isinstance(request, Anagram | Hybrid) or record.picture.kind != "picture":
         raise UserError(f"{path} is not one anagram or hybrid; give the PNG of a single anagram or hybrid, not of a figure")
-    if isinstance(spec, Anagram) and len(spec.views) != len(spec.prompts):
+    if isinstance(request, Anagram) and len(request.views) != len(request.prompts):
         raise UserError(
-            f"the noisewalk metadata of {path} is damaged: it has {len(spec.views)} views for {len(spec.prompts)} prompts"
+            f"the noisewalk metadata of {path} is damaged: it has {len(request.views)} views for {len(request.prompts)} prompts"
         )
     x = original(open_image(path))
     scale = max(1, -(-size // x.shape[-1]))
     count = max(2, round(seconds * fps))
     steps = [ease(i / count) for i in range(1, count)]
-    made = _turning(spec, x, steps, scale) if isinstance(spec, Anagram) else _leaving(spec, x, steps, scale)
-    turns = sum(name != "identity" for name in spec.views) or 1 if isinstance(spec, Anagram) else 1
+    made = _turning(request, x, steps, scale) if isinstance(request, Anagram) else _leaving(request, x, steps, scale)
+    turns = sum(name != "identity" for name in request.views) or 1 if isinstance(request, Anagram) else 1
     return Film(2 * count * turns, (Frame(image, REST if rests else 1 / fps) for image, rests in made), fps)
 
 
@@ -120,12 +120,12 @@ def _watched(film: Film, watch: Progress | None) -> Iterator[Frame]:
         yield each
 
 
-def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
+def _turning(request: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
     """Yield (image, whether the film rests there) while an anagram moves to each view and back."""
     shape = (x.shape[1], x.shape[2], x.shape[3])
-    views = find_views(spec.views, shape, of_noise=False)
-    upright = next((p for v, p in zip(views, spec.prompts, strict=True) if v.name == "identity"), "")
-    for view, prompt in zip(views, spec.prompts, strict=True):
+    views = find_views(request.views, shape, of_noise=False)
+    upright = next((p for v, p in zip(views, request.prompts, strict=True) if v.name == "identity"), "")
+    for view, prompt in zip(views, request.prompts, strict=True):
         if view.name == "identity" and len(views) > 1:
             continue
         seen = view.forward(x)[0]
@@ -135,7 +135,7 @@ def _turning(spec: Anagram, x: Tensor, steps: Sequence[float], scale: int) -> It
             yield _captioned(Image.fromarray(frame(x[0], seen, motion, s, scale)), caption), s in (0.0, 1.0)
 
 
-def _leaving(spec: Hybrid, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
+def _leaving(request: Hybrid, x: Tensor, steps: Sequence[float], scale: int) -> Iterator[tuple[Image.Image, bool]]:
     """Yield (image, whether the film rests there) while a hybrid shrinks to a tenth of its size and grows again."""
     near = to_image(x[0]).convert("RGB")
     size = (near.width * scale, near.height * scale)
@@ -145,7 +145,7 @@ def _leaving(spec: Hybrid, x: Tensor, steps: Sequence[float], scale: int) -> Ite
         small = near.resize((max(1, round(size[0] * factor)), max(1, round(size[1] * factor))), Image.Resampling.LANCZOS)
         canvas = Image.new("RGB", size, PAPER)
         canvas.paste(small, ((size[0] - small.width) // 2, (size[1] - small.height) // 2))
-        yield _captioned(canvas, f"far: {spec.far}" if s > 0.5 else f"near: {spec.near}"), s in (0.0, 1.0)
+        yield _captioned(canvas, f"far: {request.far}" if s > 0.5 else f"near: {request.near}"), s in (0.0, 1.0)
 
 
 def _captioned(image: Image.Image, text: str) -> Image.Image:

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..models.pretrained import Pretrained
 from ..techniques import TECHNIQUES
 from ..techniques.panels import Panel
-from ..techniques.spec import Request
+from ..techniques.requests import Request
 from ..techniques.stages import Prepared
 from ..walk.sampling import State
 from .memory import check_memory

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
+from ..checking import checked
 from ..errors import UserError
 from ..images import Opened, Picture, Shape, draw_mask, open_picture, prepare_at_sizes, prepare_mask, prepare_picture
 from ..models.pretrained import Defaults, Pretrained, Upscaler
 from ..techniques import TECHNIQUES
-from ..techniques.spec import Request, checked, scaled, seeds, with_seeds
+from ..techniques.requests import Request, scaled, seeds, with_seeds
 from ..techniques.stages import Prepared, Stage
 from ..techniques.view_files import with_digests
 from ..walk.tables import STEP_RULES
@@ -55,7 +56,7 @@ def _pinned(request: R) -> R:
 
 def _defaults(request: Request, model: Pretrained) -> Defaults:
     """Return the model's defaults of the technique that a request is of."""
-    return model.defaults_of(next((name for name, row in TECHNIQUES.items() if row.spec is type(request)), ""))
+    return model.defaults_of(next((name for name, row in TECHNIQUES.items() if row.request is type(request)), ""))
 
 
 def _settings(request: Request, defaults: Defaults) -> Defaults:

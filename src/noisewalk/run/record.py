@@ -20,8 +20,8 @@ from ..images import encode_png, open_bytes, png, read_file
 from ..models.adapters import MOST_SCALE
 from ..models.precision import DTYPES
 from ..techniques import TECHNIQUES
+from ..techniques.as_json import KEPT, from_json, to_json
 from ..techniques.requests import Request
-from ..techniques.spec import KEPT, from_json, to_json
 from ..techniques.view_files import files_of, keep_permutation, permutation_of, without_folders
 from ..version import __version__
 
@@ -109,7 +109,7 @@ class Record:
     Args:
         verb: the name of the technique (files have always called it so).
         model: its model.
-        spec: the request, as JSON.
+        spec: the request as JSON (files have always called it so).
         picture: which picture of the result it is.
         noisewalk: the version of noisewalk.
         torch: the version of PyTorch.
@@ -137,20 +137,20 @@ class Record:
         """
         if self.verb not in TECHNIQUES:
             raise unknown("technique", shorten(self.verb), TECHNIQUES)
-        spec = from_json(TECHNIQUES[self.verb].spec, self.spec, self.inputs)
-        for name in chain.from_iterable(map(files_of, getattr(spec, "views", ()))):
+        request = from_json(TECHNIQUES[self.verb].request, self.spec, self.inputs)
+        for name in chain.from_iterable(map(files_of, getattr(request, "views", ()))):
             _, _, digest = name.rpartition("@")
             for data in (data for key, data in self.inputs.items() if key.startswith(KEPT + digest) and len(digest) == 16):
                 keep_permutation(data)
-        return spec
+        return request
 
 
-def write(image: Image.Image, spec: Request, record: Record) -> bytes:
+def write(image: Image.Image, request: Request, record: Record) -> bytes:
     """Return a picture as a PNG file with its record, its input pictures and its small permutations.
 
     Args:
         image: the picture.
-        spec: the request.
+        request: the request.
         record: the record; its request and inputs are filled in here.
     """
     inputs: dict[str, bytes] = {}
@@ -160,7 +160,7 @@ def write(image: Image.Image, spec: Request, record: Record) -> bytes:
         inputs[key] = data
         return key
 
-    encoded = to_json(spec, keep)
+    encoded = to_json(request, keep)
     for number, name in enumerate(encoded.get("views", ())):
         files = files_of(name)
         for i, file in enumerate(files):

@@ -14,8 +14,7 @@ from ..errors import UserError, shorten
 from ..images import open_image
 from ..models.zoo import Pretrained, load
 from ..techniques import TECHNIQUES
-from ..techniques.requests import Request
-from ..techniques.spec import seeds
+from ..techniques.requests import Request, seeds
 from ..techniques.view_files import files_of, has_changed, split_name
 from .locate import locate_adapters, locate_model, locate_upscalers
 from .make import Progress, run
@@ -62,11 +61,11 @@ def replay(path: str | Path, watch: Progress | None = None, model: str | Path | 
     """
     record = read_record(path)
     before = np.asarray(open_image(path).convert("RGB"), int)
-    spec = record.request
+    request = record.request
     used = _model(record, Path(path), model)
-    warnings = [*_changes(record, used, spec)]
-    _check_index(record, spec, used, path)
-    result = run(record.verb, spec, used, watch, keep_states=False)
+    warnings = [*_changes(record, used, request)]
+    _check_index(record, request, used, path)
+    result = run(record.verb, request, used, watch, keep_states=False)
     warnings += _changed_upscalers(record, result)
     made = result.render(record.picture)
     after = np.asarray(made.convert("RGB"), int)
@@ -86,11 +85,11 @@ def _model(record: Record, path: Path, model: str | Path | Pretrained | None) ->
     return load(name, upscaler=upscalers, lora=adapters, dtype=record.model.dtype, watermark=marked)
 
 
-def _changes(record: Record, model: Pretrained, spec: Request) -> Iterator[str]:
+def _changes(record: Record, model: Pretrained, request: Request) -> Iterator[str]:
     """Yield what has changed since the picture was made."""
     if model.fingerprint != record.model.weights:
         yield f"the model's weights are {model.fingerprint}, but they were {shorten(record.model.weights)}"
-    for name in chain.from_iterable(map(files_of, getattr(spec, "views", ()))):
+    for name in chain.from_iterable(map(files_of, getattr(request, "views", ()))):
         if has_changed(name):
             yield f"the permutation file {split_name(name)[0]} has changed; the permutation in the picture is used"
 
@@ -102,10 +101,10 @@ def _changed_upscalers(record: Record, result: Result) -> Iterator[str]:
             yield f"the weights of upscaler {number} are {now}, but they were {shorten(was)}"
 
 
-def _check_index(record: Record, spec: Request, model: Pretrained, path: str | Path) -> None:
+def _check_index(record: Record, request: Request, model: Pretrained, path: str | Path) -> None:
     """Check that the result will have the recorded picture, before anything is computed."""
-    panels = TECHNIQUES[record.verb].panels(prepare(spec, model))
-    count = len(seeds(spec)) * sum(panel.is_output for panel in panels)
+    panels = TECHNIQUES[record.verb].panels(prepare(request, model))
+    count = len(seeds(request)) * sum(panel.is_output for panel in panels)
     index = record.picture.index
     if record.picture.kind == "picture" and (index is None or index >= count):
         raise UserError(f"the noisewalk metadata of {path} is damaged: it says picture {index} of a result of {count} pictures")

@@ -18,8 +18,7 @@ from ..models.precision import dtype_name
 from ..models.zoo import Pretrained
 from ..report import figures
 from ..techniques.panels import CaptionedViews, Panel
-from ..techniques.requests import Request
-from ..techniques.spec import seeds
+from ..techniques.requests import Request, seeds
 from ..techniques.stages import Clock
 from ..walk.sampling import State
 from .locate import recorded_name, recorded_place
@@ -65,14 +64,14 @@ class Result:
 
     Args:
         technique: the name of the technique.
-        spec: the request, with every default filled in.
+        request: the request, with every default filled in.
         model: the model.
         panels: everything that was made and shown, in order.
         upscaler_weights: the fingerprints of the upsampling stages of the walk.
     """
 
     technique: str
-    spec: Request
+    request: Request
     model: Pretrained
     panels: tuple[FinishedPanel, ...]
     upscaler_weights: tuple[str, ...] = ()
@@ -119,7 +118,7 @@ class Result:
         bands = [[e for p in self.shown if p.panel.row == row for e in p.captioned] for row in rows]
         if len(self.panels) == len(bands[0]) == 1:  # one view of many pictures: they stand side by side
             label, x = bands[0][0]
-            names = [f"{label}, seed {seed}" for seed in seeds(self.spec)] if len(x) > 1 else [label]
+            names = [f"{label}, seed {seed}" for seed in seeds(self.request)] if len(x) > 1 else [label]
             bands = [list(zip(names, torch.split(x, 1), strict=True))]
         return figures.sheet(bands)
 
@@ -133,7 +132,7 @@ class Result:
         sizes = dict.fromkeys(f"{panel.x.shape[-1]}x{panel.x.shape[-2]}" for panel in outputs)
         count = sum(len(panel.x) for panel in outputs)
         pictures = f"{count} picture{'s' * (count != 1)} of {' and '.join(sizes) or 'no size'}"
-        made_by = f"model '{shorten(self.model.name)}', first seed {self.spec.seed}"
+        made_by = f"model '{shorten(self.model.name)}', first seed {self.request.seed}"
         return f"<noisewalk result of {self.technique}: {pictures}, {made_by}>"
 
     def _repr_png_(self) -> bytes:
@@ -184,7 +183,7 @@ class Result:
             threads=torch.get_num_threads(),
             safety=self._safety(),
         )
-        return write(self.render(picture), self.spec, record)
+        return write(self.render(picture), self.request, record)
 
     def _safety(self) -> Safety | None:
         if self.model.parts is None:
@@ -206,7 +205,9 @@ class Result:
             if len(outputs) > 1
             else [""] * len(outputs)
         )
-        rows = [(name, seed) for name, panel in zip(slugs, outputs, strict=True) for seed in seeds(self.spec)[: len(panel.x)]]
+        rows = [
+            (name, seed) for name, panel in zip(slugs, outputs, strict=True) for seed in seeds(self.request)[: len(panel.x)]
+        ]
         names = distinct(["figure", *(f"{name}seed{seed}" for name, seed in rows)])
         pictures = [FIGURE, *(PictureRecord("picture", index) for index in range(len(rows)))]
         return {folder / f"{name}.png": self.png(what) for name, what in zip(names, pictures, strict=True)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import typing
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -12,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ..checking import FieldType, field_type
 from ..errors import UserError, shorten, unknown
 from ..techniques import TECHNIQUES
 
@@ -35,8 +35,7 @@ def parse_grid(technique: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[A
     Raises:
         UserError: the technique has no such field, or a value does not fit it.
     """
-    kind = TECHNIQUES[technique].spec
-    hints = typing.get_type_hints(kind)
+    kind = TECHNIQUES[technique].request
     known = [f.name for f in fields(kind) if f.name not in ("seed", "num", "seeds") and not f.metadata.get("role")]
     axes = []
     for text in texts:
@@ -46,10 +45,10 @@ def parse_grid(technique: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[A
             raise unknown(f"field of {technique}", name, known)
         if not values:
             raise UserError(f"--grid must be written as field=value,value, but '{text}' was given")
-        found = _values(name, _kind(hints[name])[0], values)
+        found = _values(name, field_type(kind, name).item, values)
         if not found:
             raise UserError(f"--grid {name} has an empty list; give values to try")
-        axes.append((name, tuple(_value(name, hints[name], value) for value in found)))
+        axes.append((name, tuple(_value(name, field_type(kind, name), value) for value in found)))
     if len({name for name, _ in axes}) < len(axes):
         raise UserError(f"each field may be in --grid once, but {', '.join(name for name, _ in axes)} were given")
     return tuple(axes)
@@ -74,19 +73,11 @@ def _values(name: str, kind: type, text: str) -> list[Any]:
     return values
 
 
-def _kind(hint: Any) -> tuple[type, bool]:
-    """Return the type of a field's items, and whether the field is a sequence of them."""
-    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-    inner = hint if typing.get_origin(hint) is Sequence or not kinds else kinds[0]
-    return (typing.get_args(inner)[0], True) if typing.get_origin(inner) is Sequence else (inner, False)
-
-
-def _value(name: str, hint: Any, given: Any) -> Any:
+def _value(name: str, of: FieldType, given: Any) -> Any:
     """Return a value of an axis, from a text or from an item of a JSON list."""
-    kind, several = _kind(hint)
-    if not several:
-        return _item(name, kind, given)
-    return tuple(_item(name, kind, part) for part in (given.split(":") if isinstance(given, str) else _listed(given)))
+    if not of.several:
+        return _item(name, of.item, given)
+    return tuple(_item(name, of.item, part) for part in (given.split(":") if isinstance(given, str) else _listed(given)))
 
 
 def _listed(given: Any) -> list[Any]:

@@ -16,8 +16,8 @@ from ..models.zoo import Pretrained
 from ..requests import Ranking
 from ..run.prepare import prepare
 from ..techniques import TECHNIQUES
+from ..techniques.as_json import from_json, to_json
 from ..techniques.requests import Request
-from ..techniques.spec import from_json, to_json
 
 MOST, MOST_BATCH, MOST_POINTS, MOST_SEED = 1_000_000, 4096, 10_000, 2**62
 """The most pictures of a search, the most pictures per batch, the most points of its grid, and the largest seed."""
@@ -51,7 +51,7 @@ class Plan(Ranking):
 
     Args:
         technique: the name of the technique.
-        spec: the prepared request; its seed and num do not matter.
+        request: the prepared request; its seed and num do not matter.
         model: the name and the fingerprint of the model, and the dtype in which it computes.
         seeds: the seeds to try, each at every point of the grid.
         grid: fields of the request and the values to try, in all combinations.
@@ -59,7 +59,7 @@ class Plan(Ranking):
     """
 
     technique: str
-    spec: Request
+    request: Request
     model: tuple[str, str, str]
     seeds: tuple[int, ...]
     grid: tuple[tuple[str, tuple[Any, ...]], ...] = ()
@@ -83,10 +83,10 @@ class Plan(Ranking):
             )
         checked(Ranking(**{f.name: getattr(self, f.name) for f in fields(Ranking)}))
 
-    def spec_of(self, point: int, seeds: Sequence[int]) -> Request:
+    def request_of(self, point: int, seeds: Sequence[int]) -> Request:
         """Return the request for some seeds at a point of the grid."""
         listed = tuple(seeds) if len(seeds) > 1 else ()
-        return replace(self.spec, **self.points[point], seed=seeds[0], num=len(seeds), seeds=listed)
+        return replace(self.request, **self.points[point], seed=seeds[0], num=len(seeds), seeds=listed)
 
     def tasks(self, stage: str, chosen: Sequence[tuple[int, int]] | None = None) -> Iterator[Task]:
         """Yield the tasks of a stage, in order.
@@ -108,11 +108,11 @@ class Plan(Ranking):
 
     def to_json(self) -> dict[str, Any]:
         """Return the label of the search's folder as JSON, with the pictures of the request in it."""
-        spec = {key: value for key, value in to_json(self.spec).items() if key not in ("seed", "num", "seeds")}
+        request = {key: value for key, value in to_json(self.request).items() if key not in ("seed", "num", "seeds")}
         return {
             "verb": self.technique,
             "model": list(self.model),
-            "spec": spec,
+            "spec": request,
             "grid": [[name, [list(v) if isinstance(v, tuple) else v for v in values]] for name, values in self.grid],
             "scorer": self.scorer,
             "rank": self.rank,
@@ -138,20 +138,20 @@ class Plan(Ranking):
             top: the number of pictures that are kept.
             here: the options of `load` that are not part of the label.
         """
-        spec = from_json(TECHNIQUES[data["verb"]].spec, data["spec"])
+        request = from_json(TECHNIQUES[data["verb"]].request, data["spec"])
         grid = tuple((name, tuple(tuple(v) if isinstance(v, list) else v for v in values)) for name, values in data["grid"])
         name, weights, dtype = data["model"]
         rest = {key: data[key] for key in ("scorer", "rank", "early", "batch")}
         rest["loading"] = {**data["loading"], **(here or {})}
-        return Plan(data["verb"], spec, (name, weights, dtype), tuple(seeds), grid, top=top, **rest)
+        return Plan(data["verb"], request, (name, weights, dtype), tuple(seeds), grid, top=top, **rest)
 
 
-def make_plan(technique: str, spec: Request, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
+def make_plan(technique: str, request: Request, model: Pretrained, seeds: Sequence[int], **rest: Any) -> Plan:
     """Return the plan of a user's request, after a check of every point of the grid against the model.
 
     Args:
         technique: the name of the technique.
-        spec: the request.
+        request: the request.
         model: the model.
         seeds: the seeds to try.
         rest: further fields of `Plan`.
@@ -160,10 +160,10 @@ def make_plan(technique: str, spec: Request, model: Pretrained, seeds: Sequence[
         UserError: something in the request or at a point of the grid cannot be done, or it makes several pictures per seed.
     """
     identity = (model.name, model.identity, dtype_name(model.compute_dtype))
-    plan = Plan(technique, prepare(spec, model).record, identity, tuple(seeds), **rest)
+    plan = Plan(technique, prepare(request, model).record, identity, tuple(seeds), **rest)
     for point in range(len(plan.points)):
         try:
-            panels = TECHNIQUES[technique].panels(prepare(plan.spec_of(point, [0]), model))
+            panels = TECHNIQUES[technique].panels(prepare(plan.request_of(point, [0]), model))
         except UserError as error:
             where = ", ".join(f"{name} {value}" for name, value in plan.points[point].items())
             raise UserError(f"at {where}: {error}" if where else str(error)) from None
@@ -213,7 +213,7 @@ def same_search(there: dict[str, Any], here: dict[str, Any]) -> str:
 
     pairs = [("", {k: v for k, v in d.items() if k != "spec"}) for d in (there, here)]
     differing = []
-    for old, new, before in ((pairs[0][1], pairs[1][1], ""), (there.get("spec", {}), here.get("spec", {}), "spec ")):
+    for old, new, before in ((pairs[0][1], pairs[1][1], ""), (there.get("spec", {}), here.get("spec", {}), "request ")):
         for key in sorted({*old, *new}):
             if old.get(key) != new.get(key):
                 differing.append(f"{before}{key} was {short(old.get(key))}, now {short(new.get(key))}")

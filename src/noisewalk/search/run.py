@@ -166,7 +166,7 @@ class Search:
     def _panel(self, point: int) -> Panel:
         """Return the panel that makes the pictures of a point, which knows their views."""
         if point not in self._panels:
-            prepared = prepare(self.plan.spec_of(point, [0]), self.model)
+            prepared = prepare(self.plan.request_of(point, [0]), self.model)
             self._panels[point] = next(p for p in TECHNIQUES[self.plan.technique].panels(prepared) if p.is_output)
         return self._panels[point]
 
@@ -180,7 +180,7 @@ class Search:
     @property
     def title(self) -> str:
         """The title of the page: the technique, its prompts and the number of seeds."""
-        return f"{self.plan.technique}: {' / '.join(filter(None, prompts_of(self.plan.spec)))}, {len(self.plan.seeds)} seeds"
+        return f"{self.plan.technique}: {' / '.join(filter(None, prompts_of(self.plan.request)))}, {len(self.plan.seeds)} seeds"
 
     def caption(self, c: Candidate) -> str:
         """Return the caption of a candidate."""
@@ -192,8 +192,8 @@ class Search:
     def _make(self, winners: list[Candidate]) -> None:
         results: list[tuple[Candidate, Result]] = []
         for c in winners:
-            spec = self.plan.spec_of(c.point, [c.seed])
-            results.append((c, run(self.plan.technique, spec, self.model, keep_states=False)))
+            request = self.plan.request_of(c.point, [c.seed])
+            results.append((c, run(self.plan.technique, request, self.model, keep_states=False)))
         top = self.folder / "top"
         for path in top.glob("*.png"):
             path.unlink()

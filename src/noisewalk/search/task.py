@@ -45,11 +45,11 @@ class FinishedTask:
 def run_task(plan: Plan, task: Task, model: Pretrained, scorer: Scorer) -> FinishedTask:
     """Make the pictures of a task and score them."""
     began = time.perf_counter()
-    spec = plan.spec_of(task.point, task.seeds)
+    request = plan.request_of(task.point, task.seeds)
     x, views = (
-        _half(plan.technique, spec, model, plan.batch)
+        _half(plan.technique, request, model, plan.batch)
         if task.stage == "half"
-        else _full(plan.technique, spec, model, plan.batch)
+        else _full(plan.technique, request, model, plan.batch)
     )
     scores = _rounded(score_illusions(scorer, x, [v.look for v in views], [v.prompt for v in views]))
     order = sorted(range(len(x)), key=lambda i: sort_key(plan.rank, scores[i], task.seeds[i]))
@@ -104,16 +104,16 @@ def _remembered(label: str, top: int) -> tuple[Plan, Pretrained, Scorer]:
     return plan, *equipment(plan)
 
 
-def _full(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
-    result = run(technique, spec, model, keep_states=False, batch=batch)
+def _full(technique: str, request: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
+    result = run(technique, request, model, keep_states=False, batch=batch)
     walked = next(walked for walked in result.panels if walked.is_output)
     return walked.x.clamp(-1, 1), walked.panel.prompt_views
 
 
-def _half(technique: str, spec: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
+def _half(technique: str, request: Request, model: Pretrained, batch: int) -> tuple[Tensor, tuple[PromptView, ...]]:
     """Return the pictures that the model predicts after half of the steps, and their views."""
     steps = 0
-    for event in make(technique, spec, model, keep_states=False, batch=batch):
+    for event in make(technique, request, model, keep_states=False, batch=batch):
         if isinstance(event, Stepped) and event.panel.is_output:
             steps += 1
             if steps >= event.panel.steps // 2:

@@ -17,11 +17,12 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from ..checking import field_type
 from ..errors import UserError
 from ..images import open_bytes, read_file
 from ..run.record import FIGURE, PictureRecord
 from ..techniques import TECHNIQUES
-from .fields import kind_of, numbers, shown
+from .fields import numbers, shown
 from .forms import request_of
 from .limits import Limits
 from .line import Stopped
@@ -57,7 +58,7 @@ def endpoints(studio: Studio) -> None:
     """Make the endpoints in the `gr.Blocks` that is open."""
     for technique in ENDPOINTS:
         with gr.Column(visible=False):
-            offered = [f for f in fields(TECHNIQUES[technique].spec) if f.name not in LEFT_OUT]
+            offered = [f for f in fields(TECHNIQUES[technique].request) if f.name not in LEFT_OUT]
             inputs = [*(_input(technique, f, studio.limits) for f in offered), gr.Textbox("auto", label="model")]
             outputs = [gr.Image(type="filepath", label="picture"), gr.Textbox(label="command")]
             button = gr.Button(technique)
@@ -70,9 +71,11 @@ def endpoints(studio: Studio) -> None:
 
 def endpoint(studio: Studio, technique: str, offered: list[Field[Any]], names: list[str]) -> Callable[..., tuple[str, str]]:
     """Return the function of an endpoint, which maps the fields of a request to the file of its picture and its command."""
-    spec = TECHNIQUES[technique].spec
+    kind = TECHNIQUES[technique].request
     pictures = [f.name for f in offered if f.metadata.get("role")]
-    listed = {f.name: kind_of(spec, f.name).item for f in offered if f.name not in pictures and kind_of(spec, f.name).several}
+    listed = {
+        f.name: field_type(kind, f.name).item for f in offered if f.name not in pictures and field_type(kind, f.name).several
+    }
 
     def called(request: gr.Request, *values: Any) -> tuple[str, str]:
         given = {name: _given(value) for name, value in zip(names, values, strict=True) if value not in (None, "", [], ())}
@@ -115,9 +118,9 @@ def caller(studio: Studio, request: gr.Request) -> str:
 
 def description(technique: str) -> str:
     """Return what an endpoint does and what its parameters mean, for people and for programs that choose tools."""
-    spec = TECHNIQUES[technique].spec
-    lines = [(inspect.getdoc(spec) or technique).splitlines()[0], "", "Args:"]
-    lines += [f"    {f.name}: {f.metadata['help']}" for f in fields(spec) if f.name not in LEFT_OUT]
+    kind = TECHNIQUES[technique].request
+    lines = [(inspect.getdoc(kind) or technique).splitlines()[0], "", "Args:"]
+    lines += [f"    {f.name}: {f.metadata['help']}" for f in fields(kind) if f.name not in LEFT_OUT]
     lines += ["    model: the name of a model that the studio offers; auto: digits if the prompts name digits, else emoji"]
     return "\n".join(lines)
 
@@ -130,7 +133,7 @@ def _input(technique: str, f: Field[Any], limits: Limits) -> Any:
     """Return the parameter of a field."""
     if f.metadata.get("role"):
         return gr.File(label=f.name, type="filepath", file_count="single")
-    kind = kind_of(TECHNIQUES[technique].spec, f.name)
+    kind = field_type(TECHNIQUES[technique].request, f.name)
     value = None if f.default is MISSING else f.default
     if kind.several and kind.item is str:
         return gr.Dropdown([], value=list(value) if value else None, multiselect=True, allow_custom_value=True, label=f.name)

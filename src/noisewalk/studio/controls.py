@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from ..checking import FieldType, field_type
 from ..errors import UserError
 from ..guidance.views import VIEWS
 from ..images import encode_png
 from ..techniques import TECHNIQUES
 from .components import on_pad, pad
-from .fields import Kind, kind_of, numbers, shown, with_default
+from .fields import numbers, shown, with_default
 from .limits import Limits
 from .pictures import data_url
 
@@ -59,7 +60,7 @@ def pad_control(technique: str, roles: Mapping[str, str], limits: Limits) -> Con
 
 def field_control(technique: str, f: Field[Any], limits: Limits) -> Control:
     """Return the control of a field that holds no picture."""
-    kind, ident = kind_of(TECHNIQUES[technique].spec, f.name), f"{technique}-{f.name}"
+    kind, ident = field_type(TECHNIQUES[technique].request, f.name), f"{technique}-{f.name}"
     label, info, choices = f.name.replace("_", " "), f.metadata["help"], list(f.metadata.get("choices") or ())
     if f.name == "views":
         choices = list(VIEWS)
@@ -85,7 +86,7 @@ def field_control(technique: str, f: Field[Any], limits: Limits) -> Control:
     return Control((f.name,), (component,), _reader(f, kind), lambda held: [_for_browser(held[f.name])])
 
 
-def _number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Any:
+def _number(f: Field[Any], kind: FieldType, ident: str, label: str, info: str) -> Any:
     least, most = f.metadata.get("least"), f.metadata.get("most")
     value = None if f.default is MISSING else f.default
     bounds = {"minimum": least, "maximum": None if most is None else min(most, MOST_NUMBER)}
@@ -93,7 +94,7 @@ def _number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Any
     return gr.Number(value, label=label, info=info, precision=precision, placeholder="the model's", elem_id=ident, **bounds)
 
 
-def _optional_number(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Control:
+def _optional_number(f: Field[Any], kind: FieldType, ident: str, label: str, info: str) -> Control:
     """Return a text box for an optional number, because a browser's box for numbers fills with 0 when it is empty."""
     value = "" if f.default is None else shown(f.default)
     hint = f.metadata.get("unset") or "the model's"
@@ -110,7 +111,7 @@ def _optional_number(f: Field[Any], kind: Kind, ident: str, label: str, info: st
     return Control((f.name,), (box,), read, lambda held: ["" if held[f.name] is None else shown(held[f.name])])
 
 
-def _reader(f: Field[Any], kind: Kind) -> Callable[[Sequence[Any]], dict[str, Any]]:
+def _reader(f: Field[Any], kind: FieldType) -> Callable[[Sequence[Any]], dict[str, Any]]:
     def read(values: Sequence[Any]) -> dict[str, Any]:
         value = values[0]
         if value is None or (value == "" and kind.optional):
@@ -142,7 +143,7 @@ def _texts(f: Field[Any], ident: str, label: str, info: str, choices: list[str])
     return Control((f.name,), tuple(made), read, write)
 
 
-def _numbers(f: Field[Any], kind: Kind, ident: str, label: str, info: str) -> Control:
+def _numbers(f: Field[Any], kind: FieldType, ident: str, label: str, info: str) -> Control:
     """Return the control of a field of several numbers: one line, with spaces or commas between them."""
     default = "" if not isinstance(f.default, tuple) else shown(f.default)
     box = gr.Textbox(default, label=label, info=info, placeholder="numbers with spaces", max_lines=1, elem_id=ident)

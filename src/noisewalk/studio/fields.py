@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import re
-import typing
-from collections.abc import Iterable, Sequence
-from dataclasses import Field, dataclass, fields
-from types import NoneType
+from collections.abc import Iterable
+from dataclasses import Field, fields
 from typing import Any
 
 from ..errors import UserError
-from ..techniques.spec import Walk
+from ..techniques.requests import Walk
 
 
-@dataclass(frozen=True)
-class Kind:
-    """The type of a field: the type of an item, whether there are several, and whether None is allowed."""
-
-    item: type
-    several: bool
-    optional: bool
-
-
-def kind_of(spec: type, name: str) -> Kind:
-    """Return the type of a field.
-
-    >>> from noisewalk.techniques.anagram import Anagram
-    >>> kind_of(Anagram, "weights").several, kind_of(Anagram, "steps").optional
-    (True, True)
-    """
-    hint = typing.get_type_hints(spec)[name]
-    kinds = [kind for kind in typing.get_args(hint) if kind is not NoneType]
-    optional = len(kinds) < len(typing.get_args(hint))
-    inner = kinds[0] if optional else hint
-    if typing.get_origin(inner) is Sequence:
-        return Kind(typing.get_args(inner)[0], True, optional)
-    return Kind(inner, False, optional)
-
-
-def folded(spec: type, f: Field[Any]) -> bool:
+def folded(f: Field[Any]) -> bool:
     """Return whether a field is shown only on demand, as are all that every walk has, except for the seed."""
     shared = {each.name for each in fields(Walk)} - {"seed", "num"}
     return f.name in shared and not f.metadata.get("positional")

@@ -11,10 +11,11 @@ from typing import Any
 
 import gradio as gr
 
+from ..checking import checked
 from ..errors import UserError
 from ..models.pretrained import Defaults
 from ..techniques import TECHNIQUES
-from ..techniques.spec import Request, checked
+from ..techniques.requests import Request
 from .controls import Control, field_control, pad_control
 from .fields import folded, shown, with_default
 from .limits import Limits, check
@@ -68,29 +69,29 @@ def request_of(technique: str, given: Mapping[str, Any], limits: Limits) -> Requ
     Raises:
         UserError: a field that has no default is missing, holds something else, or is above the limits.
     """
-    spec = TECHNIQUES[technique].spec
-    for f in fields(spec):
+    kind = TECHNIQUES[technique].request
+    for f in fields(kind):
         if f.default is MISSING and f.default_factory is MISSING and given.get(f.name) in (None, "", ()):
             if f.name in ("prompt", "far", "near") and f.name in given:
                 continue
             raise UserError(f"{technique} needs {f.name}: {f.metadata['help']}")
-    request: Request = checked(spec(**given))
+    request: Request = checked(kind(**given))
     check(request, limits)
     return request
 
 
 def build(technique: str, limits: Limits) -> Form:
     """Make the controls of a technique in the `gr.Blocks` that is open."""
-    spec = TECHNIQUES[technique].spec
-    roles = {f.name: f.metadata["role"] for f in fields(spec) if f.metadata.get("role")}
+    kind = TECHNIQUES[technique].request
+    roles = {f.name: f.metadata["role"] for f in fields(kind) if f.metadata.get("role")}
     controls = [pad_control(technique, roles, limits)] if roles else []
-    plain = [f for f in fields(spec) if f.name not in roles]
+    plain = [f for f in fields(kind) if f.name not in roles]
     ordered = sorted(plain, key=lambda f: (not f.metadata.get("positional"), f.name != "prompt"))
     with gr.Row(elem_classes="fields"):
-        controls += [field_control(technique, f, limits) for f in ordered if not folded(spec, f)]
-    if any(folded(spec, f) for f in ordered):
+        controls += [field_control(technique, f, limits) for f in ordered if not folded(f)]
+    if any(folded(f) for f in ordered):
         with gr.Accordion("Advanced", open=False), gr.Row(elem_classes="fields"):
-            controls += [field_control(technique, f, limits) for f in ordered if folded(spec, f)]
+            controls += [field_control(technique, f, limits) for f in ordered if folded(f)]
     return Form(technique, tuple(controls), limits)
 
 
@@ -99,7 +100,7 @@ def placeholders(form: Form, defaults: Defaults) -> list[Any]:
     updates: list[Any] = []
     for control in form.controls:
         value = getattr(defaults, control.names[0], None)
-        f = next(f for f in fields(TECHNIQUES[form.technique].spec) if f.name == control.names[0])
+        f = next(f for f in fields(TECHNIQUES[form.technique].request) if f.name == control.names[0])
         if value is None or f.default is not None:
             updates += [gr.skip() for _ in control.components]
         elif f.metadata.get("choices"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, shorten
-from ..techniques.spec import Request, seeds
+from ..techniques.requests import Request, seeds
 from ..techniques.view_files import FILE
 
 

@@ -14,7 +14,7 @@ from ..models.zoo import model_for
 from ..run.make import Done, Finished, Started, Stepped, collected, make
 from ..run.prepare import prepare
 from ..run.result import Result
-from ..techniques.spec import Request
+from ..techniques.requests import Request
 from ..walk.noise import NoiseLevel
 from ..walk.prediction import Model, Prediction
 from .line import Control, Stopped

@@ -15,7 +15,7 @@ from ..images import Picture, encode_png
 from ..models.pretrained import Defaults
 from ..run.record import Record
 from ..run.result import Result
-from ..techniques.spec import Request, seeds
+from ..techniques.requests import Request, seeds
 
 
 def entry(result: Result, png: str, small: str, index: int | None) -> dict[str, Any]:
@@ -28,15 +28,15 @@ def entry(result: Result, png: str, small: str, index: int | None) -> dict[str, 
         index: the number of the picture among the result's; None for all of them.
     """
     name, defaults = result.model.name, result.model.defaults_of(result.technique)
-    seed = seeds(result.spec)[(index or 0) % len(seeds(result.spec))]
+    seed = seeds(result.request)[(index or 0) % len(seeds(result.request))]
     return {
         "png": png,
         "small": small,
         "verb": result.technique,
         "seed": seed,
-        "title": title(result.technique, result.spec),
-        "command": command(result.technique, result.spec, name, defaults),
-        "python": python(result.technique, result.spec, name, defaults),
+        "title": title(result.technique, result.request),
+        "command": command(result.technique, result.request, name, defaults),
+        "python": python(result.technique, result.request, name, defaults),
     }
 
 

@@ -45,7 +45,7 @@ def lesson(technique: str) -> str:
 
 def sentences(technique: str) -> tuple[str, str]:
     """Return the first sentence of a technique, and its equation."""
-    text = inspect.getdoc(TECHNIQUES[technique].spec) or technique
+    text = inspect.getdoc(TECHNIQUES[technique].request) or technique
     first, _, rest = text.partition("\n\n")
     return " ".join(first.split()), rest.split("\n\n")[0]
 

@@ -12,8 +12,7 @@ from ..images import encode_png, to_image
 from ..run.make import Stepped
 from ..run.record import FIGURE, PictureRecord
 from ..run.result import FinishedPanel, Result
-from ..techniques.requests import Anagram
-from ..techniques.spec import seeds
+from ..techniques.requests import Anagram, seeds
 from .line import Control
 from .pictures import chosen, data_url, picture_url, strip
 from .preview import Preview, fitted, preview_url, projected
@@ -73,7 +72,7 @@ def exhibits(result: Result) -> list[dict[str, str]]:
     for panel in result.shown:
         for caption, x in panel.captioned:
             for row, picture in enumerate(x):
-                own = f"{caption}, seed {seeds(result.spec)[row]}" if len(x) > 1 else caption
+                own = f"{caption}, seed {seeds(result.request)[row]}" if len(x) > 1 else caption
                 shown.append({"caption": own, "url": picture_url(picture.clamp(-1, 1))})
     return shown[:MOST_SHOWN]
 
@@ -98,9 +97,9 @@ def walked(panel: FinishedPanel) -> dict[str, Any]:
 
 def turned(result: Result) -> dict[str, Any] | None:
     """Return how every view of an anagram moves the picture, for the script that turns it."""
-    if not isinstance(result.spec, Anagram):
+    if not isinstance(result.request, Anagram):
         return None
-    made, files = turn("turn", "", result.shown[-1].x[0].clamp(-1, 1), list(result.spec.views), list(result.spec.prompts))
+    made, files = turn("turn", "", result.shown[-1].x[0].clamp(-1, 1), list(result.request.views), list(result.request.prompts))
     urls = {name: data_url(data, "image/webp") for name, data in files.items()}
     looks = [msgspec.to_builtins(look) | {"src": urls.get(look.file, "")} for look in made.looks if look.name != "identity"]
     return {"src": urls[made.file], "looks": looks}

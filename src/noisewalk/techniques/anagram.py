@@ -38,15 +38,15 @@ def guide(stage: Stage[Anagram]) -> Denoiser:
     Reference: Geng et al., *Visual Anagrams: Generating Multi-View Optical Illusions with Diffusion Models*, 2024,
     https://arxiv.org/abs/2311.17919.
     """
-    spec, model = stage.request, stage.model
-    views = find_views(spec.views, model.shape)
-    weights = spec.weights or None
-    if spec.reduction == "alternate":
-        return alternate_views(guided_all(stage, spec.prompts), views, stage.path, weights)
+    request, model = stage.request, stage.model
+    views = find_views(request.views, model.shape)
+    weights = request.weights or None
+    if request.reduction == "alternate":
+        return alternate_views(guided_all(stage, request.prompts), views, stage.path, weights)
     if stage.settings.balance == "none":
-        return combine_views(guided_all(stage, spec.prompts), views, weights)
-    conds = tuple(model.bind(prompt) for prompt in spec.prompts)
-    uncond = model.bind(spec.negative_prompt)
+        return combine_views(guided_all(stage, request.prompts), views, weights)
+    conds = tuple(model.bind(prompt) for prompt in request.prompts)
+    uncond = model.bind(request.negative_prompt)
     given = None if weights is None else tuple(weights)
     return Balanced(conds, uncond, stage.settings.guidance_scale, tuple(views), given, *BALANCES[stage.settings.balance])
 
@@ -57,12 +57,12 @@ def sights(stage: Stage[Anagram]) -> Sights:
     Args:
         stage: a stage in latents. Its views see clean pictures only, so they need an inverse, but need not be isometries.
     """
-    spec = stage.request
-    views = find_views(spec.views, stage.model.shape, of_noise=False)
-    weights = normalized_weights(len(views), spec.weights or None)
+    request = stage.request
+    views = find_views(request.views, stage.model.shape, of_noise=False)
+    weights = normalized_weights(len(views), request.weights or None)
 
     def merge(shown: Sequence[Tensor]) -> Tensor:
-        return blend([view.inverse(x) for view, x in zip(views, shown, strict=True)], weights, spec.detail)
+        return blend([view.inverse(x) for view, x in zip(views, shown, strict=True)], weights, request.detail)
 
     return [view.forward for view in views], merge
 
@@ -77,27 +77,27 @@ def panels(prepared: Prepared[Anagram]) -> list[Panel]:
         UserError: the numbers of prompts, views and weights differ, a view does not fit the model, or two options exclude each
             other.
     """
-    spec = prepared.request
-    if len(spec.views) != len(spec.prompts):
+    request = prepared.request
+    if len(request.views) != len(request.prompts):
         raise UserError(
-            f"{len(spec.prompts)} prompts need as many --views; {len(spec.views)} were given: {' '.join(spec.views)}"
+            f"{len(request.prompts)} prompts need as many --views; {len(request.views)} were given: {' '.join(request.views)}"
         )
-    if spec.weights and len(spec.weights) != len(spec.prompts):
-        raise UserError(f"{len(spec.prompts)} prompts need as many --weights; {len(spec.weights)} were given")
+    if request.weights and len(request.weights) != len(request.prompts):
+        raise UserError(f"{len(request.prompts)} prompts need as many --weights; {len(request.weights)} were given")
     balance = prepared.first.settings.balance
-    if spec.reduction == "alternate" and balance != "none":
+    if request.reduction == "alternate" and balance != "none":
         raise UserError(f"--balance {balance} works on a mean, and --reduction alternate has none; leave out one of the two")
     for model in (stage.model for stage in prepared.stages if stage.model.codec):
-        if spec.reduction == "alternate" or balance != "none":
-            given = "--reduction alternate" if spec.reduction == "alternate" else f"--balance {balance}"
+        if request.reduction == "alternate" or balance != "none":
+            given = "--reduction alternate" if request.reduction == "alternate" else f"--balance {balance}"
             raise UserError(
                 f"{given} works on estimates of one picture, but each prompt has its own latents of '{model.name}'; leave it "
                 "out, and use --weights to help a prompt"
             )
-    views = find_views(spec.views, prepared.first.model.shape, of_noise=prepared.first.model.codec is None)
-    seen = tuple(PromptView(view.name, prompt, view.forward) for view, prompt in zip(views, spec.prompts, strict=True))
-    walked = own_latents(prepared, guide, spec.prompts, sights)
-    return [walk_panel(" / ".join(spec.prompts), *walked, wrap=_wrap, prompt_views=seen)]
+    views = find_views(request.views, prepared.first.model.shape, of_noise=prepared.first.model.codec is None)
+    seen = tuple(PromptView(view.name, prompt, view.forward) for view, prompt in zip(views, request.prompts, strict=True))
+    walked = own_latents(prepared, guide, request.prompts, sights)
+    return [walk_panel(" / ".join(request.prompts), *walked, wrap=_wrap, prompt_views=seen)]
 
 
 def _wrap(step: Step, stage: Stage[Anagram], noise: SeededNoise) -> Step:

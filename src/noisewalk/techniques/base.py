@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 from ..fields import left_open, option
 from ..models.defaults import Defaults
@@ -66,6 +66,20 @@ def prompts_of(request: Request) -> tuple[str, ...]:
     """Return the prompts of a request; () if its technique has none."""
     held = [getattr(request, name) for name in ("prompt", "prompts", "far", "near") if hasattr(request, name)]
     return tuple(prompt for each in held for prompt in ((each,) if isinstance(each, str) else each))
+
+
+def scaled(request: R, factor: float) -> R:
+    """Return a request with its lengths in pixels multiplied: a kernel of 33 at 64x64 becomes 133 (odd) at 256x256."""
+    lengths = {f.name: getattr(request, f.name) for f in fields(request) if f.metadata.get("pixels")}
+    return replace(request, **{name: _scaled(value, factor) for name, value in lengths.items()})
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return tuple(_scaled(item, factor) for item in value)
+    return value * factor if isinstance(value, float) else round(value * factor) | 1  # kernels stay odd
 
 
 def with_seeds(request: R, chosen: tuple[int, ...]) -> R:

@@ -44,15 +44,15 @@ def panels(prepared: Prepared[Denoise]) -> list[Panel]:
     Raises:
         UserError: the blur does not fit the model's pictures, or the model does not know the prompt.
     """
-    spec, model = prepared.request, prepared.first.model
-    if spec.velocity:
+    request, model = prepared.request, prepared.first.model
+    if request.velocity:
         check_pixels(model)
-    times = asked_times(spec.t, spec.flow_time, model)
+    times = asked_times(request.t, request.flow_time, model)
     return [replace(panel, row=row) for row, each in enumerate(times) for panel in _at(prepared, *each)]
 
 
 def _at(prepared: Prepared[Denoise], at: str, time: Tensor) -> list[Panel]:
-    stage, spec, model = prepared.first, prepared.request, prepared.first.model
+    stage, request, model = prepared.first, prepared.request, prepared.first.model
     image, level = stage.pictures["image"], levels(model.schedule, time)[0]
     shape = (len(prepared.seeds), *model.shape)
 
@@ -60,7 +60,9 @@ def _at(prepared: Prepared[Denoise], at: str, time: Tensor) -> list[Panel]:
         return noised(stage, image, level, prepared.seeds)
 
     def blurred() -> Tensor:
-        return gaussian_blur(model.to_picture(noisy() / level.alpha.clamp(min=1e-3)), spec.sigma, spec.kernel_size).clamp(-1, 1)
+        return gaussian_blur(model.to_picture(noisy() / level.alpha.clamp(min=1e-3)), request.sigma, request.kernel_size).clamp(
+            -1, 1
+        )
 
     def once() -> Tensor:
         return model.to_picture(build_denoiser(guide, stage)(noisy(), level).x0)
@@ -73,20 +75,20 @@ def _at(prepared: Prepared[Denoise], at: str, time: Tensor) -> list[Panel]:
         return lambda x: [(f"{caption}, {psnr(x, image):.1f} dB", x)]
 
     made: list[Panel] = []
-    if spec.method in ("blur", "all"):
-        gaussian_blur(torch.zeros(1, *model.shape), spec.sigma, spec.kernel_size)  # said now, if it does not fit
+    if request.method in ("blur", "all"):
+        gaussian_blur(torch.zeros(1, *model.shape), request.sigma, request.kernel_size)  # said now, if it does not fit
         panel = as_output(picture_panel(f"{at}, blur", blurred, level, shape))
-        made.append(replace(panel, show=compared(f"blur, sigma {spec.sigma:g}")))
-    if spec.method in ("one-step", "all"):
+        made.append(replace(panel, show=compared(f"blur, sigma {request.sigma:g}")))
+    if request.method in ("one-step", "all"):
         build_denoiser(guide, stage)
         panel = as_output(picture_panel(f"{at}, one-step", once, level, shape))
         made.append(replace(panel, show=compared("one-step")))
-    if spec.method in ("iterative", "all"):
+    if request.method in ("iterative", "all"):
         times = times_from(stage, time)
         show = compared(f"iterative, {len(times) - 1} steps")
         made.append(walk_panel(f"{at}, iterative", prepared, guide, image=image, times=times, show=show))
     shown = [picture_panel(f"noisy, {at}", lambda: model.to_picture(noisy()), level, shape)]
-    if spec.velocity:
+    if request.velocity:
         build_denoiser(guide, stage)
         shown.append(picture_panel(f"{at}, v / 2 = (eps - x0) / 2", velocity, level, shape))
     return [picture_panel("original", image, level_at(model, 0)), *shown, *made]

@@ -17,15 +17,15 @@ from ..walk.prediction import Denoiser
 from .latents import own_latents, parts_of_one
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Factorize as Factorize
-from .spec import scaled
+from .requests import scaled
 from .stages import Prepared, Stage
 
 
-def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> tuple[Part, ...]:
+def parts_of(request: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> tuple[Part, ...]:
     """Return the parts that a request asks for, checked on a picture of a shape.
 
     Args:
-        spec: the request.
+        request: the request.
         white: (1, C, H, W) the mask, positive where it is white, of any size; None if there is none.
         shape: (..., C, H, W) of the pictures.
 
@@ -33,8 +33,10 @@ def parts_of(spec: Factorize, white: Tensor | None, shape: tuple[int, ...]) -> t
         UserError: the split does not fit the pictures, or its mask is missing.
     """
     mask = None if white is None else F.interpolate((white > 0).float(), size=shape[-2:], mode="nearest")
-    settings = SplitSettings(tuple(spec.sigmas), spec.kernel_size, spec.length, spec.direction, mask, tuple(spec.shares))
-    parts = get_split(spec.split, settings)
+    settings = SplitSettings(
+        tuple(request.sigmas), request.kernel_size, request.length, request.direction, mask, tuple(request.shares)
+    )
+    parts = get_split(request.split, settings)
     for part in parts:
         part.component(torch.zeros(1, *shape[-3:]))
     return parts
@@ -67,18 +69,19 @@ def panels(prepared: Prepared[Factorize]) -> list[Panel]:
     Raises:
         UserError: there are not as many prompts as parts, or the split does not fit the model.
     """
-    spec, shape, white = prepared.request, prepared.first.model.shape, prepared.first.pictures.get("mask")
-    parts = parts_of(spec, white, shape)
-    if len(parts) != len(spec.prompts):
+    request, shape, white = prepared.request, prepared.first.model.shape, prepared.first.pictures.get("mask")
+    parts = parts_of(request, white, shape)
+    if len(parts) != len(request.prompts):
         names = ", ".join(part.name for part in parts)
         raise UserError(
-            f"the split {spec.split} has {len(parts)} parts ({names}) and needs as many prompts; {len(spec.prompts)} were given"
+            f"the split {request.split} has {len(parts)} parts ({names}) and needs as many prompts; "
+            f"{len(request.prompts)} were given"
         )
 
     def looking_for(i: int) -> Callable[[Tensor], Tensor]:
-        return lambda x: parts_of(scaled(spec, x.shape[-1] / shape[-1]), white, x.shape)[i].look(x)
+        return lambda x: parts_of(scaled(request, x.shape[-1] / shape[-1]), white, x.shape)[i].look(x)
 
-    named = enumerate(zip(parts, spec.prompts, strict=True))
+    named = enumerate(zip(parts, request.prompts, strict=True))
     seen = tuple(PromptView(part.name, prompt, looking_for(i)) for i, (part, prompt) in named)
-    walked = own_latents(prepared, guide, spec.prompts, lambda stage: parts_of_one(_components(stage)))
-    return [walk_panel(" / ".join(spec.prompts), *walked, prompt_views=seen)]
+    walked = own_latents(prepared, guide, request.prompts, lambda stage: parts_of_one(_components(stage)))
+    return [walk_panel(" / ".join(request.prompts), *walked, prompt_views=seen)]

@@ -34,12 +34,12 @@ def panels(prepared: Prepared[Forward]) -> list[Panel]:
     def jump(level: NoiseLevel) -> Callable[[], Tensor]:
         return lambda: model.to_picture(noised(stage, image, level, seeds))
 
-    spec, shape, shown = prepared.request, (len(seeds), *model.shape), []
-    for caption, time in asked_times(spec.t, spec.flow_time, model):
+    request, shape, shown = prepared.request, (len(seeds), *model.shape), []
+    for caption, time in asked_times(request.t, request.flow_time, model):
         level = levels(model.schedule, time)[0]
         label = f"{caption}: alpha {level.alpha:.3f}, sigma {level.sigma:.3f}"
         shown.append(as_output(picture_panel(label, jump(level), level, shape)))
-    if spec.velocity:
+    if request.velocity:
         check_pixels(model)
         shown.append(
             picture_panel("v / 2 = (eps - x0) / 2", lambda: (stage.noise(seeds)(_rows(image, seeds)) - image) / 2, level, shape)

@@ -12,7 +12,7 @@ from ..walk.prediction import Denoiser
 from .latents import own_latents, parts_of_one
 from .panels import Panel, PromptView, guided_all, walk_panel
 from .requests import Hybrid as Hybrid
-from .spec import scaled
+from .requests import scaled
 from .stages import Prepared, Stage
 
 
@@ -31,10 +31,12 @@ def guide(stage: Stage[Hybrid]) -> Denoiser:
 
 
 def _parts(stage: Stage[Hybrid]) -> list[Map]:
-    spec = stage.request
-    parts = [low_pass(spec.sigma, spec.kernel_size), high_pass(spec.sigma, spec.kernel_size)]
-    if spec.near_sigma is not None or spec.near_kernel_size is not None:
-        parts = _shared(parts[0], low_pass(spec.near_sigma or spec.sigma, spec.near_kernel_size or spec.kernel_size))
+    request = stage.request
+    parts = [low_pass(request.sigma, request.kernel_size), high_pass(request.sigma, request.kernel_size)]
+    if request.near_sigma is not None or request.near_kernel_size is not None:
+        parts = _shared(
+            parts[0], low_pass(request.near_sigma or request.sigma, request.near_kernel_size or request.kernel_size)
+        )
     return parts
 
 
@@ -56,12 +58,12 @@ def panels(prepared: Prepared[Hybrid]) -> list[Panel]:
     Raises:
         UserError: the filter does not fit the model's pictures, or the model does not know a prompt.
     """
-    spec, width = prepared.request, prepared.first.model.shape[-1]
+    request, width = prepared.request, prepared.first.model.shape[-1]
 
     def afar(x: Tensor) -> Tensor:
-        here = scaled(spec, x.shape[-1] / width)
+        here = scaled(request, x.shape[-1] / width)
         return from_afar(here.sigma, here.kernel_size)(x)
 
-    views = (PromptView("near", spec.near, lambda x: x), PromptView("far", spec.far, afar))
-    walked = own_latents(prepared, guide, (spec.far, spec.near), lambda stage: parts_of_one(_parts(stage)))
-    return [walk_panel(f"{spec.far} / {spec.near}", *walked, prompt_views=views)]
+    views = (PromptView("near", request.near, lambda x: x), PromptView("far", request.far, afar))
+    walked = own_latents(prepared, guide, (request.far, request.near), lambda stage: parts_of_one(_parts(stage)))
+    return [walk_panel(f"{request.far} / {request.near}", *walked, prompt_views=views)]

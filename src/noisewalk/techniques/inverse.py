@@ -18,9 +18,9 @@ from .stages import Prepared, Stage
 
 def kept_part(stage: Stage[Inverse]) -> Part:
     """Return the part to keep, checked on a picture of the stage's shape."""
-    spec = stage.request
-    parts = SPLITS[KEEPS[spec.keep]](SplitSettings((spec.sigma,), spec.kernel_size, spec.length, spec.direction))
-    part = next(part for part in parts if part.name == spec.keep)
+    request = stage.request
+    parts = SPLITS[KEEPS[request.keep]](SplitSettings((request.sigma,), request.kernel_size, request.length, request.direction))
+    part = next(part for part in parts if part.name == request.keep)
     part.component(torch.zeros(1, *stage.model.shape))
     return part
 
@@ -44,13 +44,17 @@ def panels(prepared: Prepared[Inverse]) -> list[Panel]:
     Reference: Geng et al., *Factorized Diffusion: Perceptual Illusions by Noise Decomposition*, 2024 (inverse hybrids),
     https://arxiv.org/abs/2404.11615.
     """
-    stage, spec = prepared.first, prepared.request
+    stage, request = prepared.first, prepared.request
     image, part = stage.pictures["image"], kept_part(stage)
 
     def wrap(step: Step, stage: Stage[Inverse], noise: SeededNoise) -> Step:
-        resamples = spec.num_resamples if stage.number == 1 else 1  # larger parts already agree in the smaller picture
+        resamples = request.num_resamples if stage.number == 1 else 1  # larger parts already agree in the smaller picture
         return pin(step, stage.model.to_walk(stage.pictures["image"]), kept_part(stage).component, noise, resamples)
 
     clean = level_at(stage.model, 0)
-    walk = walk_panel(f"{spec.keep} kept: {spec.prompt or '(any)'}", prepared, guide, wrap=wrap)
-    return [picture_panel("original", image, clean), picture_panel(f"its {spec.keep} part", part.component(image), clean), walk]
+    walk = walk_panel(f"{request.keep} kept: {request.prompt or '(any)'}", prepared, guide, wrap=wrap)
+    return [
+        picture_panel("original", image, clean),
+        picture_panel(f"its {request.keep} part", part.component(image), clean),
+        walk,
+    ]

@@ -18,6 +18,7 @@ from .base import R as R
 from .base import Request as Request
 from .base import Walk as Walk
 from .base import prompts_of as prompts_of
+from .base import scaled as scaled
 from .base import seeds as seeds
 from .base import with_seeds as with_seeds
 

@@ -79,7 +79,7 @@ def steering_of(asked: Walk, model: Pretrained, prompt_views: Sequence[PromptVie
 
 def _alignment(model: Pretrained, scorer: str, prompt_views: Sequence[PromptView]) -> Reward:
     looks, prompts = [view.look for view in prompt_views], [view.prompt for view in prompt_views]
-    judge = get_scorer(scorer, model)
+    judge = get_scorer(scorer, model, option="--steer-scorer")
     judge.score(torch.zeros(1, *model.shape), prompts)  # an unknown prompt, or pictures that it cannot read, are refused now
 
     def reward(x: Tensor) -> Tensor:

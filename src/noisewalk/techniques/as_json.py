@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
 from PIL import Image
 
-from ..checking import checked as checked
+from ..checking import checked
 from ..errors import UserError, shorten
-from ..fields import argument as argument
-from ..fields import option as option
-from ..fields import picture as picture
 from ..images import Picture, encode_png, open_bytes
-from .requests import R
-from .requests import Request as Request
-from .requests import Source as Source
-from .requests import Walk as Walk
-from .requests import seeds as seeds
-from .requests import with_seeds as with_seeds
+from .requests import R, Request
 
 KEPT = "sha256:"
 """Begins what stands for a picture that is kept outside of the JSON."""
@@ -30,29 +22,15 @@ MOST_LARGER = 4
 """Limits of the pictures in JSON: pixels of each, and how many upsampling stages."""
 
 
-def scaled(request: R, factor: float) -> R:
-    """Return a request with its lengths in pixels multiplied: a kernel of 33 at 64x64 becomes 133 (odd) at 256x256."""
-    lengths = {f.name: getattr(request, f.name) for f in fields(request) if f.metadata.get("pixels")}
-    return replace(request, **{name: _scaled(value, factor) for name, value in lengths.items()})
-
-
-def _scaled(value: Any, factor: float) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, tuple):
-        return tuple(_scaled(item, factor) for item in value)
-    return value * factor if isinstance(value, float) else round(value * factor) | 1  # kernels stay odd
-
-
-def to_json(spec: Request, keep: Callable[[bytes], str] | None = None) -> dict[str, Any]:
+def to_json(request: Request, keep: Callable[[bytes], str] | None = None) -> dict[str, Any]:
     """Return a request as JSON.
 
     Args:
-        spec: the request.
+        request: the request.
         keep: keeps a picture (PNG bytes) somewhere, and returns what stands for it in the JSON. None writes the picture into
             the JSON in base64.
     """
-    return {f.name: _encode(getattr(spec, f.name), keep or _base64) for f in fields(spec)}
+    return {f.name: _encode(getattr(request, f.name), keep or _base64) for f in fields(request)}
 
 
 def from_json(kind: type[R], data: Mapping[str, Any], inputs: Mapping[str, bytes] | None = None) -> R:
