@@ -374,6 +374,10 @@ class Blank(torch.nn.Module):
             lambda: nw.generate("digits", "7", steps=1).save(5),
             "the name of a file or folder must be text or a path, but it has the type int",
         ),
+        (
+            lambda: nw.generate("digits", "7", steps=1).save("seven", True, show_t="a"),
+            "show-t must be whole numbers from 0 to 999, but 'a' was asked for",
+        ),
     ],
 )
 def test_a_wrong_type_is_a_user_error_everywhere(call, said: str) -> None:

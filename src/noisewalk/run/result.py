@@ -11,12 +11,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..checking import checked
 from ..errors import UserError, shorten
 from ..files import FILES, as_path, check_file, distinct, slug, write_atomic
 from ..images import encode_png, enlarge, to_image
 from ..models.precision import dtype_name
 from ..models.zoo import Pretrained
 from ..report import figures
+from ..requests import Output
 from ..techniques.panels import CaptionedViews, Panel
 from ..techniques.requests import Request, seeds
 from ..techniques.stages import Clock
@@ -150,9 +152,9 @@ class Result:
             The files that were written.
 
         Raises:
-            UserError: a file cannot be written.
+            UserError: a file cannot be written, or a timestep is not from 0 to 999.
         """
-        path = as_path(path)
+        path, show_t = as_path(path), checked(Output(show_t=show_t)).show_t
         single = is_single(path)
         files = self._single(path) if single else self._folder(path)
         if trajectory:
