@@ -250,7 +250,7 @@ def test_only_what_is_not_done_is_done(model: nw.Pretrained, tmp_path: Path) -> 
 def test_a_folder_of_another_search_says_what_differs(model: nw.Pretrained, tmp_path: Path) -> None:
     Search(plan_of(model), tmp_path, model, DigitScorer())
     other = make_plan("anagram", replace(SPEC, guidance_scale=4.0), model, (0,), batch=4, rank="margin")
-    with pytest.raises(UserError, match=r'rank was "alignment", now "margin"; request guidance_scale was 1.3, now 4.0'):
+    with pytest.raises(UserError, match=r'rank was "alignment", now "margin"; request guidance_scale was 2.6, now 4.0'):
         Search(other, tmp_path, model, DigitScorer())
     assert same_search(plan_of(model).to_json(), plan_of(model, "5:9", top=9).to_json()) == ""
 
