@@ -63,7 +63,7 @@ def test_the_bundled_table_is_small_and_knows_what_is_alike() -> None:
 
 def test_a_table_that_is_missing_or_does_not_fit_its_tokens_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "words.safetensors"
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="there is no checkpoint"):
         load_words(path)
     save_tensors(path, {"codes": TABLE.codes, "scales": TABLE.scales}, {})
     with pytest.raises(UserError, match="reinstall noisewalk or make it again"):
