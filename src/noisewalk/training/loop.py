@@ -40,7 +40,8 @@ class TrainConfig:
         seed: the seed of the weights, the order of pictures, times, noise and dropout.
         bf16: whether the network computes in bfloat16 (weights, loss and averages stay float32); the command line uses it only
             where the hardware multiplies bfloat16.
-        compile: whether the network is compiled first, on a GPU only; on a CPU it wins little and takes minutes.
+        compile: whether the network is prepared for a GPU first: its passes are captured as CUDA graphs, or compiled by PyTorch
+            if several processes share each batch. On a CPU nothing is done, since compiling wins little and takes minutes.
         accumulate: into how many parts a batch is divided, whose gradients are added up: less memory for the same step.
 
     Reference: Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, 2019, https://arxiv.org/abs/1711.05101; Kingma &
@@ -143,8 +144,11 @@ def train(
     part = config.batch_size // config.accumulate
     call = (workers or Workers()).share(state.network, part, config.compile and device.type == "cuda")
 
+    cached = device.type == "cpu"  # a captured graph must not use weights that were rounded outside of it
+    rounding = torch.autocast(device.type, torch.bfloat16, cache_enabled=cached) if config.bf16 else nullcontext()
+
     def computed(*inputs: Any) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16) if config.bf16 else nullcontext():
+        with rounding:
             return loss(*inputs)
 
     while state.step < state.total_steps:

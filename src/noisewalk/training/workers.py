@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError, install
+from .capture import Captured
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,13 @@ class Workers:
         Args:
             network: the network.
             batch_size: the number of rows of a batch.
-            compile: whether the network is compiled.
+            compile: whether the network is captured as CUDA graphs, or compiled if there are several processes.
 
         Raises:
             UserError: the batch cannot be divided evenly.
         """
         if self.count == 1:
-            return torch.compile(network) if compile else network
+            return Captured(network) if compile else network
         if batch_size % self.count:
             raise UserError(
                 f"a batch of {batch_size} pictures cannot be divided evenly among {self.count} processes; change --batch-size"

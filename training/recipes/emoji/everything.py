@@ -43,7 +43,7 @@ def main(
         batch_size: the batch size of both trainings; the default is the recipe's, which is meant for a CPU (a GPU needs 256 or
             more to be busy).
         learning_rate: their learning rate; the default is the recipe's.
-        compile: whether networks are compiled on a GPU, which takes a minute or two for each.
+        compile: whether the passes of networks are captured as CUDA graphs on a GPU.
         processes: the number of processes that render.
     """
     os.environ["NOISEWALK_DATA"] = str(data)

@@ -14,12 +14,13 @@ from pictures.begin import begun
 from pictures.recipes import RECIPES, stage1
 
 from noisewalk.models.precision import fastest_dtype
+from noisewalk.training.loop import TrainConfig, TrainState
 from noisewalk.training.recipe_type import Recipe
 from noisewalk.training.runs import choose_device, run
 from noisewalk.training.stopping import stop_requests
 
-FITTED_FROM, FITTED_TO = 50, 150
-"""The steps whose speed decides the length of a run with --fit; the first ones include the time of compiling."""
+FIRST_FIT = 50
+"""The step from which the speed is measured with --fit; the steps before it include the time of compiling."""
 
 What = Literal["stage1", "emoji-32", "upscaler", "upscaler-256", "scorer", "second-scorer"]
 
@@ -48,8 +49,9 @@ def main(
         out: the folder of the run.
         init: the model or run whose weights it starts from; the default is the recipe's.
         minutes: the time after which it saves and stops.
-        fit: whether the speed of the first steps decides the length of the run, so that it ends when the minutes are over, and
-            a falling learning rate with it; the number of steps is printed, and --steps with it makes the same run again.
+        fit: whether the speed decides the length of the run, so that it ends when the minutes are over, and a falling learning
+            rate with it. The speed is measured again each time that the number of steps has doubled, until the rate begins to
+            fall. The number of steps is printed, and --steps with it makes the same run again.
         steps: the length of the run, on which a falling learning rate depends; the default is the recipe's.
         learning_rate: the learning rate; the default is the recipe's.
         batch_size: the batch size; the default is the recipe's.
@@ -57,7 +59,7 @@ def main(
         hold: the share of the run before a cosine begins to fall, in [0, 1).
         scenes: the share of scenes in the data of stage1, in [0, 1).
         seed: the seed of the weights, the order of pictures, times and noise.
-        compile: whether the network is compiled on a GPU, which takes a minute or two before the first step.
+        compile: whether the passes of the network are captured as CUDA graphs on a GPU, which takes a second.
         device: cpu, cuda or auto.
         threads: the threads of PyTorch; 0 for its own choice.
     """
@@ -69,19 +71,26 @@ def main(
     device = choose_device(device)
     changes = {"learning_rate": learning_rate, "batch_size": batch_size, "decay": decay, "hold": hold, "seed": seed}
     recipe = configured(recipe, device, steps, compile=compile, **changes)
-    end, early = time.monotonic() + (float("inf") if minutes is None else 60 * minutes), 0.0
+    end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
+    fitted, then = FIRST_FIT, 0.0
     with stop_requests() as asked, closing(run(recipe, recipe.config, out, device=device)) as training:
         for state in training:
-            early = time.monotonic() if state.step == FITTED_FROM else early
-            if fit and minutes is not None and state.step == FITTED_TO:
-                now = time.monotonic()
-                state.total_steps = state.step + int((end - now) * (FITTED_TO - FITTED_FROM) / (now - early))
+            now = time.monotonic()
+            if fit and minutes is not None and state.step == 2 * fitted and (fitted == FIRST_FIT or held(state, recipe.config)):
+                state.total_steps = state.step + int((end - now) * fitted / (now - then))
                 print(f"the run has {state.total_steps} steps", flush=True)
+                fitted = state.step
+            then = now if state.step == fitted else then
             if state.step % 50 == 0:
                 said = f"step {state.step} of {state.total_steps}, loss {state.loss:.4f}, {state.seconds / 60:.1f} minutes"
                 print(said, flush=True)
             if asked() or time.monotonic() > end:
                 break
+
+
+def held(state: TrainState, config: TrainConfig) -> bool:
+    """Return whether the learning rate has not begun to fall, so that the length of the run may still change."""
+    return config.decay == "none" or state.step < config.hold * state.total_steps
 
 
 def configured(recipe: Recipe, device: str, steps: int | None, **changes: Any) -> Recipe:

@@ -101,6 +101,7 @@ class TextPrompts:
             (N, L) int64, 0 where there is no token, and (N, L) bool.
         """
         found = [self.table.tokens(prompt)[: self.max_tokens] for prompt in prompts]
-        rows = torch.tensor([each + [0] * (self.max_tokens - len(each)) for each in found], dtype=torch.long)
         mask = torch.arange(self.max_tokens) < torch.tensor([len(each) for each in found])[:, None]
+        rows = torch.zeros(mask.shape, dtype=torch.long)
+        rows[mask] = torch.tensor([row for each in found for row in each], dtype=torch.long)
         return rows, mask

@@ -122,9 +122,17 @@ def select(size: int, world: World, split: Split = "train") -> tuple[Tensor, lis
 def with_captions(pictures: Tensor, rows: Sequence[Row], prompts: TextPrompts, variants: int) -> Captioned:
     """Add `variants` captions to each picture."""
     texts = [c for row in rows for c in captions(row["names"], row["keywords"], row["style"], variants, _only(row))]
-    tokens, masks = prompts.rows(texts)
+    tokens, masks = token_rows(prompts, texts)
     shape = (len(rows), variants, prompts.max_tokens)
-    return Captioned(pictures, tokens.to(torch.int32).view(shape), masks.view(shape), prompts.table)
+    return Captioned(pictures, tokens.view(shape), masks.view(shape), prompts.table)
+
+
+def token_rows(prompts: TextPrompts, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Return what `prompts.rows` returns, with int32 rows; a caption that is there several times is read once."""
+    numbers = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    tokens, masks = prompts.rows(list(numbers))
+    which = torch.tensor([numbers[text] for text in texts])
+    return tokens.int()[which], masks[which]
 
 
 def _only(row: Row) -> bool:

@@ -14,7 +14,7 @@ from noisewalk.models.text.text_prompts import TextPrompts
 from noisewalk.walk.prediction import Condition
 
 from .crops import crops
-from .dataset import RENDERED, Captioned, Row, World, select, shrink, with_captions
+from .dataset import RENDERED, Captioned, Row, World, select, shrink, token_rows, with_captions
 from .pairs import Pairs, paired
 from .pool import Split, read_pool
 
@@ -94,9 +94,9 @@ def scene_captions(size: int, prompts: TextPrompts, split: Split = "train", vari
     pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), max(size, RENDERED), split)
     num = len(index[0]["captions"])
     texts = [text for said in index for text in said["captions"]]
-    tokens, masks = prompts.rows(texts)
+    tokens, masks = token_rows(prompts, texts)
     shape, repeat = (len(index), num, prompts.max_tokens), (1, -(-variants // num), 1)
-    rows, seen = (each.view(shape).repeat(repeat)[:, :variants] for each in (tokens.int(), masks))
+    rows, seen = (each.view(shape).repeat(repeat)[:, :variants] for each in (tokens, masks))
     return Captioned(shrink(pictures, size), rows, seen, prompts.table)
 
 
@@ -111,12 +111,12 @@ def paired_with_scenes(size: int, world: World, prompts: TextPrompts) -> Pairs:
     single, several = paired(size, world, prompts), scene_captions(size, prompts)
     pictures, index = read_pool(Path(os.environ.get("NOISEWALK_DATA", ".")), max(size, RENDERED))
     cut, captions = crops(pictures, index, size)
-    tokens, masks = (each[:, None].expand(-1, 16, -1) for each in prompts.rows(captions))
+    tokens, masks = (each[:, None].expand(-1, 16, -1) for each in token_rows(prompts, captions))
     said = ["|".join([each["kind"], *each["things"]]) for each in index] + captions
     numbers = {key: i for i, key in enumerate(dict.fromkeys(said), int(single.concepts.max()) + 1)}
     concepts = torch.cat([single.concepts, torch.tensor([numbers[key] for key in said])])
     both = joined(single.captioned, several)
-    return Pairs(joined(both, Captioned(cut, tokens.to(both.tokens.dtype), masks, prompts.table)), concepts)
+    return Pairs(joined(both, Captioned(cut, tokens, masks, prompts.table)), concepts)
 
 
 def joined(first: Captioned, second: Captioned) -> Captioned:
