@@ -23,14 +23,14 @@ CPU = torch.device("cpu")
 HARDWARE = fastest_dtype(CPU) == torch.bfloat16
 
 
-NAMES = ("digits", "emoji", "emoji-upscaler")
+NAMES = ("digits", "emoji", "emoji-upscaler-256")
 
 
 def inputs(name: str, n: int) -> tuple[Tensor, ...]:
     """Noisy pictures, their times, and for an upscaler the low-res pictures and their noise levels; all but the prompt."""
     shape = load(str(WEIGHTS / f"{name}.safetensors")).shape
     noisy = torch.randn(n, *shape), torch.rand(n)
-    return (*noisy, torch.randn(n, *shape), torch.arange(n) * 30) if name == "emoji-upscaler" else noisy
+    return (*noisy, torch.randn(n, *shape), torch.arange(n) * 30) if name == "emoji-upscaler-256" else noisy
 
 
 def network(name: str, dtype: str) -> Callable[..., Tensor]:

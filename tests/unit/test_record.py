@@ -343,7 +343,7 @@ def test_a_changed_upscaler_is_named_and_one_beside_the_picture_is_found(
     from noisewalk.models.zoo import WEIGHTS
 
     Path("ups").mkdir()
-    tensors, config = load_tensors(WEIGHTS / "emoji-upscaler.safetensors")
+    tensors, config = load_tensors(WEIGHTS / "emoji-upscaler-256.safetensors")
     save_tensors(Path("ups/large.safetensors"), tensors, config)
     emoji = nw.load("emoji", upscaler=[str(tmp_path / "ups/large.safetensors")], dtype="float32")
     nw.generate(emoji, "a cat", steps=1, upsample=1, upsample_steps=[1]).save("out/a.png")

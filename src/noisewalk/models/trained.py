@@ -27,7 +27,7 @@ from .text.vocabulary import Vocabulary
 
 _CPU = torch.device("cpu")
 
-UPSCALERS = {("unet-text", 32): "emoji-upscaler.safetensors", ("unet-text", 64): "emoji-upscaler-256.safetensors"}
+UPSCALERS = {("unet-text", 64): "emoji-upscaler-256.safetensors"}
 """The bundled next stage after a network, by its kind and its size in pixels."""
 
 

@@ -37,8 +37,8 @@ log = logging.getLogger("noisewalk")
 
 def bundled() -> dict[str, dict[str, Any]]:
     """Return the cards of the models that come with the package, by name."""
-    cards = {path.stem: card_of(path, path.stat().st_mtime_ns) for path in sorted(WEIGHTS.glob("*.json"))}
-    return {name: card for name, card in cards.items() if card.get("kind") == "model"}
+    cards = {path.stem: card_of(path, path.stat().st_mtime_ns) for path in WEIGHTS.glob("*.json")}
+    return {name: card for name, card in sorted(cards.items()) if card.get("kind") == "model"}
 
 
 PICKLED = (".ckpt", ".pt", ".pth", ".bin")

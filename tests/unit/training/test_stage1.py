@@ -18,9 +18,10 @@ from pictures.mixture import NEUTRAL, Repeated, neutral
 from pictures.objective import CleanPrediction
 from pictures.pairs import Pairs
 from pictures.pool import pool_path, save_pool
-from pictures.recipes import REACHED, RECIPES, STAGE_1
+from pictures.recipes import RECIPES, STAGE_1
 from torch import Tensor
 
+from noisewalk.models.bundled import WEIGHTS
 from noisewalk.models.checkpoint import network_weights, save_tensors
 from noisewalk.models.nets.text_unet import TextUNet
 from noisewalk.models.text.text_prompts import TextPrompts
@@ -52,8 +53,8 @@ def test_stage_1_starts_from_the_weights_of_a_model_of_half_the_size_but_for_its
     assert not bool(network.head.weight.any())  # type: ignore[union-attr]
 
 
-def test_stage_1_continues_from_all_weights_that_it_has_reached() -> None:
-    network, (reached, _) = RECIPES["stage1"]().network(), network_weights(REACHED)
+def test_stage_1_continues_from_all_weights_of_the_bundled_model() -> None:
+    network, (reached, _) = RECIPES["stage1"]().network(), network_weights(WEIGHTS / "emoji.safetensors")
     for key, weight in network.state_dict().items():
         assert torch.equal(weight, reached[key]), key
 

@@ -95,18 +95,18 @@ def checkpoint(path: Path, network: nn.Module, name: str, prediction_type: str) 
 def test_a_cascade_is_a_walk_then_a_walk_beside_what_it_drew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     small = {"channels": (16, 16, 16), "embed_dim": 16, "text_dim": 16, "text_heads": 2, "max_tokens": 4}
-    first = TextUNet(TextUNetConfig(attention=(0, 0, 0), **small))
+    first = TextUNet(TextUNetConfig(image_size=64, patch=4, attention=(0, 0, 0), **small))
     checkpoint(tmp_path / "first.safetensors", first, "unet-text", "flow_prediction")
-    second = UpscalerUNet(replace(UPSCALER_32, image_size=64, **small))
-    checkpoint(tmp_path / "emoji-upscaler.safetensors", second, "unet-upscaler", "sample")
+    second = UpscalerUNet(replace(UPSCALER_32, image_size=128, **small))
+    checkpoint(tmp_path / "emoji-upscaler-256.safetensors", second, "unet-upscaler", "sample")
     monkeypatch.setattr("noisewalk.models.trained.WEIGHTS", tmp_path)
     model = load(str(tmp_path / "first.safetensors"), dtype="float32")
     low = nw.generate(model, "a rocket", seed=3).states[-1].x_t
     high = nw.generate(model, "a rocket", seed=3, upsample=1, noise_level=[99]).states[-1].x_t
-    assert (low.shape, high.shape) == ((1, 3, 32, 32), (1, 3, 64, 64))
+    assert (low.shape, high.shape) == ((1, 3, 64, 64), (1, 3, 128, 128))
     noise = SeededNoise([3], "stage 2")
-    x = noise(torch.empty(1, 3, 64, 64))
-    beside = 0.9 * enlarge(low, 64) + 0.1 * noise.stream("stage 2, low")(x)
+    x = noise(torch.empty(1, 3, 128, 128))
+    beside = 0.9 * enlarge(low, 128) + 0.1 * noise.stream("stage 2, low")(x)
     words = TextPrompts(load_words(), 4)("a rocket")
     for t, s in ((1.0, 0.5), (0.5, 0.0)):
         with torch.no_grad():

@@ -14,7 +14,7 @@ import tyro
 from noisewalk.errors import UserError
 
 HERE = Path(__file__).parent
-BUNDLED = HERE.parents[2] / "src" / "noisewalk" / "weights" / "emoji-upscaler.safetensors"
+BUNDLED = HERE.parents[2] / "src" / "noisewalk" / "weights" / "emoji-upscaler-256.safetensors"
 Command = tuple[str, ...]
 
 

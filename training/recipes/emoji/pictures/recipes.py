@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -50,18 +49,16 @@ def emoji_32() -> Recipe:
 
 STAGE_1 = TextUNetConfig(image_size=64, patch=4)
 """64x64: the trunk of the 32x32 model on the same grid of 16x16 patches."""
-REACHED = Path(__file__).parents[1] / "stage1-64.safetensors"
-"""What stage I has learned so far."""
 
 
-def stage1(init: str = str(REACHED), scenes: float = 0.5) -> Recipe:
+def stage1(init: str = "emoji", scenes: float = 0.5) -> Recipe:
     """Return the recipe of 64x64 pictures of single things and scenes from captions, with the text U-Net.
 
     The learning rate is constant and the weights are averaged, so that the run may be stopped at any time.
 
     Args:
-        init: the model whose weights it starts from where the shapes agree, by default what was reached so far; "emoji" for the
-            bundled model of half the size, "" for random weights.
+        init: the model whose weights it starts from where the shapes agree, by default the bundled one, which this recipe made;
+            a model of half the size will do too; "" for random weights.
         scenes: the share of scenes in the training data.
     """
     world = World()
