@@ -13,19 +13,21 @@ import torch.nn.functional as F
 from pictures import mixture as mixture_module
 from pictures.begin import begun, count_taken, widened
 from pictures.crops import around, crop
-from pictures.dataset import Captioned, Row, World
+from pictures.dataset import Captioned, Row, World, token_rows
 from pictures.mixture import NEUTRAL, Repeated, neutral
 from pictures.objective import CleanPrediction
 from pictures.pairs import Pairs
 from pictures.pool import pool_path, save_pool
 from pictures.recipes import RECIPES, STAGE_1
 from torch import Tensor
+from train import Fit
 
 from noisewalk.models.bundled import WEIGHTS
 from noisewalk.models.checkpoint import network_weights, save_tensors
 from noisewalk.models.nets.text_unet import TextUNet
 from noisewalk.models.text.text_prompts import TextPrompts
 from noisewalk.models.text.words import load_words
+from noisewalk.training.loop import TrainConfig, start
 from noisewalk.training.objectives import uniform_times
 
 NULL = (torch.zeros(1, 2, 4), torch.zeros(1, 2, dtype=torch.bool))
@@ -123,3 +125,28 @@ def test_a_part_of_a_scene_shows_its_thing() -> None:
     top, left, side = around((-20, 90, 60, 30), draw)  # a box that is partly outside of the picture
     assert 0 <= top <= 100 - side
     assert left == 0
+
+
+def test_captions_that_are_there_several_times_are_read_as_each_alone() -> None:
+    prompts = TextPrompts(load_words(), 6)
+    texts = ["a red hat on a cat", "", "two foxes", "a red hat on a cat", "a very long caption of many words that is cut off"]
+    rows, masks = token_rows(prompts, texts)
+    for i, text in enumerate(texts):
+        alone, mask = prompts.rows([text])
+        assert torch.equal(rows[i : i + 1], alone.int()), text
+        assert torch.equal(masks[i : i + 1], mask), text
+
+
+@pytest.mark.parametrize(("hold", "over"), [(0.5, 1000.0), (0.1, 1925.0)])
+def test_the_length_of_a_run_follows_its_speed_until_the_rate_falls(hold: float, over: float) -> None:
+    """Steps take half a second, and from step 150 on a whole one; a rate that falls early keeps the first length."""
+    config = TrainConfig(epochs=100, batch_size=1, decay="cosine", hold=hold)
+    data = Captioned(*(torch.zeros(50, 1, 1) for _ in range(3)), load_words())
+    state, fit, now, said = start(torch.nn.Linear(1, 1), data, config), Fit(1000.0, config), 0.0, []
+    while state.step < state.total_steps:
+        state.step += 1
+        now += 0.5 if state.step <= 150 else 1.0
+        if fit(state, now):
+            said.append(state.total_steps)
+    assert said[0] == 100 + int(950 / 0.5)
+    assert now == pytest.approx(over, rel=0.02)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,15 +72,11 @@ def main(
     changes = {"learning_rate": learning_rate, "batch_size": batch_size, "decay": decay, "hold": hold, "seed": seed}
     recipe = configured(recipe, device, steps, compile=compile, **changes)
     end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
-    fitted, then = FIRST_FIT, 0.0
+    fit_length = Fit(end, recipe.config) if fit and minutes is not None else None
     with stop_requests() as asked, closing(run(recipe, recipe.config, out, device=device)) as training:
         for state in training:
-            now = time.monotonic()
-            if fit and minutes is not None and state.step == 2 * fitted and (fitted == FIRST_FIT or held(state, recipe.config)):
-                state.total_steps = state.step + int((end - now) * fitted / (now - then))
+            if fit_length and fit_length(state, time.monotonic()):
                 print(f"the run has {state.total_steps} steps", flush=True)
-                fitted = state.step
-            then = now if state.step == fitted else then
             if state.step % 50 == 0:
                 said = f"step {state.step} of {state.total_steps}, loss {state.loss:.4f}, {state.seconds / 60:.1f} minutes"
                 print(said, flush=True)
@@ -88,9 +84,34 @@ def main(
                 break
 
 
-def held(state: TrainState, config: TrainConfig) -> bool:
-    """Return whether the learning rate has not begun to fall, so that the length of the run may still change."""
-    return config.decay == "none" or state.step < config.hold * state.total_steps
+@dataclass
+class Fit:
+    """Chooses the length of a run by its speed.
+
+    Args:
+        end: the time at which the run must be over.
+        config: how it is trained.
+        step: the step from which the speed is measured, until the number of steps has doubled.
+        began: the time of that step.
+    """
+
+    end: float
+    config: TrainConfig
+    step: int = FIRST_FIT
+    began: float = 0.0
+
+    def __call__(self, state: TrainState, now: float) -> bool:
+        """Take note of a step at a time; return whether the length of the run has changed."""
+        due = state.step == 2 * self.step and (self.step == FIRST_FIT or self.held(state))
+        if due:
+            state.total_steps = state.step + int((self.end - now) * self.step / (now - self.began))
+            self.step = state.step
+        self.began = now if state.step == self.step else self.began
+        return due
+
+    def held(self, state: TrainState) -> bool:
+        """Return whether the learning rate has not begun to fall, so that the length may still change."""
+        return self.config.decay == "none" or state.step < self.config.hold * state.total_steps
 
 
 def configured(recipe: Recipe, device: str, steps: int | None, **changes: Any) -> Recipe:
