@@ -35,6 +35,12 @@ PARTNERS = [
 ]  # fmt: skip
 """What `noisewalk suggest` chooses partners from: things of distinct shapes."""
 
+SCENES = (
+    "village", "mountain village", "snowy mountain village", "houses in the snow", "forest", "snowy forest", "palm trees",
+    "waterfall", "waterfalls", "campfire", "people around a campfire", "high quality photo",
+)  # fmt: skip
+"""Names that are no concept's, but that scenes and neutral captions have taught."""
+
 
 def main(
     run: tyro.conf.Positional[Path],
@@ -74,7 +80,7 @@ def main(
 
 
 def known(world: World, record: Path | None) -> list[str]:
-    """Return the names of a world's concepts, the best name of each first, and then their keywords or the words of a record."""
+    """Return the best names of a world's concepts, those of scenes, other names, and keywords or the words of a record."""
     _, index = read_pictures(RENDERED)
     concepts = world.concepts(index)
     rows = [row for row in index if row["key"] in concepts]
@@ -84,7 +90,7 @@ def known(world: World, record: Path | None) -> list[str]:
         other += [word for row in rows for word in row["keywords"]]
     else:
         other += [word for kind in json.loads(record.read_text()).values() for word in kind["right"]]
-    return list(dict.fromkeys(best + other))
+    return list(dict.fromkeys([*best, *SCENES, *other]))
 
 
 def filler() -> list[str]:
