@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -309,6 +310,9 @@ def test_a_table_moves_blocks_of_larger_pictures() -> None:
         (lambda: get_view("jigsaw:-1"), "a whole number as its seed; '-1' was given"),
         (lambda: get_view("failure:blurr"), "did you mean 'blur'"),
         (lambda: register(VIEWS["skew"], "x") and register(Mirror(), "skew"), "there is a view 'skew' already"),
+        (lambda: register(object()), "functions `forward` and `inverse`, but this object has no `forward`"),
+        (lambda: as_view(partial(torch.flip, dims=[3])), "but this partial has no `forward`"),
+        (lambda: check_isometry(OneWay(), (3, 8, 8)), "but this OneWay has no `inverse`"),
     ],
 )
 def test_views_that_do_not_fit_say_so(make: Callable[[], object], complaint: str) -> None:
@@ -328,6 +332,11 @@ def test_each_size_has_its_own_table_and_others_the_largest_that_fits() -> None:
         both.forward(torch.zeros(1, 1, 6, 6))
     with pytest.raises(UserError, match="has two tables for pictures of 4x4"):
         from_table("twice", small, small.flip(0))
+
+
+class OneWay:
+    def forward(self, x: Tensor) -> Tensor:
+        return x
 
 
 class Mirror:

@@ -150,9 +150,17 @@ def as_view(view: View | ViewLike, name: str = "") -> View:
     Args:
         view: the object.
         name: its name; "" for the object's own.
+
+    Raises:
+        UserError: the object has no `forward` or no `inverse`.
     """
     if isinstance(view, View):
         return view
+    for part in ("forward", "inverse"):
+        if not callable(getattr(view, part, None)):
+            raise UserError(
+                f"a view has functions `forward` and `inverse`, but this {type(view).__name__} has no `{part}`; add it"
+            )
     name = name or str(getattr(view, "name", type(view).__name__))
     return View(name, view.forward, view.inverse, getattr(view, "inverse_variance", _mean))
 
