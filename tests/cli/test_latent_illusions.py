@@ -16,9 +16,11 @@ from torch import Tensor
 import noisewalk as nw
 from noisewalk.cli.main import main
 from noisewalk.guidance import VIEWS, check_inverse, get_view, register
+from noisewalk.judge.scorer import get_scorer
 from noisewalk.models import zoo
 from noisewalk.models.diffusers.memory import placement
 from noisewalk.models.diffusers.pipeline import open_pipeline
+from noisewalk.search.suggest import Partner, suggest
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -188,3 +190,16 @@ def test_a_view_of_clean_pictures_needs_no_isometry(root: Path, views: None) -> 
     check_inverse(Turned(), (3, 512, 512), lambda *size: torch.randn(*size, generator=torch.Generator().manual_seed(0)))
     with pytest.raises(nw.UserError, match="not invertible"):
         nw.anagram(str(tiny.saved("if-1", root)), ["a", "b"], ["identity", "turned"], steps=2)
+
+
+def test_partners_are_suggested_through_a_view_that_is_no_isometry(root: Path, views: None) -> None:
+    """As an anagram may use it: with a model in latents, and not with one in pixels."""
+    register(Turned(), "turned")
+
+    def suggested(name: str) -> list[Partner]:
+        model = nw.load(str(tiny.saved(name, root)))
+        return suggest(model, get_scorer("emoji", model), "a cat", ["a fox", "a dog"], "turned", num=1, steps=1)
+
+    assert {partner.prompt for partner in suggested("sd-ddim")} == {"a fox", "a dog"}
+    with pytest.raises(nw.UserError, match="not invertible"):
+        suggested("if-1")

@@ -74,7 +74,7 @@ def suggest(
     Raises:
         UserError: the model or the scorer does not know a prompt, there is no such view, or there is nothing to choose from.
     """
-    (through,) = find_views([view], model.shape)
+    (through,) = find_views([view], model.shape, of_noise=model.codec is None)
     others = list(dict.fromkeys(among or vocabulary(model)))
     if num < 1:
         raise UserError(f"--num must be at least 1, but {num} was asked for")
