@@ -474,7 +474,10 @@ def test_ray_finds_what_the_local_engine_finds_though_a_worker_is_killed(model: 
     assert results["ray"] == results["local"]
 
 
-def test_a_ray_address_that_does_not_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    line = ["search", "anagram", "6", "9", "--seeds", "0:2", "--engine", "ray", "--address", "127.0.0.1:9", "--out"]
-    assert main([*line, str(tmp_path / "s")]) == 2
-    assert "no Ray cluster answers at 127.0.0.1:9" in capsys.readouterr().err
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "127.0.0.1", "127.0.0.1:99999"])
+def test_a_ray_address_that_does_not_answer(address: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It is said before anything is written."""
+    line = ["search", "anagram", "6", "9", "--seeds", "0:2", "--engine", "ray", "--address", address, "--out"]
+    assert main([*line, str(tmp_path / "new" / "s")]) == 2
+    assert f"no Ray cluster answers at {address} (" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

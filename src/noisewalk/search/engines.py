@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -48,12 +49,22 @@ class RayEngine:
 
     def __call__(self, plan: Plan, tasks: Iterable[Task], model: Pretrained, scorer: Scorer) -> Iterator[FinishedTask]:
         """Do the tasks on the workers of the cluster, and yield each one when it is done."""
+        with self.connected() as ray:
+            yield from self._spread(ray, plan, iter(tasks), "GPU" if model.device.type == "cuda" else "CPU")
+
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """Give Ray with a cluster, which is left at the end, unless the program was connected to one before.
+
+        Raises:
+            UserError: Ray is not installed, or there is no cluster at the address.
+        """
         ray = _ray()
         started = not ray.is_initialized()
         if started:
             _connect(ray, self.address, self.workers)
         try:
-            yield from self._spread(ray, plan, iter(tasks), "GPU" if model.device.type == "cuda" else "CPU")
+            yield ray
         finally:
             if started:
                 ray.shutdown()
@@ -117,7 +128,7 @@ def _connect(ray: Any, address: str, workers: int) -> None:
 
 
 def engine(name: str, address: str = "", workers: int = 0, threads: int = 1) -> Engine:
-    """Return an engine by its name.
+    """Return an engine by its name; the address of a cluster is tried once, so that a wrong one is said before the work.
 
     Args:
         name: "local" or "ray".
@@ -126,13 +137,17 @@ def engine(name: str, address: str = "", workers: int = 0, threads: int = 1) -> 
         threads: the threads of PyTorch per worker.
 
     Raises:
-        UserError: there is no such engine, Ray is not installed, or there are too many workers.
+        UserError: there is no such engine or no cluster at the address, Ray is not installed, or there are too many workers.
     """
     if not 0 <= workers <= MOST_WORKERS:
         raise UserError(f"--workers must be from 0 (which uses all) to {MOST_WORKERS:,}, but {workers} was asked for")
-    makers: dict[str, Callable[[], Engine]] = {"local": lambda: local, "ray": lambda: RayEngine(address, workers, threads)}
-    if name not in makers:
-        raise unknown("engine", name, makers)
+    on_ray = RayEngine(address, workers, threads)
+    engines: dict[str, Engine] = {"local": local, "ray": on_ray}
+    if name not in engines:
+        raise unknown("engine", name, engines)
     if name == "ray":
         _ray()
-    return makers[name]()
+        if address:
+            with on_ray.connected():
+                pass
+    return engines[name]
