@@ -113,8 +113,23 @@ def test_grids_as_they_are_written() -> None:
     }.items():
         with pytest.raises(UserError, match=complaint):
             parse_grid("anagram", [wrong])
+    assert parse_grid("anagram", ["karras", "steps=2,3"]) == (("grid", ("karras",)), ("steps", (2, 3)))
+    with pytest.raises(UserError, match="unknown field of forward 'grid'"):
+        parse_grid("forward", ["karras"])
     with pytest.raises(UserError, match="once"):
         parse_grid("anagram", ["steps=1", "steps=2"])
+
+
+def test_the_time_grid_of_the_walks_stands_beside_the_grid_of_the_search(tmp_path: Path) -> None:
+    """A search takes the --grid of its technique too, though it has a --grid of its own."""
+    words = ["generate", "7", "--seeds", "0:2", "--top", "1", "--steps", "3", "--grid", "karras", "guidance_scale=1,2"]
+    assert main(["search", *words, "--out", str(tmp_path / "s")]) == 0
+    (winner,) = (tmp_path / "s" / "top").glob("*.png")
+    again = nw.replay(winner)
+    assert again.agrees
+    request = again.result.request
+    by_hand = nw.generate("digits", "7", seed=request.seed, steps=3, grid="karras", guidance_scale=request.guidance_scale)
+    assert torch.equal(again.result.tensor, by_hand.tensor)
 
 
 def test_values_with_commas_are_a_json_list() -> None:

@@ -65,7 +65,9 @@ class Search(Ranking):
 
     seeds: str = option("0:64", "the seeds to try: 0:200 (without 200), 0:200:2, or 1,5,9")
     grid: Sequence[str] = option(
-        (), "fields with the values to try, in all combinations, for example guidance_scale=1,2,4 weights=1:1,1:2"
+        (),
+        "fields with the values to try, in all combinations, for example guidance_scale=1,2,4 weights=1:1,1:2; the name of a "
+        "time grid, for example karras, is that of the walks",
     )
     engine: str = option("local", "where the work is done", choices=("local", "ray"))
     address: str = option("", "the address of a Ray cluster, host:port; '' starts one on this machine")

@@ -14,6 +14,7 @@ import msgspec
 from ..checking import FieldType, field_type
 from ..errors import UserError, shorten, unknown
 from ..techniques import TECHNIQUES
+from ..walk.tables import GRIDS
 
 KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "True or False"}
 """The types of fields in words."""
@@ -23,7 +24,7 @@ def parse_grid(technique: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[A
     """Parse the axes of a grid, such as guidance_scale=1,2,4, or weights=1:1,1:2 for a field of several numbers.
 
     Values that contain a comma or a colon are written as a JSON list, such as prompt=["a fox, asleep", "a cat"] or
-    prompts=[["6: six", "9"], ["8", "3"]].
+    prompts=[["6: six", "9"], ["8", "3"]]. The name of a time grid alone, such as karras, stands for grid=karras.
 
     Args:
         technique: the name of the technique.
@@ -39,7 +40,7 @@ def parse_grid(technique: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[A
     known = [f.name for f in fields(kind) if f.name not in ("seed", "num", "seeds") and not f.metadata.get("role")]
     axes = []
     for text in texts:
-        name, _, values = text.partition("=")
+        name, _, values = (f"grid={text}" if text in GRIDS else text).partition("=")
         name = name.strip("-").replace("-", "_")
         if name not in known:
             raise unknown(f"field of {technique}", name, known)
