@@ -161,6 +161,30 @@ def test_what_fails_says_why_in_its_place(tmp_path: Path, capsys: pytest.Capture
         (fence("generate 7", options="keep=2"), "r.md:1: keep= says how many pictures of a search are shown"),
         (fence("generate 7", options="name=../x"), "r.md:1: name= must be small letters"),
         (fence(), "r.md:1: the fence has no command"),
+        (fence("# of", "forward x.png", options="filmstrip"), "r.md:1: 'filmstrip' fits generate, denoise, edit,"),
+        (
+            fence("generate 7", "forward x.png", options="table"),
+            "r.md:1: 'table' fits denoise, train, but this fence has generate, f",
+        ),
+        (
+            fence("edit x.png", options="slider"),
+            "r.md:1: 'slider' fits forward, denoise, but this fence has edit; leave the word",
+        ),
+        (
+            fence("generate 7", options="samples"),
+            "r.md:1: 'samples' fits train, but this fence has generate; leave the word out",
+        ),
+        (fence("train flow", options="figure walk"), "inverse, but this fence has train; leave the word out"),
+        (fence("train flow", options="seeds=0:3"), "r.md:1: 'seeds=' fits generate, denoise"),
+        (fence("generate 7", options="bundled=flow"), "r.md:1: 'bundled=' fits train, but this fence has generate"),
+        (fence("generate 7", options="evaluate=100"), "r.md:1: 'evaluate=' fits train, but"),
+        (fence("train flow", options="bundled=flow evaluate=100"), "r.md:1: evaluate= measures a run that is trained now"),
+        (fence("generate 7", options="figure tried"), "r.md:1: 'tried' shows the seeds that a search tried; give the seeds"),
+        (
+            fence("generate 7 3", options="columns=2"),
+            "r.md:1: columns=2 fits several figures, but this fence shows one; give more",
+        ),
+        (fence("generate 7", "generate 3", options="seeds=0:3 columns=2"), "shows one; give keep=2, or leave it out"),
         (fence("generate 7 --out ../../x"), "r.md:2: the report chooses the places"),
         (fence("train flow --clases"), "r.md:2: Unrecognized options: --clases Perhaps you meant: --classes"),
         (fence("generate 7", options="name=a") * 2, "r.md:4: the figure 'a' has the name of the one in line 1"),
@@ -174,6 +198,23 @@ def test_a_mistake_is_said_before_the_work_with_its_line(text: str, said: str, t
         read_document(tmp_path / "r.md")
     assert said in str(error.value)
     assert str(error.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("generate 7", "figure picture walk filmstrip film scores"),
+        ("generate 7", "seeds=0:3 tried columns=2"),
+        ("forward x.png", "figure picture slider columns=1"),
+        ("denoise x.png", "walk filmstrip film scores table slider"),
+        ("train flow", "figure film loss samples table bundled=flow"),
+    ],
+)
+def test_words_that_fit_are_read(command: str, options: str, tmp_path: Path) -> None:
+    """Also in a fence where they fit only one of the commands."""
+    more = "" if "bundled" in options else fence(command, "anagram 6 9", options=options)
+    (tmp_path / "r.md").write_text(fence(command, options=options) + more)
+    assert [len(block.commands) for block in read_document(tmp_path / "r.md").blocks.values()] == [1, 2][: 1 + bool(more)]
 
 
 def test_a_setting_that_the_document_does_not_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

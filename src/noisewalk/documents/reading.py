@@ -178,9 +178,10 @@ def _block(path: Path, token: Token, settings: Mapping[str, str]) -> Block:
             raise UserError(f"{path}:{line}: {error}") from None
     if not commands:
         raise UserError(f"{path}:{first}: the fence has no command; write one, such as generate 7")
-    if options.bundled and len(commands) != len(options.bundled):
-        said = f"bundled= names {len(options.bundled)}, and this fence has {len(commands)} commands"
-        raise UserError(f"{path}:{first}: {said}; name one run per command, such as bundled=flow,ddpm")
+    try:
+        options.check([command.words[0] for command in commands])
+    except UserError as error:
+        raise UserError(f"{path}:{first}: {error}") from None
     return Block(first, options, tuple(commands))
 
 
