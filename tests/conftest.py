@@ -24,6 +24,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("repeatable")
 
 
+@pytest.fixture(scope="session")
+def posix() -> None:
+    """Skip a test on Windows, which starts and signals processes, limits files and gives permissions in other ways."""
+    if os.name != "posix":
+        pytest.skip("needs signals, limits or permissions of POSIX")
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Use one thread, because threads slow tiny tensors down: 16 s instead of 0.1 s on two busy cores."""

@@ -203,6 +203,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.usefixtures("posix")
 def test_ctrl_c_keeps_what_was_finished_and_exits_130(tmp_path: Path) -> None:
     """Run three walks, and send the signal of Ctrl-C during the third."""
     code = (

@@ -164,6 +164,7 @@ def test_a_terminal_that_cannot_encode_the_prompt_loses_nothing() -> None:
     assert [folder.name[:23] for folder in Path("out").iterdir()] == ["generate-a-rocket-семь-"]
 
 
+@pytest.mark.usefixtures("posix")
 @pytest.mark.parametrize("seconds", [0, 0.2, 0.5, 1, 1.5, 2])
 def test_ctrl_c_while_modules_are_loaded(seconds: float) -> None:
     code = (

@@ -67,7 +67,7 @@ def until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends Ctrl-C as a signal")
+@pytest.mark.usefixtures("posix")
 def test_a_document_is_watched_until_ctrl_c(document: Path) -> None:
     """A change makes the page again, a mistake is said and waited out, and Ctrl-C ends it without a traceback."""
     page = document.parent / "out" / "index.html"
@@ -142,7 +142,7 @@ def test_a_folder_that_another_process_writes_is_one_clear_line(tmp_path: Path) 
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends Ctrl-C as a signal")
+@pytest.mark.usefixtures("posix")
 def test_ctrl_c_ends_all_processes_and_the_training_is_saved(tmp_path: Path) -> None:
     line, environment = begun(tmp_path, "train flow --data mnist-sample --network-size small --batch-size 8")
     with (tmp_path / "said.txt").open("w") as log:

@@ -173,6 +173,7 @@ def test_metrics_survive_a_line_cut_short_and_steps_done_twice() -> None:
     assert [row["loss"] for row in read_metrics(Path("metrics.jsonl"))] == [1.0, 0.8]
 
 
+@pytest.mark.usefixtures("posix")
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
@@ -378,6 +379,7 @@ def test_a_damaged_run_is_one_clear_line_and_stays_as_it_is(
     assert path.read_bytes() == before
 
 
+@pytest.mark.usefixtures("posix")
 def test_a_full_disk_is_one_clear_line_and_leaves_the_last_checkpoint(shapes: str) -> None:
     """A limit on the size of files imitates a full disk, because both make write() fail half-way."""
     line = ["train", "flow", "--data", shapes, "--size", "8", "--epochs", "40", "--out", "run", "--device", "cpu"]

@@ -78,7 +78,7 @@ def close(server: Server) -> None:
 
 
 @pytest.fixture(scope="session")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def studio(posix: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A studio with the usual limits."""
     server = serve(tmp_path_factory.mktemp("studio"))
     yield server
@@ -86,7 +86,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def another() -> Any:
+def another(posix: None) -> Any:
     """The functions that start and stop a separate studio, and that close the pipes of one that was killed."""
     return serve, stop, close
 

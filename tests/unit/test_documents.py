@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -125,7 +124,7 @@ def test_a_report_that_was_killed_goes_on(tmp_path: Path) -> None:
     figures = tmp_path / "out" / "figures"
     while len(list(figures.glob("*/figure.json"))) < 2 and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     before = {path: path.stat().st_mtime_ns for path in figures.glob("*/figure.json")}
     assert len(before) >= 2
@@ -231,7 +230,7 @@ def test_only_one_process_writes_a_report(tmp_path: Path) -> None:
         report(tmp_path, "# R\n")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs permissions of files")
+@pytest.mark.usefixtures("posix")
 def test_a_folder_that_cannot_be_written_is_said_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "r.md").write_text("# R\n")
     out = "/proc/nowhere" if os.geteuid() == 0 else str(tmp_path / "shut")

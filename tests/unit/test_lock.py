@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -52,7 +51,7 @@ def test_a_folder_of_a_killed_process_is_taken_over_and_swept(other, tmp_path: P
     ours = tmp_path / f".noisewalk-{os.getpid()}-abc.part"
     for file in (left, ours):
         file.touch()
-    other.send_signal(signal.SIGKILL)
+    other.kill()
     other.wait()
     with held(tmp_path, "noisewalk train"):
         assert not left.exists()
@@ -102,6 +101,7 @@ def test_a_place_that_cannot_be_held_names_the_option(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.usefixtures("posix")
 def test_files_are_written_through_links_with_the_permissions_that_the_umask_leaves(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     link.symlink_to(target)
