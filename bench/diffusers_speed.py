@@ -2,9 +2,8 @@
 
     python bench/diffusers_speed.py [--width 64] [--steps 10] [--pairs 5] [--device cpu]
 
-The network is a random U-Net with the shape of DeepFloyd IF-M (its blocks, attention and text vectors; its widths are 192
-times 1, 2, 3 and 4, and here `--width` times those). The guidance is 7. There are two comparisons in one process, in
-alternating pairs:
+The network is a random U-Net with the shape of DeepFloyd IF-M (`random_if.py`), whose own width is 192. The guidance is 7.
+There are two comparisons in one process, in alternating pairs:
 
 generate: `sample` and `IFPipeline`. The target is at most 1.0 times the time of the pipeline.
 anagram: a guided anagram of two views with one batched call per step, and loops as public implementations write them, with 2
@@ -39,6 +38,7 @@ from typing import Any
 
 import torch
 from paired import paired, seconds
+from random_if import IF_SCHEDULER, SHAPE, build, pipeline
 from torch import Tensor
 
 from noisewalk.guidance import VIEWS, cfg, combine_views, dynamic_threshold
@@ -47,56 +47,6 @@ from noisewalk.models.diffusers.memory import Placement
 from noisewalk.models.diffusers.schedulers import read_scheduler
 from noisewalk.models.network import NetworkModel
 from noisewalk.walk import Bound, Denoiser, SeededNoise, ddpm, levels, native, sample
-
-IF_SCHEDULER = {
-    "_class_name": "DDPMScheduler",
-    "beta_schedule": "squaredcos_cap_v2",
-    "variance_type": "learned_range",
-    "thresholding": True,
-    "dynamic_thresholding_ratio": 0.95,
-    "sample_max_value": 1.5,
-}
-SHAPE = (3, 64, 64)
-
-
-def build(width: int, device: str, dtype: torch.dtype) -> Any:
-    """Return a U-Net with the blocks of IF-M."""
-    from diffusers import UNet2DConditionModel
-
-    down = ("ResnetDownsampleBlock2D", *("SimpleCrossAttnDownBlock2D",) * 3)
-    up = (*("SimpleCrossAttnUpBlock2D",) * 3, "ResnetUpsampleBlock2D")
-    network = UNet2DConditionModel(
-        sample_size=64,
-        in_channels=3,
-        out_channels=6,
-        down_block_types=down,
-        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
-        up_block_types=up,
-        block_out_channels=tuple(width * k for k in (1, 2, 3, 4)),
-        layers_per_block=3,
-        attention_head_dim=min(64, width),
-        encoder_hid_dim=512,
-        cross_attention_dim=4 * width,
-        act_fn="gelu",
-        norm_num_groups=32 if width % 32 == 0 else 8,
-        resnet_time_scale_shift="scale_shift",
-        addition_embed_type="text",
-        addition_embed_type_num_heads=min(64, width) // 8 or 1,
-        only_cross_attention=False,
-        cross_attention_norm="group_norm",
-    )
-    return network.eval().requires_grad_(False).to(device, dtype)
-
-
-def pipeline(network: Any) -> Any:
-    """Return diffusers' pipeline around the network."""
-    from diffusers import DDPMScheduler, IFPipeline
-
-    scheduler = DDPMScheduler(**{k: v for k, v in IF_SCHEDULER.items() if k != "_class_name"})
-    absent = dict.fromkeys(("tokenizer", "text_encoder", "safety_checker", "feature_extractor", "watermarker"))
-    pipe = IFPipeline(unet=network, scheduler=scheduler, **absent, requires_safety_checker=False)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
 
 
 def walk(network: Any, guide: Callable[..., Denoiser], conds: list[Tensor], steps: int, dtype: torch.dtype) -> Tensor:
