@@ -317,6 +317,16 @@ def test_lists_in_a_fence_become_one_figure(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out" / "figures").glob("*/figure.json"))) == 4
 
 
+def test_every_word_of_a_fence_shows_something_of_lists(tmp_path: Path) -> None:
+    """The walk of each request: a slider, its states, its film and its scores."""
+    made, page = report(tmp_path, fence("generate 7 --steps 2 3", options="walk filmstrip film scores"))
+    assert not made.failed
+    assert re.findall(r'aria-label="([23]) steps: 7"', page) == ["2", "3"]  # sliders over the steps
+    assert re.findall(r'class="label">([23]) steps: x_t', page) == ["2", "3"]
+    assert re.findall(r'<img alt="([23]) steps: the walk to 7, as x0" src="data:image/webp', page) == ["2", "3"]
+    assert page.count("<table>") == 2
+
+
 def test_the_python_of_lists_makes_every_picture_of_the_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     lists = ("generate 7 3 --steps 1 2 --seed 4", "edit digit-4.png digit-5.png --prompt 9 --start 1 --steps 2")

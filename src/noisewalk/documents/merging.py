@@ -58,12 +58,18 @@ def together(made: Sequence[ComparedFigure]) -> Figure:
     states = [
         Row(f"{e.name}: {row.label}", tuple(e.cell(c, c.caption) for c in row.cells)) for e in made for row in e.figure.states
     ]
+    films = [
+        (e.cell(moving, ", ".join(filter(None, (e.name, moving.caption)))), e.cell(end, end.caption))
+        for e in made
+        for moving, end in e.figure.films
+    ]
     listed = [", ".join(dict.fromkeys(names)) for names in ([e.row for e in made], [e.column for e in made]) if any(names)]
     return Figure(
         f"{made[0].figure.caption.split(' ', 1)[0]}: {'; '.join(listed)}",
         " ".join(dict.fromkeys(each.figure.note for each in made if each.figure.note)),
         rows=tuple(Row(name, tuple(cells)) for name, cells in rows.items()),
         states=tuple(states),
+        films=tuple(films),
         strips=tuple(each.strip(strip) for each in made for strip in each.figure.strips),
         tables=tuple(table for each in made for table in each.figure.tables),
     )
