@@ -75,14 +75,14 @@ TECHNIQUES: dict[str, Technique] = {
     "hybrid": Technique(
         request=requests.Hybrid,
         panels=later("noisewalk.techniques.hybrid:panels"),
-        example="hybrid 'a skull' 'a house' --sigma 2 --kernel-size 33 --seed 3",
+        example="hybrid 'a skull' 'a house' --sigma 2 --kernel-size 33 --seed 1",
         equation=r"\hat x_0 = G \ast \mathrm{model}(x_t, \mathrm{far}) + (1 - G) \ast \mathrm{model}(x_t, "
         r"\mathrm{near}), \quad G \ \text{a Gaussian low pass}",
     ),
     "factorize": Technique(
         request=requests.Factorize,
         panels=later("noisewalk.techniques.factorize:panels"),
-        example="factorize 'a rabbit' 'a sunflower' --split colour --num 2",
+        example="factorize 'a fish' 'a strawberry' --split colour --num 2",
         equation=r"\hat x_0 = \sum_i \mathrm{part}_i \big( \mathrm{model}(x_t, \mathrm{prompt}_i) \big), \qquad "
         r"\sum_i \mathrm{part}_i = 1",
     ),
