@@ -89,6 +89,7 @@ class Method:
     balance: str = "none"
     reduction: str = "mean"
     guidance: float = 1.0
+    num_resamples: int = 1
 
 
 METHODS = {
@@ -97,6 +98,7 @@ METHODS = {
     "vectors": Method("vectors"),
     "variance": Method("variance"),
     "plain x2": Method(guidance=2.0),
+    "auto resampled": Method("auto", num_resamples=2),
     "alternate": Method(reduction="alternate"),
 }
 
@@ -110,6 +112,7 @@ def scored(pair: tuple[str, str, str], method: Method, options: argparse.Namespa
         ("identity", view),
         balance=method.balance,
         reduction=method.reduction,
+        num_resamples=method.num_resamples,
         guidance_scale=options.guidance_scale * method.guidance,
         guidance_interval=(),
         step_rule="ddim",
