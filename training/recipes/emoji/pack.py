@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import tyro
 from pictures.captions import MEDIA, STYLES
 from pictures.dataset import RENDERED, World, read_pictures
 from pictures.packages import PACKAGES
 from pictures.recipes import EVERYTHING
 
+from noisewalk.files import write_atomic
+from noisewalk.models.checkpoint import network_weights, save_tensors, to_float16
 from noisewalk.models.text.words import words
+from noisewalk.models.zoo import weights_path
 from noisewalk.training.pack import pack
+from noisewalk.training.saving import MAX_FILE
 
 WHAT = {
     "model": "emoji, pictograms and scenes of them from a prompt, 64x64",
@@ -50,6 +57,7 @@ def main(
     guidance_scale: float = 3.0,
     command: str = "",
     record: Path | None = None,
+    average: tuple[str, ...] = (),
 ) -> None:
     """Write OUT (.safetensors, float16) and its card (.json).
 
@@ -62,6 +70,8 @@ def main(
         guidance_scale: the default guidance scale of a model.
         record: the keywords and pictograms that a model draws correctly, measured by prompts_known.py; besides the names, only
             these count as known.
+        average: packed models whose weights are averaged with those of the run. The mean of runs that went on from the same
+            weights is often better than each of them (Wortsman et al., *Model soups*, 2022, https://arxiv.org/abs/2203.05482).
     """
     card: dict[str, Any] = {
         "kind": kind,
@@ -76,7 +86,20 @@ def main(
     if kind == "model":
         card |= {"scorer": "emoji", "filler": filler(), "prompts": PARTNERS, "defaults": {"guidance_scale": guidance_scale}}
     card = pack(run, out, card)
+    if average:
+        card = averaged(out, card, average)
     print(f"{out} ({out.stat().st_size / 1e6:.2f} MB, {card['trained']['pictures_seen']:,} pictures seen)")
+
+
+def averaged(out: Path, card: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Average packed weights with those of other models, and write them again with their card."""
+    tensors, config = network_weights(out)
+    every = [tensors, *(network_weights(weights_path(name))[0] for name in names)]
+    mean = {key: torch.stack([each[key].float() for each in every]).mean(0) for key in tensors}
+    save_tensors(out, to_float16(mean), config, MAX_FILE)
+    card |= {"sha256": hashlib.sha256(out.read_bytes()).hexdigest()}
+    write_atomic(out.with_suffix(".json"), (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    return card
 
 
 def known(world: World, record: Path | None) -> list[str]:

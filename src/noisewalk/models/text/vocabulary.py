@@ -15,8 +15,8 @@ FAR = 0.7
 """The cosine to the nearest known name below which the picture of a word is more likely wrong than right.
 
 The emoji model made one picture of each of 3,765 words that do not name its concepts, and the scorer chose among twenty names.
-It chose the right one in 37 % of the cases at a cosine of 0.60 to 0.65, 36 % at 0.65 to 0.70, 47 % at 0.70 to 0.75, 52 % at
-0.75 to 0.80 and 65 % at 0.80 to 0.85 (training/recipes/emoji/prompts_known.py)."""
+It chose the right one in 40 % of the cases at a cosine of 0.60 to 0.65, 44 % at 0.65 to 0.70, 46 % at 0.70 to 0.75, 60 % at
+0.75 to 0.80 and 69 % at 0.80 to 0.85 (training/recipes/emoji/prompts_known.py)."""
 
 _PIECES = 2
 """An unknown word that is spelled with more pieces than this is left out, because the mean of its pieces says nothing."""
