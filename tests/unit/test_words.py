@@ -87,15 +87,16 @@ def test_a_prompt_is_far_if_none_of_its_words_is_near_anything_known() -> None:
 
 
 NEAR = (
-    *("a pagoda", "a rocket ship", "an old man", "a campfire", "an oil painting of a snowy mountain village"),
+    *("a rocket ship", "an old man", "a campfire", "an oil painting of a snowy mountain village"),
     *("a man wearing a hat", "a lithograph of a skull", "a pencil", "people around a campfire", "a puppy", "a kitten"),
-    *("a burger", "a dinosaur", "a lemon", "a steam train", "a palm tree", "a sailing boat", "a bee", "a lamp", "a wizard"),
+    *("a burger", "a dinosaur", "a lemon", "a steam train", "a palm tree", "a sailing boat", "a bee", "a lamp", "waterfalls"),
+    *("a lithograph of waterfalls", "a village at night", "a snowy forest", "a high quality photo", "a high-quality image"),
     *("a cute cat", "a big red apple", "a dog and a cat", "a handshake", "🐱", "👍🏽", "❤️"),
 )
 FAR = (
-    *("asdfghjkl", "12", "a fighter jet", "a high quality photo", "xyzzy", "qwertyuiop", "1234", "lorem ipsum dolor"),
+    *("asdfghjkl", "12", "a pagoda", "xyzzy", "qwertyuiop", "1234", "lorem ipsum dolor"),
     *("democracy", "inflation", "a theorem", "a mortgage", "photosynthesis", "thermodynamics", "grammar", "a lawsuit"),
-    *("the meaning of life", "best quality masterpiece", "a diffusion model", "hello", "a waterfall", "a lighthouse"),
+    *("the meaning of life", "a diffusion model", "hello", "a lighthouse"),
     *("a windmill", "42", "a high resolution image"),
 )
 
