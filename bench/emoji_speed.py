@@ -31,7 +31,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from runtimes import RUNTIMES, Call, Inputs, available, prepare
@@ -66,7 +66,10 @@ class Drawing(nn.Module):
 
 def stages() -> list[Stage]:
     torch.manual_seed(0)
-    first, second = Drawing(TextUNet(TextUNetConfig())), Drawing(UpscalerUNet(UPSCALER_32))
+    first, second = (
+        Drawing(TextUNet(TextUNetConfig(image_size=64, patch=4))),
+        Drawing(UpscalerUNet(replace(UPSCALER_32, image_size=256))),
+    )
     for network in (first, second):
         network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for parameter in network.parameters():

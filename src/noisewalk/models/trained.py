@@ -51,7 +51,7 @@ def _read(name: str, path: Path, changed: int, device: torch.device, dtype: torc
     card = verified_card(path)
     tensors, config = network_weights(path)
     try:
-        network = build_from_checkpoint(config, tensors)
+        network = build_from_checkpoint(config, tensors, trusted=bool(card) and path.parent == WEIGHTS.resolve())
         model = pretrained(name, network, config, fingerprint(path), device, dtype)
         defaults = read_defaults(card, model.defaults)
     except (CheckpointMismatch, KeyError, TypeError, RuntimeError) as error:

@@ -64,7 +64,7 @@ class CheckpointMismatch(ValueError):
     """A checkpoint does not describe the network that its tensors belong to."""
 
 
-def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
+def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tensor], trusted: bool = False) -> nn.Module:
     """Return the network that a checkpoint describes, with its weights.
 
     The network is first built with shapes but no memory, so that no number in a file can ask for more than its tensors have.
@@ -72,10 +72,21 @@ def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tenso
     Args:
         config: the configuration of the checkpoint.
         tensors: its weights by name.
+        trusted: whether the file is one of the package, so that nothing has to be tried first. That takes a second, because
+            PyTorch imports its compiler for tensors without memory.
 
     Raises:
         CheckpointMismatch: a field is missing, has another type or is out of bounds, or the tensors belong to another network.
     """
+    if not trusted:
+        _tried(config, tensors)
+    network = build(dict(config))
+    network.load_state_dict(dict(tensors))
+    return network
+
+
+def _tried(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Raise `CheckpointMismatch` if a network of this configuration has no tensors of these shapes, or cannot be called."""
     try:
         said = msgspec.convert(config, CheckpointConfig)
         _known(said)
@@ -95,9 +106,6 @@ def build_from_checkpoint(config: Mapping[str, Any], tensors: Mapping[str, Tenso
         raise CheckpointMismatch(
             f"{len(differ)} of its tensors are missing, unknown or of another shape, such as '{differ[0]}'"
         )
-    network = build(dict(config))
-    network.load_state_dict(dict(tensors))
-    return network
 
 
 def _known(said: CheckpointConfig) -> None:

@@ -58,9 +58,11 @@ class Vocabulary:
         if not telling:
             return bool(words(prompt)) and not self.filler.intersection(words(prompt))
         near = sum(self._is_near(word) for word in telling)
-        return not self._is_near(prompt) and 2 * near <= len(telling)
+        return 2 * near <= len(telling) and not self._is_near(prompt)
 
     def _is_near(self, text: str) -> bool:
+        if text in self._exact:  # without the directions of all names, which take a fifth of a second
+            return True
         direction = self._direction(text)
         return direction is not None and float((self._names @ direction).max()) >= FAR
 
@@ -77,6 +79,10 @@ class Vocabulary:
         """Return the rows of a word's pieces; none for an unknown word with too many pieces."""
         rows = self.table.word(word)
         return rows if len(rows) <= _PIECES or word in self._spelled else []
+
+    @cached_property
+    def _exact(self) -> frozenset[str]:
+        return frozenset(self.known)
 
     @cached_property
     def _spelled(self) -> frozenset[str]:
