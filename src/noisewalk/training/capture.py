@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import Tensor, nn
+
+log = logging.getLogger("noisewalk")
 
 
 class Captured:
@@ -14,7 +18,8 @@ class Captured:
     512 takes 34 ms instead of 61, and one of 1024 takes 53 ms instead of 69. Capturing takes a second, compiling a minute.
 
     Args:
-        network: a network on a GPU whose inputs always have the same shapes, without a branch that depends on their values.
+        network: a network on a GPU whose inputs always have the same shapes. One that reads values of tensors in Python cannot
+            be captured; a warning says so, and it is called as it is.
 
     Reference: NVIDIA, *CUDA Programming Guide*, section "CUDA Graphs".
     """
@@ -27,7 +32,11 @@ class Captured:
         """Return the network's output for inputs of the shapes of the first call."""
         if not self.captured:
             like = tuple(each.detach().clone() for each in inputs)
-            torch.cuda.make_graphed_callables(self.network, like, allow_unused_input=True)  # it changes the network's forward
             self.captured = True
+            try:
+                torch.cuda.make_graphed_callables(self.network, like, allow_unused_input=True)  # it changes network.forward
+            except RuntimeError as error:
+                why = str(error).splitlines()[0]
+                log.warning("this network cannot be captured as CUDA graphs (%s), so that each step takes longer", why)
         out: Tensor = self.network(*inputs)
         return out

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from noisewalk import UserError
+from noisewalk.training.capture import Captured
 from noisewalk.training.data import LabelledPictures
 from noisewalk.training.loop import TrainConfig, epoch_rows, learning_rate, start, train
 
@@ -53,3 +54,29 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_change() -> 
     with pytest.raises(UserError, match="the loss became nan at step 0"):
         next(train(state, DATA, lambda net, x, y, g: net(x).flatten(1).mean(1) * float("nan"), config))
     assert torch.equal(state.network.weight, before)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU captures this network")
+def test_a_network_that_cannot_be_captured_is_called_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    network, x = nn.Linear(2, 2), torch.randn(3, 2)
+    captured = Captured(network)
+    assert torch.equal(captured(x), network(x))
+    assert torch.equal(captured(2 * x), network(2 * x))
+    assert [record.getMessage().split(" (")[0] for record in caplog.records] == [
+        "this network cannot be captured as CUDA graphs"
+    ]
+
+
+@pytest.mark.gpu
+def test_a_captured_network_is_trained_as_the_same_network_alone() -> None:
+    def losses(compile: bool) -> list[float]:
+        torch.manual_seed(0)
+        config = TrainConfig(epochs=4, batch_size=5, warmup=0, bf16=False, compile=compile)
+        network, data = (
+            nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.SiLU(), nn.Conv2d(8, 1, 1)),
+            DATA.to(torch.device("cuda")),
+        )
+        state = start(network, data, config, "cuda")
+        return [each.loss for each in train(state, data, lambda net, x, *_: (net(x) - x).square().flatten(1).mean(1), config)]
+
+    assert losses(compile=True) == pytest.approx(losses(compile=False), rel=1e-5)
